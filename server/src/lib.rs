@@ -1,0 +1,8 @@
+//! # sottovoce-server
+//!
+//! The companion of the on-device engine: it imports listening data, learns song embeddings, recalls and merges candidates,
+//! serves the catalogue, and runs federated rounds with browsers as clients.
+
+pub mod catalog;
+pub mod data;
+pub mod stage;

@@ -1,0 +1,3 @@
+//! The command line of sottovoce's server.
+
+fn main() {}

@@ -1,0 +1,11 @@
+//! # sottovoce
+//!
+//! *Sotto voce*: under the breath. A music recommender that lives on the listener's device, learns there, and tells nobody.
+//!
+//! This crate is the device's engine and everything on whose bytes both ends must agree. The same code runs natively (in the
+//! simulator and in tests) and as WebAssembly (in the npm package), with the same bits.
+
+pub mod ids;
+pub mod privacy;
+pub mod protocol;
+pub mod session;

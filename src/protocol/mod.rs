@@ -1,0 +1,21 @@
+//! Everything that travels between device and server, and nothing else. What may leave the device is the closed list
+//! [`Uplink`]; what comes down is [`Downlink`]. Both are CBOR with tensors as byte strings; the version is in the envelope and
+//! in the media type. May be imported by `client`, `wasm` and the server.
+//!
+//! A listening event has no encoder, so code that would send one does not compile:
+//!
+//! ```compile_fail
+//! use sottovoce::{ids::*, protocol, session::*};
+//! let at = Millis(0);
+//! let event = ListenEvent { impression: Impression { song: SongId(1), slot: 0, at }, feedback: Feedback::Complete, at };
+//! let bytes = protocol::send(&event); // the trait bound `ListenEvent: Uplink` is not satisfied
+//! ```
+
+mod codec;
+mod message;
+
+pub use codec::{DecodeError, MAX_MESSAGE_BYTES, MEDIA_TYPE, VERSION, decode, encode, send};
+pub use message::{
+    CatalogueShard, Downlink, LocalPlan, Message, Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights, Uplink,
+    WeightUpdate,
+};

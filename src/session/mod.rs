@@ -1,0 +1,8 @@
+//! The listener's recent past: events come in, a decayed memory of what was liked and what was skipped comes out.
+//! Nothing in this room has a wire encoder. May be imported by `tower`, `rerank`, `client` and `wasm`.
+
+mod event;
+mod feedback;
+
+pub use event::{Impression, ListenEvent};
+pub use feedback::{Behaviour, Feedback, Fraction};
