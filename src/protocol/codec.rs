@@ -102,7 +102,7 @@ pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, DecodeError> {
 ///
 /// # Errors
 /// As [`decode`], up to the kind.
-pub(crate) fn kind(bytes: &[u8]) -> Result<u8, DecodeError> {
+pub fn kind(bytes: &[u8]) -> Result<u8, DecodeError> {
     let mut d = Decoder::new(bytes);
     d.array().map_err(malformed)?;
     let version = d.u8().map_err(malformed)?;
@@ -121,13 +121,13 @@ fn malformed(error: minicbor::decode::Error) -> DecodeError {
 macro_rules! tensor {
     ($module:ident, $ty:ty, $width:literal, $to:expr, $from:expr) => {
         pub(super) mod $module {
-            use minicbor::{Decoder, Encoder, decode, encode};
+            use minicbor::{Decoder, Encoder};
 
-            pub(in super::super) fn encode<C, W: encode::Write>(
+            pub(in super::super) fn encode<C, W: minicbor::encode::Write>(
                 values: &[$ty],
                 e: &mut Encoder<W>,
                 _: &mut C,
-            ) -> Result<(), encode::Error<W::Error>> {
+            ) -> Result<(), minicbor::encode::Error<W::Error>> {
                 let bytes: Vec<u8> = values.iter().flat_map($to).collect();
                 e.bytes(&bytes)?.ok()
             }
@@ -135,10 +135,10 @@ macro_rules! tensor {
             pub(in super::super) fn decode<'b, C>(
                 d: &mut Decoder<'b>,
                 _: &mut C,
-            ) -> Result<Vec<$ty>, decode::Error> {
+            ) -> Result<Vec<$ty>, minicbor::decode::Error> {
                 let bytes = d.bytes()?;
                 if !bytes.len().is_multiple_of($width) {
-                    return Err(decode::Error::message("tensor is not a whole number of elements"));
+                    return Err(minicbor::decode::Error::message("tensor is not a whole number of elements"));
                 }
                 let (chunks, _) = bytes.as_chunks::<$width>();
                 Ok(chunks.iter().map($from).collect())
