@@ -4,5 +4,6 @@
 //! serves the catalogue, and runs federated rounds with browsers as clients.
 
 pub mod catalog;
+pub mod cli;
 pub mod data;
 pub mod stage;
