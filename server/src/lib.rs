@@ -7,3 +7,4 @@ pub mod catalog;
 pub mod cli;
 pub mod data;
 pub mod stage;
+pub mod state;
