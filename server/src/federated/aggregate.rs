@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn settings_outside_their_range_are_named() {
         let bad = ServerOptimiser::FedAdam { learning_rate: 0.1, beta1: 1.0, beta2: 0.99, tau: 1e-3 };
-        assert_eq!(bad.validate().unwrap_err().to_string(), "server optimiser: beta1 is 1, expected within [0, 1)");
+        assert_eq!(bad.validate().unwrap_err().to_string(), "beta1 is 1, expected within [0, 1)");
         assert!(ServerOptimiser::default().validate().is_ok());
     }
 }
