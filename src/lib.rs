@@ -6,6 +6,9 @@
 //! simulator and in tests) and as WebAssembly (in the npm package), with the same bits.
 
 pub mod ids;
+pub mod learn;
+pub mod math;
 pub mod privacy;
 pub mod protocol;
 pub mod session;
+pub mod tower;

@@ -5,4 +5,5 @@
 
 pub mod catalog;
 pub mod data;
+pub mod federated;
 pub mod stage;
