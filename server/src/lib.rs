@@ -6,3 +6,5 @@
 pub mod catalog;
 pub mod data;
 pub mod stage;
+pub mod embed;
+pub mod progress;
