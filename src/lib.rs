@@ -10,5 +10,6 @@ pub mod learn;
 pub mod math;
 pub mod privacy;
 pub mod protocol;
+pub mod rerank;
 pub mod session;
 pub mod tower;
