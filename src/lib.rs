@@ -11,6 +11,7 @@ pub mod learn;
 pub mod math;
 pub mod privacy;
 pub mod protocol;
+pub mod rerank;
 pub mod session;
 pub mod tower;
 #[cfg(target_arch = "wasm32")]
