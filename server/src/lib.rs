@@ -6,5 +6,8 @@
 pub mod catalog;
 pub mod cli;
 pub mod data;
+pub mod embed;
+pub mod federated;
+pub mod progress;
 pub mod stage;
 pub mod state;
