@@ -10,6 +10,9 @@ mod open;
 mod schema;
 mod synthetic;
 
+#[cfg(test)]
+mod real_tests;
+
 pub use artefacts::{Artefact, load_artefact, save_artefact};
 pub use describe::{Description, Quantiles, describe};
 pub use error::{BadRow, DataError};
