@@ -137,21 +137,6 @@ impl Recents {
     }
 }
 
-/// Everything a [`Session`] is made of, for the private snapshot. It has no wire encoder.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SessionState {
-    /// The memory before the oldest event below.
-    pub base: Memory,
-    /// The events, oldest first, each with its artist and whether it changed `disliked`.
-    pub events: Vec<(ListenEvent, ArtistId, bool)>,
-    /// Their songs' vectors, `events.len() × d`.
-    pub vectors: Vec<f32>,
-    /// The songs never to be played again, ascending.
-    pub disliked: Vec<SongId>,
-    /// How many events there have been, those no longer held included.
-    pub pushed: u64,
-}
-
 /// The recent past. See the file's head for the arithmetic.
 ///
 /// # Example
@@ -350,43 +335,6 @@ impl Session {
     pub fn disliked_songs(&self) -> &[SongId] {
         &self.disliked
     }
-
-    /// Everything, for the private snapshot.
-    #[must_use]
-    pub fn state(&self) -> SessionState {
-        SessionState {
-            base: self.base.clone(),
-            events: self.held.iter().map(|h| (h.event, h.artist, h.changed_dislikes)).collect(),
-            vectors: self.vectors.clone(),
-            disliked: self.disliked.clone(),
-            pushed: self.pushed,
-        }
-    }
-
-    /// The session that had this state, bit for bit; `None` where its parts do not fit each other, `d` or `config`.
-    #[must_use]
-    pub fn from_state(dimension: usize, config: SessionConfig, state: SessionState) -> Option<Self> {
-        let mut session = Session::new(dimension, config);
-        let n = state.events.len();
-        let fits = n <= session.config.history + session.config.undo_depth
-            && n as u64 <= state.pushed
-            && state.vectors.len() == n * dimension
-            && state.base.positive.len() == dimension
-            && state.base.negative.len() == dimension
-            && state.disliked.is_sorted_by(|a, b| a < b);
-        if !fits {
-            return None;
-        }
-        session.held = state
-            .events
-            .iter()
-            .map(|(event, artist, changed)| Heard { event: *event, artist: *artist, changed_dislikes: *changed })
-            .collect();
-        (session.vectors, session.base, session.disliked) = (state.vectors, state.base, state.disliked);
-        session.pushed = state.pushed;
-        session.replay();
-        Some(session)
-    }
 }
 
 #[cfg(test)]
@@ -451,10 +399,6 @@ mod tests {
             session.push(event(3, Feedback::Like, 9), &vector(3), ArtistId(1));
             never.push(event(3, Feedback::Like, 9), &vector(3), ArtistId(1));
             prop_assert_eq!(&session.now, &never.now);
-
-            // A snapshot comes back to the bit.
-            let back = Session::from_state(6, config, session.state()).unwrap();
-            prop_assert_eq!(back, session);
         }
 
         #[test]
@@ -524,17 +468,5 @@ mod tests {
         assert!(session.undo().is_some() && session.disliked(SongId(9)));
         assert!(session.undo().is_some());
         assert_eq!(session.undo(), None, "the ring's oldest is no longer held");
-    }
-
-    #[test]
-    fn a_state_that_does_not_fit_is_refused() {
-        let config = SessionConfig::default();
-        let mut session = Session::new(2, config);
-        session.push(event(1, Feedback::Like, 0), &[1.0], ArtistId(0));
-        let state = session.state();
-        assert!(Session::from_state(3, config, state.clone()).is_none());
-        assert!(Session::from_state(2, config, SessionState { pushed: 0, ..state.clone() }).is_none());
-        let unsorted = SessionState { disliked: vec![SongId(2), SongId(1)], ..state };
-        assert!(Session::from_state(2, config, unsorted).is_none());
     }
 }
