@@ -233,7 +233,10 @@ mod tests {
             songs: songs.into_iter().map(SongId).collect(),
             before: (0..rng.below(4)).map(|_| ArtistId(10 * rng.below(pool + 1))).collect(),
             usable: (0..n).map(|_| rng.below(10) > 0).collect(),
-            config: RuleConfig { artist_gap: rng.below(4), max_per_artist: [None, Some(1), Some(2)][rng.below(3) as usize] },
+            config: RuleConfig {
+                artist_gap: rng.below(4),
+                max_per_artist: [None, Some(1), Some(2)][rng.below(3) as usize],
+            },
             k: 1 + rng.below(7) as usize,
         }
     }
@@ -249,7 +252,8 @@ mod tests {
             let fits = case.usable[i]
                 && !line.iter().any(|(s, _)| *s == song)
                 && !before.into_iter().any(|a| *a == artist)
-                && line.iter().filter(|(_, a)| *a == artist).count() < case.config.max_per_artist.unwrap_or(99) as usize;
+                && line.iter().filter(|(_, a)| *a == artist).count()
+                    < case.config.max_per_artist.unwrap_or(99) as usize;
             fits && {
                 line.push((song, artist));
                 let filled = brute(case, gap, line, slots);
@@ -262,7 +266,8 @@ mod tests {
     /// One random list, filled by a greedy that prefers by index. Answers whether a gap had to give way.
     fn check(rng: &mut Rng, rules: &mut Rules, with_brute_force: bool) -> bool {
         let case = case(rng);
-        let target = rules.start(case.config, &case.songs, &case.artists, &case.before, case.k, &mut |i| case.usable[i]);
+        let target =
+            rules.start(case.config, &case.songs, &case.artists, &case.before, case.k, &mut |i| case.usable[i]);
         let (mut line, mut gave_way): (Vec<usize>, bool) = (vec![], false);
         while line.len() < case.k {
             let gaps = (rules.kept_gap()..=case.config.artist_gap).rev();
@@ -271,7 +276,8 @@ mod tests {
             let noted = rules.choose(pick);
             // The rules hold, checked from their wording and not from the state above.
             assert!(case.usable[pick] && !line.iter().any(|i| case.songs[*i] == case.songs[pick]));
-            let before: Vec<ArtistId> = case.before.iter().copied().chain(line.iter().map(|i| case.artists[*i])).collect();
+            let before: Vec<ArtistId> =
+                case.before.iter().copied().chain(line.iter().map(|i| case.artists[*i])).collect();
             let between = before.iter().rev().position(|a| *a == case.artists[pick]);
             let violation = between.filter(|b| *b < case.config.artist_gap as usize);
             assert_eq!(noted.map(|b| b as usize), violation);
