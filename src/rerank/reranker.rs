@@ -4,7 +4,7 @@
 //! which the greedy objective becomes `θ·Σ z + (1 − θ)·log det S` (Chen et al. 2018, §6; `diversity` is `1 − θ`).
 
 use super::dpp::{Dpp, DppConfig};
-use super::frontier::{Allow, Pick};
+use super::frontier::{Allow, Pick, largest_of};
 use super::mmr::{Mmr, MmrConfig};
 use super::rules::{RuleConfig, Rules};
 use super::slate::{Placement, RuleNote, Slate, Why};
@@ -134,7 +134,7 @@ impl Reranker {
         for _ in 0..target {
             let Some(pick) = self.next(config, c, slate) else { break };
             let i = pick.candidate;
-            let best = self.open.iter().fold(f32::NEG_INFINITY, |m, z| if *z > m { *z } else { m });
+            let best = largest_of(&self.open);
             self.open[i] = f32::NEG_INFINITY;
             let relaxed = self.rules.choose(i);
             let refused = (pick.refused > 0).then_some(RuleNote::PassedOver { refused: pick.refused });
@@ -164,7 +164,7 @@ impl Reranker {
             Method::Dpp => {
                 let diversity = diversity.max(0.01);
                 let alpha = (1.0 - diversity) / (2.0 * diversity);
-                let best = self.score.iter().fold(f32::NEG_INFINITY, |m, z| if *z > m { *z } else { m });
+                let best = largest_of(&self.score);
                 self.quality.clear();
                 self.quality.extend(
                     self.score

@@ -57,7 +57,7 @@ pub struct Rules {
     config: RuleConfig,
     /// The candidate's artist as a place in `artists`.
     of: Vec<u32>,
-    /// Artists of the candidates, ascending.
+    /// Artists of the candidates, in order of appearance.
     artists: Vec<ArtistId>,
     /// How many songs of each may still come.
     left: Vec<u32>,
@@ -73,7 +73,8 @@ pub struct Rules {
     target: usize,
     /// `g*`.
     kept_gap: u32,
-    order: Vec<u32>,
+    artist_places: Vec<u32>,
+    song_places: Vec<u32>,
     /// Songs left, first slot allowed: of each open artist.
     queue: Vec<(u32, i64)>,
 }
@@ -97,29 +98,23 @@ impl Rules {
         self.of.resize(n, NONE);
         self.artists.clear();
         self.left.clear();
-        self.order.clear();
-        self.order.extend((0u32..).take(n).filter(|i| usable(*i as usize)));
-        self.order.sort_unstable_by_key(|i| {
-            let i = *i as usize;
-            (u64::from(artists[i].0) << 32 | u64::from(songs[i].0), i)
-        });
-        let mut previous = None;
-        for i in &self.order {
-            let i = *i as usize;
-            if self.artists.last() != Some(&artists[i]) {
-                self.artists.push(artists[i]);
+        let cap = config.max_per_artist.unwrap_or(u32::MAX);
+        let (mut artist_of, mut seen) =
+            (Places::over(&mut self.artist_places, n), Places::over(&mut self.song_places, n));
+        for (i, (song, artist)) in (0u32..).zip(songs.iter().zip(artists)) {
+            let fresh = |at: u32| songs[at as usize] == *song;
+            if !usable(i as usize) || seen.find_or_put(song.0, i, fresh) != i {
+                continue;
+            }
+            #[allow(clippy::cast_possible_truncation, reason = "at most as many as candidates, which are u32")]
+            let next = self.artists.len() as u32;
+            let a = artist_of.find_or_put(artist.0, next, |at| self.artists[at as usize] == *artist);
+            if a == next {
+                self.artists.push(*artist);
                 self.left.push(0);
-                previous = None;
             }
-            if previous != Some(songs[i]) {
-                previous = Some(songs[i]);
-                #[allow(clippy::cast_possible_truncation, reason = "at most as many as candidates, which are u32")]
-                let artist = self.artists.len() as u32 - 1;
-                self.of[i] = artist;
-                if let Some(left) = self.left.last_mut() {
-                    *left = (*left + 1).min(config.max_per_artist.unwrap_or(u32::MAX));
-                }
-            }
+            self.of[i as usize] = a;
+            self.left[a as usize] = (self.left[a as usize] + 1).min(cap);
         }
         self.open = self.left.iter().filter(|left| **left > 0).count();
         let songs_left: u64 = self.left.iter().map(|left| u64::from(*left)).sum();
@@ -128,8 +123,9 @@ impl Rules {
         self.last.clear();
         self.last.resize(self.artists.len(), NEVER);
         for (back, artist) in (1i64..).zip(before.iter().rev()).take(config.artist_gap as usize) {
-            if let Ok(a) = self.artists.binary_search(artist) {
-                self.last[a] = self.last[a].max(-back);
+            let a = artist_of.find_or_put(artist.0, NONE, |at| self.artists.get(at as usize) == Some(artist)) as usize;
+            if let Some(last) = self.last.get_mut(a) {
+                *last = (*last).max(-back);
             }
         }
         self.forget_answers();
@@ -203,6 +199,40 @@ impl Rules {
                 self.queue.iter_mut().filter(|(left, ready)| *left > 0 && *ready <= slot).max_by_key(|(left, _)| *left);
             most.map(|(left, ready)| (*left, *ready) = (*left - 1, slot + gap + 1)).is_some()
         })
+    }
+}
+
+/// Where each id was put: a table with open addressing, half empty, whose order never shows. It knows places only; the ids
+/// themselves are compared by the caller.
+struct Places<'a> {
+    table: &'a mut [u32],
+    shift: u32,
+}
+
+impl<'a> Places<'a> {
+    fn over(storage: &'a mut Vec<u32>, ids: usize) -> Self {
+        let size = (2 * ids).next_power_of_two().max(2);
+        storage.clear();
+        storage.resize(size, NONE);
+        Self { table: storage, shift: 32 - size.trailing_zeros().min(31) }
+    }
+
+    /// The place that `id` was put at before, as `same` knows it; `new` if there is none, which then becomes its place.
+    /// With [`NONE`] for `new`, nothing is put.
+    fn find_or_put(&mut self, id: u32, new: u32, same: impl Fn(u32) -> bool) -> u32 {
+        let mask = self.table.len() - 1;
+        // Fibonacci hashing: dense ids spread over the table's upper bits.
+        let mut at = (id.wrapping_mul(0x9e37_79b9) >> self.shift) as usize & mask;
+        loop {
+            match self.table[at] {
+                NONE => {
+                    self.table[at] = new;
+                    return new;
+                }
+                place if same(place) => return place,
+                _ => at = (at + 1) & mask,
+            }
+        }
     }
 }
 
