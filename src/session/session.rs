@@ -87,7 +87,8 @@ impl Memory {
     fn copy_from(&mut self, other: &Memory) {
         self.positive.copy_from_slice(&other.positive);
         self.negative.copy_from_slice(&other.negative);
-        (self.positive_weight, self.negative_weight, self.at) = (other.positive_weight, other.negative_weight, other.at);
+        (self.positive_weight, self.negative_weight, self.at) =
+            (other.positive_weight, other.negative_weight, other.at);
     }
 }
 
@@ -272,7 +273,11 @@ impl Session {
         let share = decay / (1.0 + decay * (self.now.positive_weight + self.now.negative_weight));
         taste.clear();
         taste.extend(
-            self.now.positive.iter().zip(&self.now.negative).map(|(p, n)| share * (p - self.config.negative_weight * n)),
+            self.now
+                .positive
+                .iter()
+                .zip(&self.now.negative)
+                .map(|(p, n)| share * (p - self.config.negative_weight * n)),
         );
     }
 
@@ -303,7 +308,10 @@ impl Session {
     /// The ring, newest first, each event with its song's vector.
     pub fn newest_first(&self) -> impl Iterator<Item = (&Heard, &[f32])> {
         let d = self.dimension;
-        (0..self.held.len()).rev().take(self.config.history).map(move |i| (&self.held[i], &self.vectors[i * d..(i + 1) * d]))
+        (0..self.held.len())
+            .rev()
+            .take(self.config.history)
+            .map(move |i| (&self.held[i], &self.vectors[i * d..(i + 1) * d]))
     }
 
     /// Whether the ring has an event about this song.
