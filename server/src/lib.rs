@@ -6,4 +6,5 @@
 pub mod catalog;
 pub mod data;
 pub mod federated;
+pub mod http;
 pub mod stage;
