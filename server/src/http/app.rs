@@ -37,24 +37,6 @@ pub enum HttpError {
         /// The folder.
         path: PathBuf,
     },
-    /// The embeddings are not one row a song.
-    #[error("{what}: {got} values for {songs} songs of dimension {dimension}; train the embeddings on this catalogue")]
-    Columns {
-        /// Which column.
-        what: &'static str,
-        /// Its length.
-        got: usize,
-        /// Songs in the catalogue.
-        songs: usize,
-        /// `d`.
-        dimension: usize,
-    },
-    /// A dimension that no shard can carry.
-    #[error("embeddings of dimension {got}; a shard carries 1 to 256")]
-    Dimension {
-        /// `d`.
-        got: usize,
-    },
     /// A limit of zero would refuse everything.
     #[error("limit {what} is 0; give a positive number")]
     Limit {

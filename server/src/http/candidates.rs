@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::negotiate::takes;
-use super::problem::Problem;
+use super::problem::{Details, Problem};
 use crate::stage::Query;
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -64,10 +64,10 @@ pub(super) struct CandidateEntry {
     ),
     responses(
     (status = 200, description = "Candidates by falling score", body = Candidates),
-    (status = 400, description = "The question cannot be read", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "A seed is not in the catalogue", body = Problem, content_type = "application/problem+json"),
-    (status = 406, description = "Accept excludes JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 429, description = "Too many requests from this address", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    (status = 400, description = "The question cannot be read", body = Details, content_type = "application/problem+json"),
+    (status = 404, description = "A seed is not in the catalogue", body = Details, content_type = "application/problem+json"),
+    (status = 406, description = "Accept excludes JSON", body = Details, content_type = "application/problem+json"),
+    (status = 429, description = "Too many requests from this address", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
 ))]
 pub(super) async fn candidates(State(app): State<App>, RawQuery(raw): RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
     takes(&headers, "application/json")?;

@@ -21,6 +21,6 @@ mod tower;
 
 pub use app::{App, HttpConfig, HttpError};
 pub use candidates::{CandidateSource, Proposed};
-pub use catalogue::{Catalogue, SHARD_SONGS};
+pub use catalogue::Catalogue;
 pub use limits::LimitConfig;
 pub use router::{openapi, router};

@@ -1,7 +1,7 @@
 //! For whoever runs the server: health, metrics, one log line a request.
 
 use super::app::App;
-use super::problem::Problem;
+use super::problem::{Details, Problem};
 use crate::federated::RoundState;
 use axum::Json;
 use axum::extract::{MatchedPath, Request, State};
@@ -30,7 +30,7 @@ pub(super) struct Health {
 /// That the server is well.
 #[utoipa::path(get, path = "/health", tag = "operations", responses(
     (status = 200, description = "It answers, and so does its state file", body = Health),
-    (status = 503, description = "The state file is busy", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The state file is busy", body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn health(State(app): State<App>) -> Result<Response, Problem> {
     let weights = app.0.rounds.weights_version().await?.0;
@@ -41,7 +41,7 @@ pub(super) async fn health(State(app): State<App>) -> Result<Response, Problem> 
 /// Counters and timings, in Prometheus' text format.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses(
     (status = 200, description = "Prometheus text, format 0.0.4", body = String, content_type = "text/plain"),
-    (status = 503, description = "The state file is busy", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "The state file is busy", body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     if let Some(round) = app.0.rounds.rounds(1).await?.pop() {

@@ -14,9 +14,10 @@ use utoipa::ToSchema;
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// An answer that says what went wrong.
+/// What went wrong, and what to do now.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(super) struct Problem {
+#[schema(as = Problem)]
+pub(super) struct Details {
     /// Stable name of this kind of problem, `urn:sottovoce:problem:NAME`.
     #[serde(rename = "type")]
     #[schema(example = "urn:sottovoce:problem:key-reused")]
@@ -29,10 +30,11 @@ pub(super) struct Problem {
     detail: String,
     /// What to do now.
     next: Cow<'static, str>,
-    #[serde(skip)]
-    #[schema(ignore)]
-    headers: Vec<(HeaderName, HeaderValue)>,
 }
+
+/// An answer that says what went wrong. Boxed: the way without problems stays narrow.
+#[derive(Clone, Debug)]
+pub(super) struct Problem(Box<(Details, Option<(HeaderName, HeaderValue)>)>);
 
 impl Problem {
     pub(super) fn new(
@@ -42,20 +44,18 @@ impl Problem {
         detail: impl Into<String>,
         next: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self {
+        let details = Details {
             kind: format!("urn:sottovoce:problem:{kind}"),
             title: title.into(),
             status: status.as_u16(),
             detail: detail.into(),
             next: next.into(),
-            headers: Vec::new(),
-        }
+        };
+        Self(Box::new((details, None)))
     }
 
-    pub(super) fn with_header(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
-        if let Ok(value) = value.try_into() {
-            self.headers.push((name, value));
-        }
+    pub(super) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.0.1 = Some((name, value.into()));
         self
     }
 
@@ -112,12 +112,13 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = self.headers.clone();
-        let mut response = (status, Json(self)).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response.headers_mut().extend(headers);
+        let (details, header) = *self.0;
+        let status = StatusCode::from_u16(details.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(details)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.extend(header);
         response
     }
 }

@@ -3,7 +3,7 @@
 use super::app::App;
 use super::conditional::{Named, digest};
 use super::negotiate::{brings_cbor, takes};
-use super::problem::Problem;
+use super::problem::{Details, Problem};
 use crate::federated::{Round, RoundState, UpdateKey};
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
@@ -85,9 +85,9 @@ impl From<Round> for RoundStatus {
     (status = 200, description = "CBOR `RoundOffer`", body = super::router::Cbor, content_type = MEDIA_TYPE, headers(("ETag" = String, description = "Name of this offer"))),
     (status = 204, description = "No round takes updates just now", headers(("Retry-After" = u64, description = "Seconds to wait"))),
     (status = 304, description = "The client holds this offer already (If-None-Match)"),
-    (status = 406, description = "Accept excludes this version of the protocol", body = Problem, content_type = "application/problem+json"),
-    (status = 429, description = "Too many requests from this address", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
-    (status = 503, description = "The state file is busy", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    (status = 406, description = "Accept excludes this version of the protocol", body = Details, content_type = "application/problem+json"),
+    (status = 429, description = "Too many requests from this address", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    (status = 503, description = "The state file is busy", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
 ))]
 pub(super) async fn next(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     takes(&headers, MEDIA_TYPE)?;
@@ -103,9 +103,9 @@ pub(super) async fn next(State(app): State<App>, headers: HeaderMap) -> Result<R
 /// The newest rounds.
 #[utoipa::path(get, path = "/v1/rounds", tag = "rounds", responses(
     (status = 200, description = "Newest first, at most 20", body = Rounds),
-    (status = 406, description = "Accept excludes JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 429, description = "Too many requests from this address", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
-    (status = 503, description = "The state file is busy", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    (status = 406, description = "Accept excludes JSON", body = Details, content_type = "application/problem+json"),
+    (status = 429, description = "Too many requests from this address", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    (status = 503, description = "The state file is busy", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
 ))]
 pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     takes(&headers, "application/json")?;
@@ -118,11 +118,11 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<R
     params(("round" = u64, Path, description = "Which round")),
     responses(
     (status = 200, description = "The round", body = RoundStatus),
-    (status = 400, description = "Not a round's number", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such round", body = Problem, content_type = "application/problem+json"),
-    (status = 406, description = "Accept excludes JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 429, description = "Too many requests from this address", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
-    (status = 503, description = "The state file is busy", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    (status = 400, description = "Not a round's number", body = Details, content_type = "application/problem+json"),
+    (status = 404, description = "No such round", body = Details, content_type = "application/problem+json"),
+    (status = 406, description = "Accept excludes JSON", body = Details, content_type = "application/problem+json"),
+    (status = 429, description = "Too many requests from this address", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    (status = 503, description = "The state file is busy", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
 ))]
 pub(super) async fn one(State(app): State<App>, Path(round): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
     takes(&headers, "application/json")?;
@@ -140,16 +140,16 @@ pub(super) async fn one(State(app): State<App>, Path(round): Path<String>, heade
     responses(
     (status = 200, description = "CBOR `Receipt`: counted before, under the same key", body = super::router::Cbor, content_type = MEDIA_TYPE),
     (status = 201, description = "CBOR `Receipt`: counted, and on disk", body = super::router::Cbor, content_type = MEDIA_TYPE),
-    (status = 400, description = "Not a round's number, not a key, or not a CBOR `WeightUpdate`", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such round", body = Problem, content_type = "application/problem+json"),
-    (status = 406, description = "Accept excludes this version of the protocol", body = Problem, content_type = "application/problem+json"),
-    (status = 408, description = "The body came too slowly", body = Problem, content_type = "application/problem+json"),
+    (status = 400, description = "Not a round's number, not a key, or not a CBOR `WeightUpdate`", body = Details, content_type = "application/problem+json"),
+    (status = 404, description = "No such round", body = Details, content_type = "application/problem+json"),
+    (status = 406, description = "Accept excludes this version of the protocol", body = Details, content_type = "application/problem+json"),
+    (status = 408, description = "The body came too slowly", body = Details, content_type = "application/problem+json"),
     (status = 409, description = "CBOR `Receipt`: the round is closed, nothing was counted", body = super::router::Cbor, content_type = MEDIA_TYPE),
-    (status = 413, description = "Longer than an update for these weights", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "Not this version of the protocol", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "Wrong length, round or weights version, norm over C, or a key that carries another update", body = Problem, content_type = "application/problem+json"),
-    (status = 429, description = "Too many requests from this address or for this round", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
-    (status = 503, description = "The state file is busy; send again", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    (status = 413, description = "Longer than an update for these weights", body = Details, content_type = "application/problem+json"),
+    (status = 415, description = "Not this version of the protocol", body = Details, content_type = "application/problem+json"),
+    (status = 422, description = "Wrong length, round or weights version, norm over C, or a key that carries another update", body = Details, content_type = "application/problem+json"),
+    (status = 429, description = "Too many requests from this address or for this round", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    (status = 503, description = "The state file is busy; send again", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
 ))]
 pub(super) async fn update(
     State(app): State<App>,

@@ -3,7 +3,7 @@
 use super::app::App;
 use super::conditional::{Named, digest};
 use super::negotiate::takes;
-use super::problem::Problem;
+use super::problem::{Details, Problem};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -21,9 +21,9 @@ pub(super) struct EncodedWeights {
 #[utoipa::path(get, path = "/v1/tower/weights", tag = "rounds", responses(
     (status = 200, description = "CBOR `TowerWeights`", body = super::router::Cbor, content_type = MEDIA_TYPE, headers(("ETag" = String, description = "\"v<version>-<content>\""))),
     (status = 304, description = "The client holds them already (If-None-Match)"),
-    (status = 406, description = "Accept excludes this version of the protocol", body = Problem, content_type = "application/problem+json"),
-    (status = 429, description = "Too many requests from this address", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
-    (status = 503, description = "The state file is busy", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    (status = 406, description = "Accept excludes this version of the protocol", body = Details, content_type = "application/problem+json"),
+    (status = 429, description = "Too many requests from this address", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    (status = 503, description = "The state file is busy", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
 ))]
 pub(super) async fn weights(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     takes(&headers, MEDIA_TYPE)?;
