@@ -5,4 +5,7 @@
 
 pub mod catalog;
 pub mod data;
+pub mod federated;
 pub mod stage;
+pub mod embed;
+pub mod progress;

@@ -148,6 +148,7 @@ macro_rules! tensor {
 }
 tensor!(f32s, f32, 4, |v| v.to_le_bytes(), |c| f32::from_le_bytes(*c));
 tensor!(i8s, i8, 1, |v| v.to_le_bytes(), |c| i8::from_le_bytes(*c));
+tensor!(u32s, u32, 4, |v| v.to_le_bytes(), |c| u32::from_le_bytes(*c));
 tensor!(songs, crate::ids::SongId, 4, |v| v.0.to_le_bytes(), |c| crate::ids::SongId(u32::from_le_bytes(*c)));
 tensor!(artists, crate::ids::ArtistId, 4, |v| v.0.to_le_bytes(), |c| crate::ids::ArtistId(u32::from_le_bytes(*c)));
 

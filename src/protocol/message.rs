@@ -1,6 +1,6 @@
 //! The messages. [`Uplink`] is the closed list of what may leave a device; adding to it is a decision about privacy.
 
-use super::codec::{Cbor, DecodeError, artists, f32s, i8s, songs};
+use super::codec::{Cbor, DecodeError, artists, f32s, i8s, songs, u32s};
 use crate::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
 use crate::privacy::Clipped;
 use minicbor::{Decode, Encode};
@@ -62,6 +62,9 @@ pub struct CatalogueShard {
     /// `songs.len() × d` values, row by row.
     #[cbor(n(6), with = "i8s")]
     pub rows: Vec<i8>,
+    /// How often each song was played, by everybody; what exploring counts.
+    #[cbor(n(7), with = "u32s")]
+    pub plays: Vec<u32>,
 }
 
 impl sealed::Sealed for CatalogueShard {}
@@ -74,7 +77,7 @@ impl Message for CatalogueShard {
         if self.dimension == 0 || self.dimension > 256 {
             return Err(invalid("dimension", "not within 1 to 256"));
         }
-        if self.artists.len() != n || self.popularity.len() != n || self.scales.len() != n {
+        if [self.artists.len(), self.popularity.len(), self.scales.len(), self.plays.len()] != [n; 4] {
             return Err(invalid("shard", "columns differ in length"));
         }
         if self.rows.len() != n * self.dimension as usize {

@@ -1,5 +1,11 @@
 //! Listening data: files come in, a [`Dataset`] comes out. May be imported by every room above it.
 
+mod error;
+mod import;
+mod open;
 mod schema;
 
+pub use error::{BadRow, DataError};
+pub use import::{Format, ImportOptions, ImportReport};
+pub use open::open;
 pub use schema::{Clock, Dataset, ListenerId, LoggedEvent};

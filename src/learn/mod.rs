@@ -1,0 +1,10 @@
+//! What the device trains with: a flat weight vector with named parts, a tape of vector operations with their derivatives, and
+//! optimisers. Knows nothing of music. May be imported by `tower`, `client` and the server.
+
+mod optim;
+mod params;
+mod tape;
+
+pub use optim::{Adam, sgd};
+pub use params::{Layout, Part};
+pub use tape::{Number, Tape, Var};
