@@ -4,6 +4,7 @@
 //! serves the catalogue, and runs federated rounds with browsers as clients.
 
 pub mod catalog;
+pub mod cli;
 pub mod data;
 pub mod federated;
 pub mod stage;

@@ -168,7 +168,7 @@ pub fn train(tower: &UserTower, past: &Past, items: &Resident, plan: &LocalPlan,
 
 /// One step on the personal weights from the newest event: towards a song that was wanted, or away from one that was left (set
 /// against the last wanted one). These weights never leave.
-pub fn personal_step(tower: &mut UserTower, past: &Past, items: &Resident, learning_rate: f32, rng: &mut Rng) {
+pub(super) fn personal_step(tower: &mut UserTower, past: &Past, items: &Resident, learning_rate: f32, rng: &mut Rng) {
     const NEGATIVES: usize = 8;
     let Some(newest) = past.len().checked_sub(1).filter(|&n| n > 0 && items.len() > 1) else { return };
     let mut gradient = vec![0.0; tower.weights().len()];

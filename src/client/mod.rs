@@ -9,6 +9,8 @@ mod recommender;
 mod resident;
 mod round;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use config::EngineConfig;
 pub use error::Error;

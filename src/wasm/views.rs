@@ -153,3 +153,45 @@ pub(super) fn export(engine: &Recommender) -> ExportView<'_> {
         ledger: engine.ledger().into(),
     }
 }
+
+/// Why one song of the slate is there.
+#[derive(Serialize)]
+struct PlacementView {
+    song: u32,
+    slot: u16,
+    relevance: f32,
+    session: f32,
+    popularity: f32,
+    explore: f32,
+    diversity: f32,
+    why: &'static str,
+    text: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
+}
+
+pub(super) fn explain(slate: &crate::rerank::Slate) -> JsValue {
+    use crate::rerank::{RuleNote, Why};
+    let view = |p: &crate::rerank::Placement| PlacementView {
+        song: p.song.0,
+        slot: p.slot,
+        relevance: p.relevance,
+        session: p.session,
+        popularity: p.popularity,
+        explore: p.explore,
+        diversity: p.diversity,
+        why: match p.why {
+            Why::Taste => "taste",
+            Why::ThisSession => "session",
+            Why::Fresh => "fresh",
+            Why::Popular => "popular",
+            Why::Variety => "variety",
+        },
+        text: p.reason().headline(),
+        rule: p.rule.map(|rule| match rule {
+            RuleNote::PassedOver { .. } => "passed-over",
+            RuleNote::GapRelaxed { .. } => "gap-relaxed",
+        }),
+    };
+    to_js(&slate.placements().iter().map(view).collect::<Vec<_>>())
+}
