@@ -4,6 +4,7 @@ import { PlayTracker, type Feedback, type SlotReason, type Song, type SongId, ty
 import type { Deck } from "./deck/deck.js";
 import type { Output } from "./deck/output.js";
 import type { Shelf } from "./deck/shelf.js";
+import { IN_SIGHT, shiftOf, type Coming, type Shift } from "./shift.js";
 
 /** Songs asked of the engine at a time. */
 const SLATE = 30;
@@ -16,13 +17,8 @@ export interface Current {
   readonly shownAt: number;
   liked: boolean;
   deck: Deck | undefined;
-}
-
-/** A song to come, and why. */
-export interface Coming {
-  readonly song: Song;
-  readonly slot: number;
-  readonly reason: SlotReason | undefined;
+  /** Resolved once {@link Current.deck} is there. */
+  readonly loaded: Promise<unknown>;
 }
 
 /** A song that was, and what the engine took from it. */
@@ -34,16 +30,6 @@ export interface Heard {
   /** What it did to the songs that were next. */
   readonly effect: Shift;
 }
-
-/** How one queue became another, over the songs in sight. */
-export interface Shift {
-  readonly up: number;
-  readonly down: number;
-  readonly fresh: number;
-}
-
-/** How many songs are in sight. */
-export const IN_SIGHT = 12;
 
 /** What may have changed. */
 export type Aspect = "now" | "playing" | "queue" | "heard" | "volume";
@@ -204,9 +190,10 @@ export class Player {
   }
 
   /** Lets the rest of the song pass at once, as if it had been heard. For tests. */
-  finish(): void {
+  async finish(): Promise<void> {
     const { now } = this;
-    if (!now?.deck || !this.#tracker) return;
+    await now?.loaded;
+    if (!now?.deck || !this.#tracker || this.now !== now) return;
     const at = Date.now();
     const rest = now.deck.durationMs - now.deck.position;
     this.#tracker.play(now.deck.position, at - rest);
@@ -260,19 +247,16 @@ export class Player {
   #putOn({ song, slot }: Coming, { bySkip = false, liked = false }: { bySkip?: boolean; liked?: boolean }): void {
     this.now?.deck?.leave();
     clearInterval(this.#metronome);
-    const current: Current = { song, slot, shownAt: Date.now(), liked, deck: undefined };
-    this.now = current;
-    this.#tracker = undefined;
-    this.#tell("now", "queue");
-    const events = {
+    const shownAt = Date.now();
+    const taken = this.#shelf.take(song, {
       ended: () => this.now === current && this.#ended(),
       failed: () => this.now === current && this.#advance(false),
-    };
-    this.#shelf.take(song, events).then(
+    });
+    const loaded = taken.then(
       async (deck) => {
         if (this.now !== current) return deck.leave();
         current.deck = deck;
-        this.#tracker = new PlayTracker({ durationMs: deck.durationMs, at: current.shownAt, bySkip });
+        this.#tracker = new PlayTracker({ durationMs: deck.durationMs, at: shownAt, bySkip });
         this.#tell("now");
         if (this.playing) await this.#sound();
         const next = this.queue[0];
@@ -280,6 +264,11 @@ export class Player {
       },
       () => this.now === current && this.pause(),
     );
+    const current: Current = { song, slot, shownAt, liked, deck: undefined, loaded };
+    this.now = current;
+    // Left before it could sound, it still was left.
+    this.#tracker = new PlayTracker({ durationMs: 0, at: shownAt, bySkip });
+    this.#tell("now", "queue");
   }
 
   async #sound(): Promise<void> {
@@ -329,17 +318,4 @@ export class Player {
     };
     this.engine.keep("player", notes);
   }
-}
-
-/** How the songs in sight changed places. */
-export function shiftOf(before: readonly Coming[], after: readonly Coming[]): Shift {
-  const was = new Map(before.map((coming, i) => [coming.song.id, i]));
-  let [up, down, fresh] = [0, 0, 0];
-  after.slice(0, IN_SIGHT).forEach((coming, i) => {
-    const place = was.get(coming.song.id);
-    if (place === undefined || place >= IN_SIGHT) fresh++;
-    else if (place > i) up++;
-    else if (place < i) down++;
-  });
-  return { up, down, fresh };
 }

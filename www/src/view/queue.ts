@@ -1,7 +1,8 @@
 // What comes next and why. The list rearranges itself after every judgement.
 
 import type { SlotReason, Song, SongId } from "sottovoce";
-import { IN_SIGHT, type Coming, type Player, type Shift } from "../player.js";
+import type { Player } from "../player.js";
+import { IN_SIGHT, type Coming, type Shift } from "../shift.js";
 import { glide } from "./glide.js";
 import { announce, make, part, say } from "./page.js";
 import { count } from "./words.js";
@@ -80,9 +81,14 @@ class Row {
     });
     const spelled = PARTS.map(([name, word]) => `${word} ${(reason?.[name] ?? 0).toFixed(2)}`).join(", ");
     this.#chart.setAttribute("aria-label", spelled);
-    this.#chart.title = reason?.rule ? `${spelled}; rule: ${reason.rule}` : spelled;
+    this.#chart.title = [spelled, reason?.rule && RULED[reason.rule]].filter(Boolean).join("; ");
   }
 }
+
+const RULED = {
+  "passed-over": "others were held back so that artists take turns",
+  "gap-relaxed": "the same artist again, for want of others",
+} as const satisfies Record<NonNullable<SlotReason["rule"]>, string>;
 
 /** Each part on the scale of its largest value in sight: the bars compare songs, not parts. */
 function scalesOf(shown: readonly Coming[]): ReadonlyMap<string, number> {
