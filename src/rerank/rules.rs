@@ -71,6 +71,8 @@ pub struct Rules {
     slot: i64,
     /// How many slots will be filled.
     target: usize,
+    /// The configured gap, as far as the line is long enough to tell.
+    full_gap: u32,
     /// `g*`.
     kept_gap: u32,
     artist_places: Vec<u32>,
@@ -129,7 +131,10 @@ impl Rules {
             }
         }
         self.forget_answers();
-        self.kept_gap = (0..=config.artist_gap).rev().find(|gap| self.can_fill(*gap, None, self.target)).unwrap_or(0);
+        // Beyond the whole line, a larger gap asks for nothing more.
+        let line = u32::try_from(before.len().saturating_add(self.target)).unwrap_or(u32::MAX);
+        self.full_gap = config.artist_gap.min(line);
+        self.kept_gap = (0..=self.full_gap).rev().find(|gap| self.can_fill(*gap, None, self.target)).unwrap_or(0);
         self.target
     }
 
@@ -137,6 +142,11 @@ impl Rules {
     #[must_use]
     pub fn kept_gap(&self) -> u32 {
         self.kept_gap
+    }
+
+    /// The gaps to try at a slot: the configured one first, [`Rules::kept_gap`] last.
+    pub fn gaps(&self) -> impl Iterator<Item = u32> + use<> {
+        (self.kept_gap..=self.full_gap).rev()
     }
 
     /// Whether the candidate may take the next slot with `gap` songs of others before it, so that the rest can still be
@@ -300,8 +310,7 @@ mod tests {
             rules.start(case.config, &case.songs, &case.artists, &case.before, case.k, &mut |i| case.usable[i]);
         let (mut line, mut gave_way): (Vec<usize>, bool) = (vec![], false);
         while line.len() < case.k {
-            let gaps = (rules.kept_gap()..=case.config.artist_gap).rev();
-            let pick = gaps.into_iter().find_map(|gap| (0..case.songs.len()).find(|i| rules.allows(*i, gap)));
+            let pick = rules.gaps().find_map(|gap| (0..case.songs.len()).find(|i| rules.allows(*i, gap)));
             let Some(pick) = pick else { break };
             let noted = rules.choose(pick);
             // The rules hold, checked from their wording and not from the state above.
