@@ -7,6 +7,7 @@ import { Shelf } from "./deck/shelf.js";
 import { keys } from "./keys.js";
 import { mediaSession } from "./media-session.js";
 import { Player } from "./player.js";
+import { Band } from "./sound/band.js";
 import { TraitReader, type Traits } from "./traits.js";
 import { deviceView } from "./view/device.js";
 import { heardView } from "./view/heard.js";
@@ -51,7 +52,7 @@ async function begin(): Promise<void> {
   });
   const { traitsOf, coverOf } = appearance(engine);
   const output = new Output();
-  player = new Player(engine, output, new Shelf(output, traitsOf));
+  player = new Player(engine, output, new Shelf(output, new Band(new URL("./band.js", import.meta.url)), traitsOf));
 
   nowView(player, coverOf);
   queueView(player, coverOf);
