@@ -6,7 +6,9 @@
 pub mod catalog;
 pub mod cli;
 pub mod data;
-pub mod federated;
-pub mod stage;
 pub mod embed;
+pub mod federated;
+pub mod http;
 pub mod progress;
+pub mod stage;
+pub mod state;
