@@ -57,7 +57,7 @@ pub struct Rules {
     config: RuleConfig,
     /// The candidate's artist as a place in `artists`.
     of: Vec<u32>,
-    /// Artists of the candidates, ascending.
+    /// Artists of the candidates, in order of appearance.
     artists: Vec<ArtistId>,
     /// How many songs of each may still come.
     left: Vec<u32>,
@@ -73,7 +73,8 @@ pub struct Rules {
     target: usize,
     /// `g*`.
     kept_gap: u32,
-    order: Vec<u32>,
+    artist_places: Vec<u32>,
+    song_places: Vec<u32>,
     /// Songs left, first slot allowed: of each open artist.
     queue: Vec<(u32, i64)>,
 }
@@ -97,29 +98,23 @@ impl Rules {
         self.of.resize(n, NONE);
         self.artists.clear();
         self.left.clear();
-        self.order.clear();
-        self.order.extend((0u32..).take(n).filter(|i| usable(*i as usize)));
-        self.order.sort_unstable_by_key(|i| {
-            let i = *i as usize;
-            (u64::from(artists[i].0) << 32 | u64::from(songs[i].0), i)
-        });
-        let mut previous = None;
-        for i in &self.order {
-            let i = *i as usize;
-            if self.artists.last() != Some(&artists[i]) {
-                self.artists.push(artists[i]);
+        let cap = config.max_per_artist.unwrap_or(u32::MAX);
+        let (mut artist_of, mut seen) =
+            (Places::over(&mut self.artist_places, n), Places::over(&mut self.song_places, n));
+        for (i, (song, artist)) in (0u32..).zip(songs.iter().zip(artists)) {
+            let fresh = |at: u32| songs[at as usize] == *song;
+            if !usable(i as usize) || seen.find_or_put(song.0, i, fresh) != i {
+                continue;
+            }
+            #[allow(clippy::cast_possible_truncation, reason = "at most as many as candidates, which are u32")]
+            let next = self.artists.len() as u32;
+            let a = artist_of.find_or_put(artist.0, next, |at| self.artists[at as usize] == *artist);
+            if a == next {
+                self.artists.push(*artist);
                 self.left.push(0);
-                previous = None;
             }
-            if previous != Some(songs[i]) {
-                previous = Some(songs[i]);
-                #[allow(clippy::cast_possible_truncation, reason = "at most as many as candidates, which are u32")]
-                let artist = self.artists.len() as u32 - 1;
-                self.of[i] = artist;
-                if let Some(left) = self.left.last_mut() {
-                    *left = (*left + 1).min(config.max_per_artist.unwrap_or(u32::MAX));
-                }
-            }
+            self.of[i as usize] = a;
+            self.left[a as usize] = (self.left[a as usize] + 1).min(cap);
         }
         self.open = self.left.iter().filter(|left| **left > 0).count();
         let songs_left: u64 = self.left.iter().map(|left| u64::from(*left)).sum();
@@ -128,8 +123,9 @@ impl Rules {
         self.last.clear();
         self.last.resize(self.artists.len(), NEVER);
         for (back, artist) in (1i64..).zip(before.iter().rev()).take(config.artist_gap as usize) {
-            if let Ok(a) = self.artists.binary_search(artist) {
-                self.last[a] = self.last[a].max(-back);
+            let a = artist_of.find_or_put(artist.0, NONE, |at| self.artists.get(at as usize) == Some(artist)) as usize;
+            if let Some(last) = self.last.get_mut(a) {
+                *last = (*last).max(-back);
             }
         }
         self.forget_answers();
@@ -206,6 +202,40 @@ impl Rules {
     }
 }
 
+/// Where each id was put: a table with open addressing, half empty, whose order never shows. It knows places only; the ids
+/// themselves are compared by the caller.
+struct Places<'a> {
+    table: &'a mut [u32],
+    shift: u32,
+}
+
+impl<'a> Places<'a> {
+    fn over(storage: &'a mut Vec<u32>, ids: usize) -> Self {
+        let size = (2 * ids).next_power_of_two().max(2);
+        storage.clear();
+        storage.resize(size, NONE);
+        Self { table: storage, shift: 32 - size.trailing_zeros().min(31) }
+    }
+
+    /// The place that `id` was put at before, as `same` knows it; `new` if there is none, which then becomes its place.
+    /// With [`NONE`] for `new`, nothing is put.
+    fn find_or_put(&mut self, id: u32, new: u32, same: impl Fn(u32) -> bool) -> u32 {
+        let mask = self.table.len() - 1;
+        // Fibonacci hashing: dense ids spread over the table's upper bits.
+        let mut at = (id.wrapping_mul(0x9e37_79b9) >> self.shift) as usize & mask;
+        loop {
+            match self.table[at] {
+                NONE => {
+                    self.table[at] = new;
+                    return new;
+                }
+                place if same(place) => return place,
+                _ => at = (at + 1) & mask,
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation, reason = "small counts")]
 mod tests {
@@ -233,7 +263,10 @@ mod tests {
             songs: songs.into_iter().map(SongId).collect(),
             before: (0..rng.below(4)).map(|_| ArtistId(10 * rng.below(pool + 1))).collect(),
             usable: (0..n).map(|_| rng.below(10) > 0).collect(),
-            config: RuleConfig { artist_gap: rng.below(4), max_per_artist: [None, Some(1), Some(2)][rng.below(3) as usize] },
+            config: RuleConfig {
+                artist_gap: rng.below(4),
+                max_per_artist: [None, Some(1), Some(2)][rng.below(3) as usize],
+            },
             k: 1 + rng.below(7) as usize,
         }
     }
@@ -249,7 +282,8 @@ mod tests {
             let fits = case.usable[i]
                 && !line.iter().any(|(s, _)| *s == song)
                 && !before.into_iter().any(|a| *a == artist)
-                && line.iter().filter(|(_, a)| *a == artist).count() < case.config.max_per_artist.unwrap_or(99) as usize;
+                && line.iter().filter(|(_, a)| *a == artist).count()
+                    < case.config.max_per_artist.unwrap_or(99) as usize;
             fits && {
                 line.push((song, artist));
                 let filled = brute(case, gap, line, slots);
@@ -262,7 +296,8 @@ mod tests {
     /// One random list, filled by a greedy that prefers by index. Answers whether a gap had to give way.
     fn check(rng: &mut Rng, rules: &mut Rules, with_brute_force: bool) -> bool {
         let case = case(rng);
-        let target = rules.start(case.config, &case.songs, &case.artists, &case.before, case.k, &mut |i| case.usable[i]);
+        let target =
+            rules.start(case.config, &case.songs, &case.artists, &case.before, case.k, &mut |i| case.usable[i]);
         let (mut line, mut gave_way): (Vec<usize>, bool) = (vec![], false);
         while line.len() < case.k {
             let gaps = (rules.kept_gap()..=case.config.artist_gap).rev();
@@ -271,7 +306,8 @@ mod tests {
             let noted = rules.choose(pick);
             // The rules hold, checked from their wording and not from the state above.
             assert!(case.usable[pick] && !line.iter().any(|i| case.songs[*i] == case.songs[pick]));
-            let before: Vec<ArtistId> = case.before.iter().copied().chain(line.iter().map(|i| case.artists[*i])).collect();
+            let before: Vec<ArtistId> =
+                case.before.iter().copied().chain(line.iter().map(|i| case.artists[*i])).collect();
             let between = before.iter().rev().position(|a| *a == case.artists[pick]);
             let violation = between.filter(|b| *b < case.config.artist_gap as usize);
             assert_eq!(noted.map(|b| b as usize), violation);

@@ -8,4 +8,4 @@ mod session;
 
 pub use event::{Impression, ListenEvent};
 pub use feedback::{Behaviour, Feedback, Fraction};
-pub use session::{Heard, Memory, Recent, Session, SessionConfig, SessionState};
+pub use session::{Heard, Memory, Recent, Session, SessionConfig};

@@ -87,7 +87,8 @@ impl Memory {
     fn copy_from(&mut self, other: &Memory) {
         self.positive.copy_from_slice(&other.positive);
         self.negative.copy_from_slice(&other.negative);
-        (self.positive_weight, self.negative_weight, self.at) = (other.positive_weight, other.negative_weight, other.at);
+        (self.positive_weight, self.negative_weight, self.at) =
+            (other.positive_weight, other.negative_weight, other.at);
     }
 }
 
@@ -135,21 +136,6 @@ impl Recents {
             }
         }
     }
-}
-
-/// Everything a [`Session`] is made of, for the private snapshot. It has no wire encoder.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SessionState {
-    /// The memory before the oldest event below.
-    pub base: Memory,
-    /// The events, oldest first, each with its artist and whether it changed `disliked`.
-    pub events: Vec<(ListenEvent, ArtistId, bool)>,
-    /// Their songs' vectors, `events.len() × d`.
-    pub vectors: Vec<f32>,
-    /// The songs never to be played again, ascending.
-    pub disliked: Vec<SongId>,
-    /// How many events there have been, those no longer held included.
-    pub pushed: u64,
 }
 
 /// The recent past. See the file's head for the arithmetic.
@@ -287,7 +273,11 @@ impl Session {
         let share = decay / (1.0 + decay * (self.now.positive_weight + self.now.negative_weight));
         taste.clear();
         taste.extend(
-            self.now.positive.iter().zip(&self.now.negative).map(|(p, n)| share * (p - self.config.negative_weight * n)),
+            self.now
+                .positive
+                .iter()
+                .zip(&self.now.negative)
+                .map(|(p, n)| share * (p - self.config.negative_weight * n)),
         );
     }
 
@@ -318,7 +308,10 @@ impl Session {
     /// The ring, newest first, each event with its song's vector.
     pub fn newest_first(&self) -> impl Iterator<Item = (&Heard, &[f32])> {
         let d = self.dimension;
-        (0..self.held.len()).rev().take(self.config.history).map(move |i| (&self.held[i], &self.vectors[i * d..(i + 1) * d]))
+        (0..self.held.len())
+            .rev()
+            .take(self.config.history)
+            .map(move |i| (&self.held[i], &self.vectors[i * d..(i + 1) * d]))
     }
 
     /// Whether the ring has an event about this song.
@@ -349,43 +342,6 @@ impl Session {
     #[must_use]
     pub fn disliked_songs(&self) -> &[SongId] {
         &self.disliked
-    }
-
-    /// Everything, for the private snapshot.
-    #[must_use]
-    pub fn state(&self) -> SessionState {
-        SessionState {
-            base: self.base.clone(),
-            events: self.held.iter().map(|h| (h.event, h.artist, h.changed_dislikes)).collect(),
-            vectors: self.vectors.clone(),
-            disliked: self.disliked.clone(),
-            pushed: self.pushed,
-        }
-    }
-
-    /// The session that had this state, bit for bit; `None` where its parts do not fit each other, `d` or `config`.
-    #[must_use]
-    pub fn from_state(dimension: usize, config: SessionConfig, state: SessionState) -> Option<Self> {
-        let mut session = Session::new(dimension, config);
-        let n = state.events.len();
-        let fits = n <= session.config.history + session.config.undo_depth
-            && n as u64 <= state.pushed
-            && state.vectors.len() == n * dimension
-            && state.base.positive.len() == dimension
-            && state.base.negative.len() == dimension
-            && state.disliked.is_sorted_by(|a, b| a < b);
-        if !fits {
-            return None;
-        }
-        session.held = state
-            .events
-            .iter()
-            .map(|(event, artist, changed)| Heard { event: *event, artist: *artist, changed_dislikes: *changed })
-            .collect();
-        (session.vectors, session.base, session.disliked) = (state.vectors, state.base, state.disliked);
-        session.pushed = state.pushed;
-        session.replay();
-        Some(session)
     }
 }
 
@@ -451,10 +407,6 @@ mod tests {
             session.push(event(3, Feedback::Like, 9), &vector(3), ArtistId(1));
             never.push(event(3, Feedback::Like, 9), &vector(3), ArtistId(1));
             prop_assert_eq!(&session.now, &never.now);
-
-            // A snapshot comes back to the bit.
-            let back = Session::from_state(6, config, session.state()).unwrap();
-            prop_assert_eq!(back, session);
         }
 
         #[test]
@@ -524,17 +476,5 @@ mod tests {
         assert!(session.undo().is_some() && session.disliked(SongId(9)));
         assert!(session.undo().is_some());
         assert_eq!(session.undo(), None, "the ring's oldest is no longer held");
-    }
-
-    #[test]
-    fn a_state_that_does_not_fit_is_refused() {
-        let config = SessionConfig::default();
-        let mut session = Session::new(2, config);
-        session.push(event(1, Feedback::Like, 0), &[1.0], ArtistId(0));
-        let state = session.state();
-        assert!(Session::from_state(3, config, state.clone()).is_none());
-        assert!(Session::from_state(2, config, SessionState { pushed: 0, ..state.clone() }).is_none());
-        let unsorted = SessionState { disliked: vec![SongId(2), SongId(1)], ..state };
-        assert!(Session::from_state(2, config, unsorted).is_none());
     }
 }
