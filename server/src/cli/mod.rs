@@ -1,8 +1,10 @@
 //! The command line: one file a verb, each with its arguments and `run(args) -> anyhow::Result<()>`. The only room that
 //! uses `anyhow`; every verb answers `--help` with examples and `--json` with one object a line.
 
+mod bar;
 mod data;
 mod output;
+mod source;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

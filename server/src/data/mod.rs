@@ -1,6 +1,7 @@
 //! Listening data: files come in, a [`Dataset`] comes out. May be imported by every room above it.
 
 mod artefacts;
+mod describe;
 mod error;
 mod hash;
 mod import;
@@ -10,6 +11,7 @@ mod schema;
 mod synthetic;
 
 pub use artefacts::{Artefact, load_artefact, save_artefact};
+pub use describe::{Description, Quantiles, describe};
 pub use error::{BadRow, DataError};
 pub use hash::ContentHash;
 pub use import::{Format, ImportOptions, ImportReport};

@@ -134,7 +134,13 @@ impl Coordinator {
     /// # Errors
     /// [`RoundError::NoSuchRound`], [`RoundError::OtherRound`], [`RoundError::OtherWeights`], [`RoundError::Length`],
     /// [`RoundError::Unclipped`], [`RoundError::KeyReused`]: nothing was counted. [`RoundError::State`]: unknown; send again.
-    pub async fn accept(&self, now: Millis, round: RoundId, key: UpdateKey, update: &WeightUpdate) -> Result<Receipt, RoundError> {
+    pub async fn accept(
+        &self,
+        now: Millis,
+        round: RoundId,
+        key: UpdateKey,
+        update: &WeightUpdate,
+    ) -> Result<Receipt, RoundError> {
         let (status, full) = self.count(now, round, key, update).await?;
         if full {
             // The update is safe already, so a failure here is no answer to its device: the next tick closes the round.
@@ -170,7 +176,11 @@ impl Coordinator {
             return Err(RoundError::OtherWeights { expected: round.weights_from, got: update.weights() });
         }
         if update.values().len() != self.parameters {
-            return Err(RoundError::Length { what: "the update", expected: self.parameters, got: update.values().len() });
+            return Err(RoundError::Length {
+                what: "the update",
+                expected: self.parameters,
+                got: update.values().len(),
+            });
         }
         let clip_norm = round.plan.clip_norm;
         if !(norm.is_finite() && norm <= f64::from(clip_norm) * NORM_SLACK) {
@@ -297,13 +307,20 @@ impl Coordinator {
             return Ok(None); // somebody else opened it
         }
         let next = RoundId(newest.map_or(1, |round| round.id.0 + 1));
-        let version = store::newest_version(write.reader()).await?.ok_or(RoundError::Damaged { what: "it holds no weights" })?;
+        let version =
+            store::newest_version(write.reader()).await?.ok_or(RoundError::Damaged { what: "it holds no weights" })?;
         let opened = write.open_round(&self.fresh(now, next, version)).await?;
         write.commit().await?;
         Ok(opened.then_some(Transition::Opened(next)))
     }
 
-    async fn open_next(&self, write: &mut Write, now: Millis, after: RoundId, version: WeightsVersion) -> Result<(), RoundError> {
+    async fn open_next(
+        &self,
+        write: &mut Write,
+        now: Millis,
+        after: RoundId,
+        version: WeightsVersion,
+    ) -> Result<(), RoundError> {
         if self.config.rest_ms == 0 {
             write.open_round(&self.fresh(now, RoundId(after.0 + 1), version)).await?;
         }

@@ -58,7 +58,10 @@ async fn a_round_opens_fills_closes_and_the_next_one_opens() {
     assert_eq!(send(&c, 14, 1, 0, 3).await, ReceiptStatus::Accepted);
 
     let closed = c.round(RoundId(1)).await.unwrap();
-    assert_eq!((closed.state, closed.weights_to, closed.closed_at), (RoundState::Closed, Some(WeightsVersion(1)), Some(Millis(14))));
+    assert_eq!(
+        (closed.state, closed.weights_to, closed.closed_at),
+        (RoundState::Closed, Some(WeightsVersion(1)), Some(Millis(14)))
+    );
     assert_eq!(send(&c, 15, 1, 0, 3).await, ReceiptStatus::AlreadyCounted, "a lost receipt can be asked for again");
     assert_eq!(send(&c, 15, 1, 0, 4).await, ReceiptStatus::RoundClosed);
     let next = c.offer(Millis(16)).await.unwrap().unwrap();
@@ -79,7 +82,9 @@ async fn what_is_wrong_is_named_and_not_counted() {
     let try_it = async |round: u64, key: UpdateKey, update: WeightUpdate| {
         c.accept(Millis(1), RoundId(round), key, &update).await.unwrap_err()
     };
-    let of = |round, from, values: Vec<f32>, c| WeightUpdate::new(RoundId(round), WeightsVersion(from), Gradient::new(values).clip(c));
+    let of = |round, from, values: Vec<f32>, c| {
+        WeightUpdate::new(RoundId(round), WeightsVersion(from), Gradient::new(values).clip(c))
+    };
     assert!(matches!(try_it(9, key(1), update(9, 0, 1)).await, RoundError::NoSuchRound { .. }));
     assert!(matches!(try_it(1, key(1), update(2, 0, 1)).await, RoundError::OtherRound { .. }));
     assert!(matches!(try_it(1, key(1), update(1, 7, 1)).await, RoundError::OtherWeights { .. }));
@@ -97,7 +102,10 @@ async fn deadlines_close_extend_and_abandon() {
     assert_eq!(c.tick(Millis(999)).await.unwrap(), None);
     // Nobody came: the deadline moves for ever, and the row stays one.
     for i in 1..=5 {
-        assert_eq!(c.tick(Millis(i * 1000)).await.unwrap(), Some(Transition::Extended(RoundId(1), Millis(i * 1000 + 1000))));
+        assert_eq!(
+            c.tick(Millis(i * 1000)).await.unwrap(),
+            Some(Transition::Extended(RoundId(1), Millis(i * 1000 + 1000)))
+        );
     }
     // One came: it waits for two more deadlines, then it is let go.
     assert_eq!(send(&c, 5500, 1, 0, 1).await, ReceiptStatus::Accepted);
@@ -191,10 +199,10 @@ async fn two_coordinators_over_one_file_close_a_round_once() {
     let count = |status| statuses.iter().filter(|s| **s == status).count();
     assert_eq!(count(ReceiptStatus::Accepted), 8, "{statuses:?}");
     let rounds = a.rounds(10).await.unwrap();
-    assert_eq!(rounds.iter().map(|r| (r.id.0, r.state, r.updates)).collect::<Vec<_>>(), [
-        (2, RoundState::Open, 0),
-        (1, RoundState::Closed, 8)
-    ]);
+    assert_eq!(
+        rounds.iter().map(|r| (r.id.0, r.state, r.updates)).collect::<Vec<_>>(),
+        [(2, RoundState::Open, 0), (1, RoundState::Closed, 8)]
+    );
     assert_eq!(b.weights_version().await.unwrap(), WeightsVersion(1));
 }
 
@@ -246,7 +254,11 @@ async fn other_embeddings_start_the_weights_anew() {
     other.values = vec![0.25; P + 2];
     let c = Coordinator::open(pool(Some(&path)).await, on("songs B"), other.clone()).await.unwrap();
     assert_eq!(c.weights().await.unwrap(), TowerWeights { version: WeightsVersion(2), ..other });
-    assert_eq!(c.tick(Millis(3)).await.unwrap(), Some(Transition::Abandoned(RoundId(2))), "its updates speak about songs A");
+    assert_eq!(
+        c.tick(Millis(3)).await.unwrap(),
+        Some(Transition::Abandoned(RoundId(2))),
+        "its updates speak about songs A"
+    );
     let offer = c.offer(Millis(4)).await.unwrap().unwrap();
     assert_eq!((offer.round, offer.weights), (RoundId(3), WeightsVersion(2)));
 }

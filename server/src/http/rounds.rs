@@ -124,7 +124,11 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<R
     (status = 429, description = "Too many requests from this address", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
     (status = 503, description = "The state file is busy", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
 ))]
-pub(super) async fn one(State(app): State<App>, Path(round): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn one(
+    State(app): State<App>,
+    Path(round): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     takes(&headers, "application/json")?;
     let round = app.0.rounds.round(number(&round)?).await?;
     Ok(fresh(Json(RoundStatus::from(round))))
@@ -169,12 +173,14 @@ pub(super) async fn update(
         ReceiptStatus::AlreadyCounted => StatusCode::OK,
         ReceiptStatus::RoundClosed => StatusCode::CONFLICT,
     };
-    Ok((status, [(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")], encode::<Receipt>(&receipt)).into_response())
+    Ok((status, [(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")], encode::<Receipt>(&receipt))
+        .into_response())
 }
 
 /// Reads at most `limit` bytes; a longer body is refused by its header, or else as soon as it is over.
 async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
     if announced.is_some_and(|announced| announced > limit) {
         return Err(Problem::too_large(limit));
     }
