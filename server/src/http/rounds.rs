@@ -4,7 +4,7 @@ use super::app::App;
 use super::conditional::{Named, digest};
 use super::negotiate::{brings_cbor, takes};
 use super::problem::{Details, Problem};
-use crate::federated::{Round, RoundState, UpdateKey};
+use crate::federated::{Round, RoundState, parse_key};
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, State};
@@ -164,7 +164,7 @@ pub(super) async fn update(
     takes(&headers, MEDIA_TYPE)?;
     brings_cbor(&headers)?;
     let round = number(&round)?;
-    let key: UpdateKey = key.parse()?;
+    let key = parse_key(&key)?;
     app.0.limits.update_of(round)?;
     let update: WeightUpdate = decode(&read(&headers, body, app.0.limits.update_bytes).await?)?;
     let receipt = app.0.rounds.accept(app.now(), round, key, &update).await?;
