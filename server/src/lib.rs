@@ -4,7 +4,11 @@
 //! serves the catalogue, and runs federated rounds with browsers as clients.
 
 pub mod catalog;
+pub mod cli;
 pub mod data;
-pub mod stage;
 pub mod embed;
+pub mod federated;
+pub mod http;
 pub mod progress;
+pub mod stage;
+pub mod state;

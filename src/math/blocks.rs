@@ -65,7 +65,10 @@ impl ItemBlocks {
     }
 
     /// Adds an item and answers its slot. A row shorter than `d` is filled with zeros; a longer one is cut.
-    #[allow(clippy::cast_possible_truncation, reason = "2³² items of one coordinate are 16 GiB: more than wasm32 can hold")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "2³² items of one coordinate are 16 GiB: more than wasm32 can hold"
+    )]
     pub fn push(&mut self, row: &[f32]) -> u32 {
         let slot = self.len;
         if slot.is_multiple_of(LANES) {
@@ -148,6 +151,21 @@ impl ItemBlocks {
         out.truncate(self.len);
     }
 
+    /// `‖v‖²` of every item: `out[slot]`.
+    pub fn squared_norms(&self, out: &mut Vec<f32>) {
+        out.clear();
+        out.resize(self.len.next_multiple_of(LANES), 0.0);
+        let (sums, _) = out.as_chunks_mut::<LANES>();
+        for (sums, block) in sums.iter_mut().zip(self.blocks()) {
+            for coordinate in block {
+                for lane in 0..LANES {
+                    sums[lane] += coordinate[lane] * coordinate[lane];
+                }
+            }
+        }
+        out.truncate(self.len);
+    }
+
     /// The inner product of `query` with the items in `slots`, in that order; 0 for a slot that is not held.
     pub fn dot_slots(&self, query: &[f32], slots: &[u32], out: &mut Vec<f32>) {
         out.clear();
@@ -214,6 +232,9 @@ mod tests {
             for (row, score) in rows.iter().zip(&all) {
                 prop_assert!((dot(row, &query) - score).abs() < 1e-4);
             }
+            let mut norms = vec![];
+            blocks.squared_norms(&mut norms);
+            prop_assert!(norms.len() == items && rows.iter().zip(&norms).all(|(row, n)| (dot(row, row) - n).abs() < 1e-3));
             let mut slots: Vec<u32> = (0..items as u32).collect();
             Rng::new(seed).shuffle(&mut slots);
             blocks.dot_slots(&query, &slots, &mut some);

@@ -65,6 +65,17 @@ impl Behaviour {
     pub fn from_u8(value: u8) -> Option<Self> {
         [Self::Skip, Self::Complete, Self::Like, Self::Dislike].get(usize::from(value)).copied()
     }
+
+    /// The feedback of this kind; `heard` matters to a skip only.
+    #[must_use]
+    pub fn feedback(self, heard: Fraction) -> Feedback {
+        match self {
+            Self::Skip => Feedback::Skip { heard },
+            Self::Complete => Feedback::Complete,
+            Self::Like => Feedback::Like,
+            Self::Dislike => Feedback::Dislike,
+        }
+    }
 }
 
 impl Feedback {

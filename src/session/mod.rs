@@ -3,6 +3,9 @@
 
 mod event;
 mod feedback;
+#[allow(clippy::module_inception, reason = "the room and its main noun share a name")]
+mod session;
 
 pub use event::{Impression, ListenEvent};
 pub use feedback::{Behaviour, Feedback, Fraction};
+pub use session::{Heard, Memory, Recent, Session, SessionConfig};

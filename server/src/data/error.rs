@@ -169,4 +169,24 @@ pub enum DataError {
         /// What was read.
         path: PathBuf,
     },
+    /// The state file failed.
+    #[error(transparent)]
+    State(#[from] crate::state::StateError),
+    /// The state file holds no data set.
+    #[error(
+        "the state file holds no data set; import one with `sottovoce-server data import FORMAT PATH --into FILE.db`"
+    )]
+    NothingStored,
+    /// The state file's data set breaks its own rules.
+    #[error("the state file's data set is damaged ({what}); import it again")]
+    Damaged {
+        /// Where.
+        what: &'static str,
+    },
+    /// A time that no state file can hold.
+    #[error("a time of {at} ms is later than the state file can hold; are these milliseconds?")]
+    TooLate {
+        /// The time.
+        at: u64,
+    },
 }

@@ -1,11 +1,19 @@
 //! Listening data: files come in, a [`Dataset`] comes out. May be imported by every room above it.
 
+mod artefacts;
 mod error;
+mod hash;
 mod import;
+mod log;
 mod open;
 mod schema;
+mod synthetic;
 
+pub use artefacts::{Artefact, load_artefact, save_artefact};
 pub use error::{BadRow, DataError};
+pub use hash::ContentHash;
 pub use import::{Format, ImportOptions, ImportReport};
+pub use log::{StoredDataset, load_dataset, save_dataset, stored_dataset};
 pub use open::open;
 pub use schema::{Clock, Dataset, ListenerId, LoggedEvent};
+pub use synthetic::{SyntheticConfig, World, synthetic};

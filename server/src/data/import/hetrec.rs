@@ -18,7 +18,7 @@ use crate::data::{Clock, Dataset};
 use sottovoce::ids::SongId;
 use sottovoce::session::Feedback;
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// So many tags of an artist are kept, the most given first.
 const TAGS: usize = 10;
@@ -58,11 +58,13 @@ fn song(line: &Line<'_>, key: &str, builder: &Builder) -> Result<SongId, BadRow>
     builder.song(key).ok_or_else(|| line.bad(Some("artistID"), "an artist of artists.dat", key))
 }
 
-fn artists(path: &PathBuf, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
+fn artists(path: &Path, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
     let mut lines = Lines::open(path, &job.bar)?;
     lines.skip_header()?;
     while let Some(line) = lines.next(job)? {
-        let Some([key, rest]) = job.keep(line.split('\t', ["id", "name"]))? else { continue };
+        let Some([key, rest]) = job.keep(line.split('\t', ["id", "name"]))? else {
+            continue;
+        };
         let title = rest.split('\t').next().unwrap_or_default();
         if job.keep(line.number::<u32>("id", key, "a whole number"))?.is_none() {
             continue;
@@ -75,7 +77,7 @@ fn artists(path: &PathBuf, builder: &mut Builder, job: &mut Job) -> Result<(), D
     Ok(())
 }
 
-fn plays(path: &PathBuf, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
+fn plays(path: &Path, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
     let mut seen = HashSet::new();
     let mut lines = Lines::open(path, &job.bar)?;
     lines.skip_header()?;
@@ -88,7 +90,9 @@ fn plays(path: &PathBuf, builder: &mut Builder, job: &mut Job) -> Result<(), Dat
             }
             Ok((listener, song(&line, artist, builder)?, plays))
         });
-        let Some((listener, song, plays)) = job.keep(row)? else { continue };
+        let Some((listener, song, plays)) = job.keep(row)? else {
+            continue;
+        };
         let listener = builder.listener(listener)?;
         if !seen.insert((listener, song)) {
             job.bad(line.bad(Some("artistID"), "each artist once a listener", line.text))?;
@@ -99,7 +103,7 @@ fn plays(path: &PathBuf, builder: &mut Builder, job: &mut Job) -> Result<(), Dat
     Ok(())
 }
 
-fn tags(names: &PathBuf, given: &PathBuf, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
+fn tags(names: &Path, given: &Path, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
     let mut tags: HashMap<u32, String> = HashMap::new();
     let mut lines = Lines::open(names, &job.bar)?;
     lines.skip_header()?;
@@ -107,7 +111,9 @@ fn tags(names: &PathBuf, given: &PathBuf, builder: &mut Builder, job: &mut Job) 
         let row = line
             .split('\t', ["tagID", "tagValue"])
             .and_then(|[id, tag]| Ok((line.number::<u32>("tagID", id, "a whole number")?, tag)));
-        let Some((id, tag)) = job.keep(row)? else { continue };
+        let Some((id, tag)) = job.keep(row)? else {
+            continue;
+        };
         tags.insert(id, tag.to_owned());
     }
     let mut counts: HashMap<(SongId, u32), u32> = HashMap::new();
@@ -141,7 +147,7 @@ fn tags(names: &PathBuf, given: &PathBuf, builder: &mut Builder, job: &mut Job) 
     Ok(())
 }
 
-fn friends(path: &PathBuf, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
+fn friends(path: &Path, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
     let mut lines = Lines::open(path, &job.bar)?;
     lines.skip_header()?;
     while let Some(line) = lines.next(job)? {
@@ -161,7 +167,7 @@ fn friends(path: &PathBuf, builder: &mut Builder, job: &mut Job) -> Result<(), D
     Ok(())
 }
 
-fn graph(links: &PathBuf, triples: &PathBuf, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
+fn graph(links: &Path, triples: &Path, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
     let mut lines = Lines::open(links, &job.bar)?;
     while let Some(line) = lines.next(job)? {
         let row = line

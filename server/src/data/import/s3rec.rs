@@ -54,7 +54,9 @@ pub(super) fn import(folder: &Path, name: String, job: &mut Job) -> Result<Datas
             items.iter().try_for_each(|item| line.number::<u32>("item", item, "a whole number").map(|_| ()))?;
             Ok(items)
         });
-        let Some(items) = job.keep(row)? else { continue };
+        let Some(items) = job.keep(row)? else {
+            continue;
+        };
         let listener = builder.listener(user)?;
         for item in items {
             let song = builder.bare_song(item)?;
@@ -62,9 +64,12 @@ pub(super) fn import(folder: &Path, name: String, job: &mut Job) -> Result<Datas
         }
     }
     // A map of arrays of anything: ids are numbers in the published files, names elsewhere.
-    let parsed: HashMap<String, Vec<Value>> = serde_json::from_slice(&whole(&attributes, &job.bar)?).map_err(|source| {
-        DataError::Json { path: attributes.clone(), expected: "{\"item\": [attribute, …]}", source }
-    })?;
+    let parsed: HashMap<String, Vec<Value>> =
+        serde_json::from_slice(&whole(&attributes, &job.bar)?).map_err(|source| DataError::Json {
+            path: attributes.clone(),
+            expected: "{\"item\": [attribute, …]}",
+            source,
+        })?;
     for (item, list) in parsed {
         let Some(song) = builder.song(&item) else {
             job.pass_over("attributes of items that no sequence holds");

@@ -1,0 +1,46 @@
+// What can go wrong, by a stable code.
+
+/**
+ * The codes that this package throws itself. The engine throws plain `Error`s with a `code` of its own (`decode/malformed`,
+ * `weights/shape`, …); {@link codeOf} reads either.
+ */
+export type ErrorCode =
+  | "init/missing"
+  | "wasm/blocked"
+  | "wasm/unavailable"
+  | "server/away"
+  | "server/refused"
+  | "server/busy"
+  | "server/foreign"
+  | "consent/off"
+  | "store/refused"
+  | "store/full"
+  | "store/damaged"
+  | "store/elsewhere"
+  | "engine/closed";
+
+/** An error that says what happened and what to do next. */
+export class SottovoceError extends Error {
+  override readonly name = "SottovoceError";
+
+  constructor(
+    /** Stable; branch on this, not on the message. */
+    readonly code: ErrorCode,
+    what: string,
+    /** The next thing to try, as a sentence. */
+    readonly next: string,
+    options?: ErrorOptions & { retryAfterMs?: number },
+  ) {
+    super(`${what} ${next}`, options);
+    if (options?.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** How long the server asks to be left alone, with `server/busy`. */
+  readonly retryAfterMs?: number;
+}
+
+/** The stable code of an error of this package or of the engine, or `undefined` for any other error. */
+export function codeOf(error: unknown): string | undefined {
+  const code = typeof error === "object" && error !== null ? (error as { code?: unknown }).code : undefined;
+  return typeof code === "string" ? code : undefined;
+}

@@ -1,0 +1,166 @@
+// The words of the public face.
+
+declare const brand: unique symbol;
+
+/** A song's number in the catalogue. A plain number at run time; a type of its own, so that it is never taken for a slot. */
+export type SongId = number & { readonly [brand]: "SongId" };
+
+/** Takes a number for a song's id. */
+export function songId(id: number): SongId {
+  return id as SongId;
+}
+
+/** A song as the catalogue describes it. */
+export interface Song {
+  readonly id: SongId;
+  readonly title: string;
+  readonly artist: string;
+  readonly artistId: number;
+  readonly album: string | undefined;
+  readonly genre: string | undefined;
+  /** BCP 47 where the source has it. */
+  readonly language: string | undefined;
+  readonly durationMs: number | undefined;
+  /** Where the audio lies, where the catalogue has any. */
+  readonly url: string | undefined;
+  /** 0 to 1: `ln(1 + plays) / ln(1 + most plays)`. */
+  readonly popularity: number;
+}
+
+/** What a listener did with a song. It stays on the device. */
+export type Feedback =
+  | { readonly kind: "skip"; /** The share of the song that was heard, 0 to 1. */ readonly heard: number }
+  | { readonly kind: "complete" }
+  | { readonly kind: "like" }
+  | { readonly kind: "dislike" };
+
+/** A song that was on, and what came of it. It stays on the device. */
+export interface ListenEvent {
+  readonly song: SongId;
+  /** Its place in the slate it was taken from, from 0. */
+  readonly slot: number;
+  /** When it came on, in milliseconds since the epoch. */
+  readonly shownAt: number;
+  /** When the feedback came; now, when left out. */
+  readonly at?: number;
+  readonly feedback: Feedback;
+}
+
+/** What the engine may know of the moment; leave out what it should not. It stays on the device. */
+export interface Context {
+  /** 0 to 23. */
+  readonly hour?: number;
+  /** 0 (Monday) to 6. */
+  readonly weekday?: number;
+  readonly device?: "phone" | "tablet" | "desktop" | "car" | "speaker" | "tv" | "other";
+  /** BCP 47, such as `navigator.language`. */
+  readonly locale?: string;
+}
+
+/** Why a song stands where it stands in the last slate. */
+export interface SlotReason {
+  readonly song: SongId;
+  readonly slot: number;
+  /** How well it fits the listener's taste. */
+  readonly relevance: number;
+  /** What this session's skips and plays add or take away. */
+  readonly session: number;
+  /** How much it differs from the songs above it. */
+  readonly diversity: number;
+  /** How much is heard of it elsewhere. */
+  readonly popularity: number;
+  /** What is added because little is known of it yet. */
+  readonly explore: number;
+  /** What spoke most for it. */
+  readonly why: "taste" | "session" | "fresh" | "popular" | "variety";
+  /**
+   * What the rules did to the slot, if anything: `passed-over`, others would have come first but for a rule; `gap-relaxed`, the
+   * artist stands closer to the last than asked for, because too little else was left.
+   */
+  readonly rule?: "passed-over" | "gap-relaxed";
+  /** A short sentence for the listener. */
+  readonly text: string;
+}
+
+/** One message that crossed the wire. */
+export interface LedgerEntry {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly direction: "up" | "down";
+  /** The message's name, such as `weight update`. */
+  readonly message: string;
+  /** Bytes of its body. */
+  readonly bytes: number;
+  /** What it means, in a sentence for the listener. */
+  readonly meaning: string;
+}
+
+/** The account of everything that crossed the wire. */
+export interface Ledger {
+  /** The newest entries, oldest first. */
+  readonly entries: readonly LedgerEntry[];
+  /** Messages that ever left this device. */
+  readonly sentMessages: number;
+  /** Bytes that ever left this device. */
+  readonly sentBytes: number;
+  /** How often this page asked how the rounds stand, and how much came back: too many and too alike for entries of their own. */
+  readonly roundChecks: { readonly messages: number; readonly bytes: number };
+}
+
+/** A federated round, as the server tells it. */
+export interface RoundStatus {
+  readonly round: number;
+  readonly state: "open" | "closed" | "abandoned";
+  /** Updates counted so far. */
+  readonly updates: number;
+  /** Updates it waits for. */
+  readonly cohort: number;
+  readonly openedAt: number;
+  readonly closesAt: number;
+  readonly closedAt: number | undefined;
+  /** Version of the weights it starts from. */
+  readonly weightsFrom: number;
+  /** Version it made, once closed. */
+  readonly weightsTo: number | undefined;
+  /** Bound on the length of every update. */
+  readonly clipNorm: number;
+}
+
+/** What came of {@link Sottovoce.contribute}. */
+export type Contribution =
+  | {
+      readonly kind: "sent";
+      readonly round: number;
+      /** Examples it was learned from. 0 for one that had been waiting since an earlier call. */
+      readonly examples: number;
+      readonly bytes: number;
+      readonly status: "accepted" | "already-counted" | "round-closed";
+    }
+  | { readonly kind: "no-round"; readonly retryAfterMs: number }
+  /** Nothing was heard yet, or this round has this device's update already. */
+  | { readonly kind: "nothing-to-learn"; readonly round: number };
+
+/** Where the listener's state is kept just now. */
+export type Storage =
+  | { readonly kind: "kept" }
+  | { readonly kind: "memory"; readonly why: "chosen" | "refused" | "full" | "damaged" | "elsewhere"; readonly error?: Error };
+
+/** What {@link Sottovoce.deleteData} did. */
+export interface Erasure {
+  readonly at: number;
+  /** Nothing is left in the store; read back after clearing. */
+  readonly storeEmpty: boolean;
+  /** No update waits to be sent. */
+  readonly nothingPending: boolean;
+  /** Events the engine still knows: 0. */
+  readonly seen: number;
+}
+
+/** What {@link Sottovoce.on} tells. */
+export type EngineEvent =
+  | { readonly type: "change"; readonly cause: "observe" | "undo" | "weights" | "delete" | "restore" }
+  | { readonly type: "ledger" }
+  | { readonly type: "consent"; readonly on: boolean }
+  | { readonly type: "storage"; readonly storage: Storage }
+  | { readonly type: "connection"; readonly online: boolean }
+  | { readonly type: "contribution"; readonly result: Contribution };

@@ -1,0 +1,98 @@
+//! What can go wrong in a round.
+
+use sottovoce::ids::{RoundId, WeightsVersion};
+use sottovoce::protocol::TowerShape;
+
+/// Why a round, an update or a step did not come about.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RoundError {
+    /// A mean of nothing.
+    #[error("no update to average; a round needs at least one")]
+    NoUpdates,
+    /// Something does not fit the weights.
+    #[error("{what} has {got} values, the weights have {expected}; fetch the weights again and train from them")]
+    Length {
+        /// Which one.
+        what: &'static str,
+        /// The weights' length.
+        expected: usize,
+        /// Its length.
+        got: usize,
+    },
+    /// The step left the numbers.
+    #[error("weight {at} would not be finite after the step; lower the server's learning rate or the clip norm")]
+    NotFinite {
+        /// Index of the first such weight.
+        at: usize,
+    },
+    /// A setting outside its range.
+    #[error("{what} is {got}, expected {expected}")]
+    Setting {
+        /// Which.
+        what: &'static str,
+        /// Its value.
+        got: f64,
+        /// Its range, in words.
+        expected: &'static str,
+    },
+    /// A round that was never opened.
+    #[error("there is no round {round}; ask /v1/rounds/next for the open one")]
+    NoSuchRound {
+        /// Which was asked for.
+        round: RoundId,
+    },
+    /// The address says one round, the message another.
+    #[error("the update is for round {message}, but was sent to round {address}")]
+    OtherRound {
+        /// Where it was sent.
+        address: RoundId,
+        /// What it says.
+        message: RoundId,
+    },
+    /// Trained from other weights than the round's.
+    #[error("the update starts from weights version {got}, the round from {expected}; fetch the weights and train again")]
+    OtherWeights {
+        /// The round's.
+        expected: WeightsVersion,
+        /// The update's.
+        got: WeightsVersion,
+    },
+    /// Not clipped to the round's bound.
+    #[error("the update's L2 norm is {norm}, the round's clip norm C is {clip_norm}; clip before sending")]
+    Unclipped {
+        /// Its norm.
+        norm: f64,
+        /// `C`.
+        clip_norm: f32,
+    },
+    /// One key, two different updates.
+    #[error("this key already carries another update of round {round}; draw a new random key for a new update")]
+    KeyReused {
+        /// Which round.
+        round: RoundId,
+    },
+    /// Not a key.
+    #[error("an update's key is 32 lower-case hex digits chosen at random, got `{got}`")]
+    Key {
+        /// What was given instead, shortened.
+        got: String,
+    },
+    /// The state file holds weights of another shape than this server was asked to serve.
+    #[error("the state holds a user tower of {stored:?}, asked for {asked:?}; serve with its shape, or with a new --state file")]
+    ShapeChanged {
+        /// In the file.
+        stored: TowerShape,
+        /// Asked for.
+        asked: TowerShape,
+    },
+    /// The state file holds something that this build cannot have written.
+    #[error("the state file is damaged: {what}; restore a copy, or serve with a new --state file")]
+    Damaged {
+        /// Which part.
+        what: &'static str,
+    },
+    /// The state file would not answer.
+    #[error("the state file did not answer: {0}")]
+    State(#[from] sqlx::Error),
+}

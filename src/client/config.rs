@@ -1,0 +1,99 @@
+//! How the engine behaves; every field has a default that a player can live with.
+
+/// How the engine behaves.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct EngineConfig {
+    /// How many events are remembered, and can be learned from.
+    pub history: usize,
+    /// How many candidates survive scoring and reach the re-ranker.
+    pub pool: usize,
+    /// How strongly the re-ranker weighs diversity, from 0 (relevance alone) to 1.
+    pub diversity: f32,
+    /// At least so many slots between two songs of one artist.
+    pub artist_gap: usize,
+    /// `γ`: weight of this session's decayed memory, in standard deviations of the tower's scores.
+    pub session: f32,
+    /// How long until an event counts half, in minutes.
+    pub half_life_minutes: f32,
+    /// A song heard among the last so many events is not proposed again.
+    pub no_repeat: usize,
+    /// Weight of the bonus for songs that few have heard, in the same units; 0 turns exploring off.
+    pub explore: f32,
+    /// From so many plays on, a song gets no bonus.
+    pub explore_budget: u32,
+    /// Step size of the personal weights after each event; 0 turns it off.
+    pub personal_rate: f32,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            history: 500,
+            pool: 500,
+            diversity: 0.3,
+            artist_gap: 3,
+            session: 1.5,
+            half_life_minutes: 20.0,
+            no_repeat: 40,
+            explore: 0.05,
+            explore_budget: 20,
+            personal_rate: 0.05,
+        }
+    }
+}
+
+impl EngineConfig {
+    /// Sets one field by the name that other languages use (`halfLifeMinutes`). Counts are cut to whole numbers.
+    ///
+    /// # Errors
+    /// The field's allowed range, or that there is no such field.
+    pub fn set(&mut self, name: &str, value: f64) -> Result<(), &'static str> {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and ranges are checked")]
+        let (count, number) = (value as u32, value as f32);
+        let within = |low: f64, high: f64| (low..=high).contains(&value);
+        match name {
+            "history" if within(1.0, 1e5) => self.history = count as usize,
+            "history" => return Err("history is 1 to 100000"),
+            "pool" if within(1.0, 1e5) => self.pool = count as usize,
+            "pool" => return Err("pool is 1 to 100000"),
+            "diversity" if within(0.0, 1.0) => self.diversity = number,
+            "diversity" => return Err("diversity is 0 to 1"),
+            "artistGap" if within(0.0, 100.0) => self.artist_gap = count as usize,
+            "artistGap" => return Err("artistGap is 0 to 100"),
+            "session" if within(0.0, 100.0) => self.session = number,
+            "session" => return Err("session is 0 to 100"),
+            "halfLifeMinutes" if within(0.01, 1e6) => self.half_life_minutes = number,
+            "halfLifeMinutes" => return Err("halfLifeMinutes is 0.01 to 1000000"),
+            "noRepeat" if within(1.0, 1e4) => self.no_repeat = count as usize,
+            "noRepeat" => return Err("noRepeat is 1 to 10000"),
+            "explore" if within(0.0, 100.0) => self.explore = number,
+            "explore" => return Err("explore is 0 to 100"),
+            "exploreBudget" if within(0.0, 1e9) => self.explore_budget = count,
+            "exploreBudget" => return Err("exploreBudget is 0 to 1000000000"),
+            "personalRate" if within(0.0, 10.0) => self.personal_rate = number,
+            "personalRate" => return Err("personalRate is 0 to 10"),
+            _ => {
+                return Err("no such field: history, pool, diversity, artistGap, session, halfLifeMinutes, noRepeat, \
+                            explore, exploreBudget or personalRate");
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_set_by_name_within_their_range() {
+        let mut config = EngineConfig::default();
+        assert_eq!(config.set("artistGap", 5.0), Ok(()));
+        assert_eq!(config.artist_gap, 5);
+        for (name, value) in [("diversity", 1.5), ("pool", f64::NAN), ("history", 0.0), ("artist_gap", 1.0)] {
+            let before = config;
+            assert!(config.set(name, value).is_err(), "{name} = {value}");
+            assert_eq!(config, before);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! A device's part in a federated round, one struct per phase; each is made by consuming the one before.
+//! `Invited → Outgoing → (receipt) →` nothing.
+
+use super::learn::{Past, Trained, train};
+use super::{Error, Resident};
+use crate::ids::{RoundId, WeightsVersion};
+use crate::math::Rng;
+use crate::protocol::{Receipt, RoundOffer, WeightUpdate, send};
+use crate::tower::UserTower;
+
+/// The name under which a device hands in an update: 128 random bits, drawn anew for every round, so that a repeated request is
+/// counted once and two rounds cannot be tied together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UpdateKey(pub [u8; 16]);
+
+impl core::fmt::Display for UpdateKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+/// The server offers a round.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Invited {
+    offer: RoundOffer,
+}
+
+/// A message waits to go out, or went out and waits for its receipt.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Outgoing {
+    /// Which round.
+    pub round: RoundId,
+    /// Under which key.
+    pub key: UpdateKey,
+    /// The encoded [`WeightUpdate`].
+    pub bytes: Vec<u8>,
+}
+
+impl Invited {
+    /// Takes an offer.
+    #[must_use]
+    pub fn new(offer: RoundOffer) -> Self {
+        Self { offer }
+    }
+
+    /// The offer.
+    #[must_use]
+    pub fn offer(&self) -> &RoundOffer {
+        &self.offer
+    }
+
+    /// Trains on the device's own past, clips, and seals the message. `Ok(None)`: nothing to learn from yet.
+    ///
+    /// # Errors
+    /// [`Error::WeightsVersion`] if the held weights are not the round's.
+    pub fn contribute(
+        &self,
+        tower: &UserTower,
+        held: WeightsVersion,
+        past: &Past,
+        items: &Resident,
+        rng: &Rng,
+        key: UpdateKey,
+    ) -> Result<Option<(Outgoing, usize)>, Error> {
+        let RoundOffer { round, weights, plan, .. } = self.offer;
+        if held != weights {
+            return Err(Error::WeightsVersion { needed: weights, held: Some(held) });
+        }
+        let rng = rng.split("round").split_at(round.0);
+        let Some(Trained { update, lessons, .. }) = train(tower, past, items, &plan, rng) else { return Ok(None) };
+        let message = WeightUpdate::new(round, weights, update.clip(plan.clip_norm));
+        Ok(Some((Outgoing { round, key, bytes: send(&message) }, lessons)))
+    }
+}
+
+impl Outgoing {
+    /// Whether a receipt answers this message. Every status ends the phase: counted, counted before, or too late.
+    #[must_use]
+    pub fn answered_by(&self, receipt: &Receipt) -> bool {
+        receipt.round == self.round
+    }
+}

@@ -1,0 +1,8 @@
+//! The door to JavaScript: newtypes and one-line methods with the names of `client`, on wasm32 only. Typed arrays on the hot
+//! path; serde objects for configuration and explanations. Nothing may import this room.
+
+mod error;
+mod recommender;
+mod views;
+
+pub use recommender::Recommender;

@@ -1,0 +1,97 @@
+// Judging what passed the wire. A request is in order only where it is one of the few kinds a page may make; everything else is
+// counted as something that should have stayed at home.
+
+import { decode } from "./cbor.js";
+
+const VERSION = 1;
+const WEIGHT_UPDATE = 64;
+
+/** Paths whose answer is the same for everyone, so that asking says nothing about the listener. */
+const SAME_FOR_ALL = [/^\/v1\/catalogue$/, /^\/v1\/catalogue\/shards\/\d+\/(songs|embeddings)$/, /^\/v1\/tower\/weights$/];
+/** Asked only by those who contribute. */
+const ROUNDS = [/^\/v1\/rounds$/, /^\/v1\/rounds\/next$/, /^\/v1\/rounds\/\d+$/];
+const UPDATE = /^\/v1\/rounds\/(\d+)\/updates\/[0-9a-f]{32}$/;
+const FILE = /^\/(?!v1\/)[\w./-]*$/;
+
+/** Headers a browser sets by itself, or that name a media type. Any other could carry something. */
+const HEADERS = /^(accept|accept-(encoding|language)|cache-control|connection|content-(length|type)|dnt|host|if-(none-match|modified-since)|origin|pragma|priority|range|referer|sec-[\w-]+|upgrade-insecure-requests|user-agent)$/;
+
+/** Reads a weight update; throws where the body is anything else, or anything more. */
+export function readUpdate(body) {
+  const envelope = decode(body);
+  if (!Array.isArray(envelope) || envelope.length !== 3) throw new Error("not an envelope [version, kind, payload]");
+  const [version, kind, payload] = envelope;
+  if (version !== VERSION || kind !== WEIGHT_UPDATE) throw new Error(`message of version ${version} and kind ${kind}, not a weight update`);
+  const fields = payload instanceof Map ? [0, 1, 2].map((key) => payload.get(key)) : payload;
+  const count = payload instanceof Map ? payload.size : payload?.length;
+  const [round, weights, bytes] = fields ?? [];
+  if (count !== 3 || !Number.isInteger(round) || !Number.isInteger(weights) || !(bytes instanceof Uint8Array)) {
+    throw new Error("not {round, weights, values} and nothing else");
+  }
+  if (bytes.length === 0 || bytes.length % 4 !== 0) throw new Error("values are no whole f32s");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const values = Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
+  if (!values.every(Number.isFinite)) throw new Error("a value is not finite");
+  return { round, weights, values };
+}
+
+/** The 4-byte words of the update that are the number of a song: ids are small integers, which as f32 are denormals. */
+export function songsIn(values, songs) {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const heard = new Set([...songs].filter((song) => song > 0));
+  return [...new Set(words)].filter((word) => heard.has(word));
+}
+
+/**
+ * Everything that passed, sorted: `updates` in order, `violations` in words, `contributing` the requests only a contributor
+ * makes. `heard` are the ids of the songs that were on; `etags` what the server handed out.
+ */
+export function audit(requests, { heard = [], etags = new Set() } = {}) {
+  const updates = [];
+  const violations = [];
+  const contributing = [];
+  for (const request of requests) {
+    const { path, query } = split(request.url);
+    const wrong = (why) => violations.push(`${request.method} ${request.url}: ${why}`);
+    checkHeaders(request, etags, wrong);
+    if (query) wrong("a query says something about the listener");
+    if (UPDATE.test(path) && request.method === "PUT") {
+      contributing.push(request);
+      readInto(updates, request, Number(UPDATE.exec(path)[1]), heard, wrong);
+    } else if (request.method !== "GET" && request.method !== "HEAD") {
+      wrong(`${request.body.length} bytes went up`);
+    } else if (ROUNDS.some((kind) => kind.test(path))) {
+      contributing.push(request);
+    } else if (!SAME_FOR_ALL.some((kind) => kind.test(path)) && !FILE.test(path)) {
+      wrong("a path no player needs");
+    }
+    if ((request.method === "GET" || request.method === "HEAD") && request.body.length > 0) wrong("a body where none belongs");
+  }
+  return { updates, violations, contributing };
+}
+
+function readInto(updates, request, round, heard, wrong) {
+  try {
+    const update = readUpdate(request.body);
+    if (update.round !== round) wrong(`the body is for round ${update.round}`);
+    const found = songsIn(update.values, heard);
+    if (found.length > 0) wrong(`the body holds the ids of songs ${found.join(", ")}`);
+    updates.push({ ...update, bytes: request.body.length, status: request.status });
+  } catch (error) {
+    wrong(error.message);
+  }
+}
+
+function checkHeaders(request, etags, wrong) {
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (!HEADERS.test(name)) wrong(`header ${name}: ${value}`);
+    // A tag the server never gave could be a message.
+    if (name === "if-none-match" && !etags.has(value)) wrong(`an ETag nobody gave: ${value}`);
+    if (name === "referer" && split(value.replace(/^https?:\/\/[^/]+/, "")).query) wrong(`referer ${value}`);
+  }
+}
+
+function split(url) {
+  const [path, ...query] = url.split("#")[0].split("?");
+  return { path, query: query.join("?") };
+}

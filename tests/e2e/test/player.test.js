@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { reordered, sent, until } from "../src/player.js";
+
+test("moving up is not ordering anew", () => {
+  assert.equal(reordered([1, 2, 3, 4], [2, 3, 4]), false);
+  assert.equal(reordered([1, 2, 3, 4], [2, 3, 4, 9]), false);
+  assert.equal(reordered([1, 2, 3, 4], [1, 2, 3, 4]), false);
+  assert.equal(reordered([1, 2, 3, 4], []), false);
+  assert.equal(reordered([1, 2, 3, 4], [3, 2, 4]), true);
+  assert.equal(reordered([1, 2, 3, 4], [2, 3, 9, 4]), true);
+});
+
+test("only what went up counts as sent", () => {
+  const ledger = [
+    { direction: "down", bytes: 100 },
+    { direction: "up", bytes: 7 },
+    { direction: "up", bytes: 5 },
+  ];
+  assert.deepEqual(sent(ledger), { messages: 2, bytes: 12 });
+});
+
+test("until gives the answer, or says what was waited for", async () => {
+  let asked = 0;
+  assert.equal(await until("three", async () => (asked += 1) === 3 && "three", { every: 1 }), "three");
+  await assert.rejects(until("godot", async () => false, { within: 5, every: 1 }), /godot/);
+  await assert.rejects(until("godot", async () => Promise.reject(new Error("not today")), { within: 5, every: 1 }), /not today/);
+});
