@@ -20,22 +20,6 @@ macro_rules! id {
                 Self(value)
             }
         }
-
-        impl<C> minicbor::Encode<C> for $name {
-            fn encode<W: minicbor::encode::Write>(
-                &self,
-                e: &mut minicbor::Encoder<W>,
-                ctx: &mut C,
-            ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                self.0.encode(e, ctx)
-            }
-        }
-
-        impl<'b, C> minicbor::Decode<'b, C> for $name {
-            fn decode(d: &mut minicbor::Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
-                <$inner>::decode(d, ctx).map($name)
-            }
-        }
     };
 }
 

@@ -1,7 +1,7 @@
 // The engine with its hands: fetch, clock and storage around the wasm core, which has none of them.
 
 import { Recommender } from "./generated/sottovoce.js";
-import { SottovoceError } from "./errors.js";
+import { SottovoceError, codeOf } from "./errors.js";
 import { Http } from "./http.js";
 import { init } from "./init.js";
 import { contribute } from "./rounds.js";
@@ -124,7 +124,7 @@ export class Sottovoce {
       await engine.#keeper.start(nameOf(options), (snapshot) => engine.#core.restore(snapshot));
       if (options.context) engine.setContext(options.context);
       await engine.#load(options);
-      await engine.refresh().catch(onlyAway);
+      await engine.refresh().catch(onlyServer);
       engine.#keeper.changed();
       return engine;
     } catch (error) {
@@ -254,11 +254,13 @@ export class Sottovoce {
 
   /** Fetches the shared weights if there are newer ones; true when there were. */
   async refresh({ signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
-    const bytes = await this.#http.weights(this.#alive.weightsVersion(), signal);
-    if (!bytes || this.#closed) return false;
-    this.#core.receive(bytes);
-    this.#changed("weights");
-    return true;
+    const held = this.#alive.weightsVersion();
+    const bytes = await this.#http.weights(signal);
+    if (this.#closed) return false;
+    const { version } = this.#core.receive(bytes) as { version: number };
+    const newer = version !== held;
+    if (newer) this.#changed("weights");
+    return newer;
   }
 
   /** Everything that crossed the wire. */
@@ -414,8 +416,7 @@ function localeOf(locale: string): number {
   return [...locale].reduce((hash, char) => (Math.imul(hash, 31) + char.charCodeAt(0)) & 0xffff, 0);
 }
 
-/** Without the server the weights at hand have to do. */
-function onlyAway(error: unknown): void {
-  const code = (error as { code?: string }).code;
-  if (code !== "server/away" && code !== "server/busy") throw error;
+/** Without the server, or with one that has no weights, those at hand have to do. */
+function onlyServer(error: unknown): void {
+  if (!codeOf(error)?.startsWith("server/")) throw error;
 }

@@ -75,12 +75,9 @@ export class Http {
     return this.#cached("catalogue shard", path, { etag, signal, accept: MEDIA_TYPE });
   }
 
-  /** The shared weights, encoded; `undefined` when version `held` is still the newest. */
-  async weights(held: number | undefined, signal?: AbortSignal): Promise<Uint8Array | undefined> {
-    const headers: Record<string, string> = { accept: MEDIA_TYPE };
-    if (held !== undefined) headers["if-none-match"] = `"v${held}"`;
-    const response = await this.#request("v1/tower/weights", { headers, signal });
-    return response.status === 304 ? undefined : this.#body("tower weights", response);
+  /** The shared weights, encoded; from the cache when they are still the newest or the server is away. */
+  weights(signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#cached("tower weights", "v1/tower/weights", { accept: MEDIA_TYPE, signal });
   }
 
   /** The invitation to a round, encoded, or how long to wait for one. Only ever called with consent. */

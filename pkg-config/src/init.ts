@@ -45,10 +45,11 @@ async function load(source: WasmSource = new URL("./sottovoce.wasm", import.meta
   await start({ module_or_path: answer as InitInput });
 }
 
-/** Node's fetch does not read files. The name is kept from bundlers, which would look for the module in the page. */
+/** Node's fetch does not read files. Asked for at run time: a bundler for the page would look in vain for an import. */
 async function readFile(address: string): Promise<BufferSource> {
-  const name = "node:fs/promises";
-  const fs = (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as { readFile(path: URL): Promise<Uint8Array<ArrayBuffer>> };
+  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): { readFile(path: URL): Promise<BufferSource> } } };
+  const fs = process?.getBuiltinModule?.("node:fs/promises");
+  if (!fs) throw new TypeError(`${address} is a file; hand its bytes to init()`);
   return fs.readFile(new URL(address));
 }
 

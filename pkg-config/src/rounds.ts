@@ -24,10 +24,7 @@ export async function contribute(core: Recommender, http: Http, errand: Errand):
   const offer = await http.offer(errand.signal);
   if ("retryAfterMs" in offer) return { kind: "no-round", ...offer };
   const { round } = core.receive(offer.bytes) as { round: number };
-  if (core.needsWeights()) {
-    const weights = await http.weights(core.weightsVersion(), errand.signal);
-    if (weights) core.receive(weights);
-  }
+  if (core.needsWeights()) core.receive(await http.weights(errand.signal));
   const examples = core.contribute();
   errand.changed();
   return (await deliver(core, http, errand, examples)) ?? { kind: "nothing-to-learn", round };

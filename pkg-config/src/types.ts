@@ -71,8 +71,13 @@ export interface SlotReason {
   readonly popularity: number;
   /** What is added because little is known of it yet. */
   readonly explore: number;
-  /** The rule that moved it, if one did. */
-  readonly rule: string | undefined;
+  /** What spoke most for it. */
+  readonly why: "taste" | "session" | "fresh" | "popular" | "variety";
+  /**
+   * What the rules did to the slot, if anything: `passed-over`, others would have come first but for a rule; `gap-relaxed`, the
+   * artist stands closer to the last than asked for, because too little else was left.
+   */
+  readonly rule?: "passed-over" | "gap-relaxed";
   /** A short sentence for the listener. */
   readonly text: string;
 }

@@ -41,19 +41,16 @@ async function codeThrown(work: Promise<unknown>): Promise<string | undefined> {
   return work.then(() => undefined, codeOf);
 }
 
-test("weights are asked for by the version held, and 304 transfers nothing", () =>
+test("a download says nothing of who asks, and is told byte for byte", () =>
   served(
-    (request, response) => {
-      response.statusCode = request.headers["if-none-match"] === '"v7"' ? 304 : 200;
-      response.end(response.statusCode === 200 ? "12345" : undefined);
-    },
+    (_, response) => response.end("12345"),
     async (http, { received, requests }) => {
-      assert.equal((await http.weights(undefined))?.length, 5);
-      assert.equal(await http.weights(7), undefined);
+      assert.equal((await http.weights()).length, 5);
       assert.deepEqual(received, [["tower weights", 5]]);
-      assert.equal(requests[0]?.headers.accept, MEDIA_TYPE);
-      assert.equal(requests[0]?.headers.cookie, undefined);
-      assert.equal(requests[0]?.headers.referer, undefined);
+      const { url, headers } = requests[0] ?? assert.fail();
+      assert.equal(url, "/v1/tower/weights");
+      assert.equal(headers.accept, MEDIA_TYPE);
+      for (const name of ["cookie", "referer", "authorization"]) assert.equal(headers[name], undefined);
     },
   ));
 

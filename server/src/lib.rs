@@ -8,6 +8,8 @@ pub mod cli;
 pub mod data;
 pub mod embed;
 pub mod federated;
+pub mod http;
 pub mod progress;
+pub mod simulate;
 pub mod stage;
 pub mod state;

@@ -2,8 +2,6 @@
 
 /// How the engine behaves.
 #[derive(Clone, Copy, PartialEq, Debug)]
-#[cfg_attr(target_arch = "wasm32", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(target_arch = "wasm32", serde(default, deny_unknown_fields, rename_all = "camelCase"))]
 pub struct EngineConfig {
     /// How many events are remembered, and can be learned from.
     pub history: usize,
@@ -40,6 +38,62 @@ impl Default for EngineConfig {
             explore: 0.05,
             explore_budget: 20,
             personal_rate: 0.05,
+        }
+    }
+}
+
+impl EngineConfig {
+    /// Sets one field by the name that other languages use (`halfLifeMinutes`). Counts are cut to whole numbers.
+    ///
+    /// # Errors
+    /// The field's allowed range, or that there is no such field.
+    pub fn set(&mut self, name: &str, value: f64) -> Result<(), &'static str> {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and ranges are checked")]
+        let (count, number) = (value as u32, value as f32);
+        let within = |low: f64, high: f64| (low..=high).contains(&value);
+        match name {
+            "history" if within(1.0, 1e5) => self.history = count as usize,
+            "history" => return Err("history is 1 to 100000"),
+            "pool" if within(1.0, 1e5) => self.pool = count as usize,
+            "pool" => return Err("pool is 1 to 100000"),
+            "diversity" if within(0.0, 1.0) => self.diversity = number,
+            "diversity" => return Err("diversity is 0 to 1"),
+            "artistGap" if within(0.0, 100.0) => self.artist_gap = count as usize,
+            "artistGap" => return Err("artistGap is 0 to 100"),
+            "session" if within(0.0, 100.0) => self.session = number,
+            "session" => return Err("session is 0 to 100"),
+            "halfLifeMinutes" if within(0.01, 1e6) => self.half_life_minutes = number,
+            "halfLifeMinutes" => return Err("halfLifeMinutes is 0.01 to 1000000"),
+            "noRepeat" if within(1.0, 1e4) => self.no_repeat = count as usize,
+            "noRepeat" => return Err("noRepeat is 1 to 10000"),
+            "explore" if within(0.0, 100.0) => self.explore = number,
+            "explore" => return Err("explore is 0 to 100"),
+            "exploreBudget" if within(0.0, 1e9) => self.explore_budget = count,
+            "exploreBudget" => return Err("exploreBudget is 0 to 1000000000"),
+            "personalRate" if within(0.0, 10.0) => self.personal_rate = number,
+            "personalRate" => return Err("personalRate is 0 to 10"),
+            _ => {
+                return Err("no such field: history, pool, diversity, artistGap, session, halfLifeMinutes, noRepeat, \
+                            explore, exploreBudget or personalRate");
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_set_by_name_within_their_range() {
+        let mut config = EngineConfig::default();
+        assert_eq!(config.set("artistGap", 5.0), Ok(()));
+        assert_eq!(config.artist_gap, 5);
+        for (name, value) in [("diversity", 1.5), ("pool", f64::NAN), ("history", 0.0), ("artist_gap", 1.0)] {
+            let before = config;
+            assert!(config.set(name, value).is_err(), "{name} = {value}");
+            assert_eq!(config, before);
         }
     }
 }

@@ -8,11 +8,9 @@ use super::learn::Remembered;
 use super::round::{Outgoing, UpdateKey};
 use crate::ids::{Millis, RoundId, SongId, WeightsVersion};
 use crate::privacy::{Direction, Ledger, LedgerEntry};
-use crate::protocol::TowerShape;
+use crate::protocol::{DecodeError, Reader, TowerShape, Writer};
 use crate::session::{Behaviour, Feedback, Fraction, Impression, ListenEvent};
 use crate::tower::Context;
-use minicbor::bytes::ByteVec;
-use minicbor::{Decode, Encode};
 
 const MAGIC: &[u8; 4] = b"SOTV";
 /// The newest format this build writes and reads.
@@ -24,6 +22,7 @@ const HEADER: usize = 4 + 1 + 8;
 pub(crate) struct Snapshot {
     pub(crate) history: Vec<Remembered>,
     pub(crate) heard: u64,
+    /// Version, shape, and all weights: the shared and the personal ones.
     pub(crate) weights: Option<(WeightsVersion, TowerShape, Vec<f32>)>,
     pub(crate) consent: bool,
     pub(crate) contributed: Option<RoundId>,
@@ -33,8 +32,32 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let record = Record::from(self);
-        let body = minicbor::to_vec(&record).unwrap_or_default(); // writing into a Vec cannot fail
+        let mut w = Writer::default();
+        w.array(8);
+        w.array(self.history.len() as u64);
+        self.history.iter().for_each(|r| write_event(&mut w, r));
+        w.uint(self.heard);
+        w.array(self.weights.is_some().into());
+        if let Some((version, shape, values)) = &self.weights {
+            w.uint(version.0);
+            shape.write(&mut w);
+            w.tensor(values);
+        }
+        w.uint(self.consent.into());
+        w.maybe(self.contributed.map(|r| r.0));
+        w.array(self.outgoing.is_some().into());
+        if let Some(outgoing) = &self.outgoing {
+            w.uint(outgoing.round.0);
+            w.bytes(&outgoing.key.0);
+            w.bytes(&outgoing.bytes);
+        }
+        w.array(self.ledger.entries().len() as u64);
+        self.ledger.entries().iter().for_each(|e| write_entry(&mut w, e));
+        w.array(2);
+        w.uint(self.ledger.sent_messages());
+        w.uint(self.ledger.sent_bytes());
+        let body = w.finish();
+
         let mut bytes = Vec::with_capacity(HEADER + body.len());
         bytes.extend_from_slice(MAGIC);
         bytes.push(FORMAT);
@@ -55,7 +78,35 @@ impl Snapshot {
         if header[5..] != fnv1a(body).to_le_bytes() {
             return Err(damaged("checksum differs"));
         }
-        minicbor::decode::<Record>(body).ok().and_then(Record::into_snapshot).ok_or(damaged("not of the expected shape"))
+        Self::read(&mut Reader::new(body)).map_err(|_| damaged("not of the expected shape"))
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        r.array(8)?;
+        let history = (0..r.list()?).map(|_| read_event(r)).collect::<Result<_, _>>()?;
+        let heard = r.uint()?;
+        let weights: Option<(_, _, Vec<f32>)> = match r.list()? {
+            0 => None,
+            _ => Some((WeightsVersion(r.uint()?), TowerShape::read(r)?, r.tensor()?)),
+        };
+        if weights.as_ref().is_some_and(|(_, _, values)| !values.iter().all(|v| v.is_finite())) {
+            return Err(invalid("weights"));
+        }
+        let consent = r.uint()? == 1;
+        let contributed = r.maybe()?.map(RoundId);
+        let outgoing = match r.list()? {
+            0 => None,
+            _ => Some(Outgoing {
+                round: RoundId(r.uint()?),
+                key: UpdateKey(<[u8; 16]>::try_from(r.bytes()?).map_err(|_| invalid("key"))?),
+                bytes: r.bytes()?.to_vec(),
+            }),
+        };
+        let entries = (0..r.list()?).map(|_| read_entry(r)).collect::<Result<_, _>>()?;
+        r.array(2)?;
+        let ledger = Ledger::from_parts(entries, r.uint()?, r.uint()?);
+        r.end()?;
+        Ok(Self { history, heard, weights, consent, contributed, outgoing, ledger })
     }
 }
 
@@ -64,182 +115,53 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
-#[derive(Encode, Decode)]
-struct Record {
-    #[n(0)]
-    history: Vec<EventRecord>,
-    #[n(1)]
-    heard: u64,
-    #[n(2)]
-    weights: Option<WeightsRecord>,
-    #[n(3)]
-    consent: bool,
-    #[n(4)]
-    contributed: Option<RoundId>,
-    #[n(5)]
-    outgoing: Option<OutgoingRecord>,
-    #[n(6)]
-    ledger: Vec<LedgerRecord>,
-    #[n(7)]
-    sent_messages: u64,
-    #[n(8)]
-    sent_bytes: u64,
+fn invalid(what: &'static str) -> DecodeError {
+    DecodeError::Invalid { what, detail: "outside its meaning" }
 }
 
-#[derive(Encode, Decode)]
-struct EventRecord {
-    #[n(0)]
-    song: SongId,
-    #[n(1)]
-    slot: u16,
-    #[n(2)]
-    shown: Millis,
-    #[n(3)]
-    at: Millis,
-    #[n(4)]
-    behaviour: u8,
-    #[n(5)]
-    heard: f32,
-    #[n(6)]
-    hour: Option<u8>,
-    #[n(7)]
-    weekday: Option<u8>,
-    #[n(8)]
-    device: Option<u8>,
-    #[n(9)]
-    locale: Option<u16>,
+fn write_event(w: &mut Writer, Remembered { event, context }: &Remembered) {
+    let ListenEvent { impression, feedback, at } = event;
+    w.array(10);
+    w.uint(impression.song.0.into());
+    w.uint(impression.slot.into());
+    w.uint(impression.at.0);
+    w.uint(at.0);
+    w.uint(feedback.behaviour() as u64);
+    w.float(if let Feedback::Skip { heard } = feedback { heard.get() } else { 1.0 });
+    w.maybe(context.hour.map(u64::from));
+    w.maybe(context.weekday.map(u64::from));
+    w.maybe(context.device.map(u64::from));
+    w.maybe(context.locale.map(u64::from));
 }
 
-#[derive(Encode, Decode)]
-struct WeightsRecord {
-    #[n(0)]
-    version: WeightsVersion,
-    #[n(1)]
-    shape: TowerShape,
-    /// Shared and personal, little-endian f32.
-    #[n(2)]
-    values: ByteVec,
+fn read_event(r: &mut Reader<'_>) -> Result<Remembered, DecodeError> {
+    r.array(10)?;
+    let impression = Impression { song: SongId(r.narrow()?), slot: r.narrow()?, at: Millis(r.uint()?) };
+    let at = Millis(r.uint()?);
+    let behaviour = Behaviour::from_u8(r.narrow()?).ok_or(invalid("behaviour"))?;
+    let feedback = behaviour.feedback(Fraction::new(r.float()?));
+    let context = Context { hour: r.maybe()?, weekday: r.maybe()?, device: r.maybe()?, locale: r.maybe()? };
+    Ok(Remembered { event: ListenEvent { impression, feedback, at }, context })
 }
 
-#[derive(Encode, Decode)]
-struct OutgoingRecord {
-    #[n(0)]
-    round: RoundId,
-    #[n(1)]
-    key: ByteVec,
-    #[n(2)]
-    bytes: ByteVec,
+fn write_entry(w: &mut Writer, entry: &LedgerEntry) {
+    w.array(5);
+    w.uint(entry.at.0);
+    w.uint((entry.direction == Direction::Up).into());
+    w.text(&entry.message);
+    w.uint(entry.bytes.into());
+    w.text(&entry.meaning);
 }
 
-#[derive(Encode, Decode)]
-struct LedgerRecord {
-    #[n(0)]
-    at: Millis,
-    #[n(1)]
-    up: bool,
-    #[n(2)]
-    message: String,
-    #[n(3)]
-    bytes: u32,
-    #[n(4)]
-    meaning: String,
-}
-
-impl From<&Snapshot> for Record {
-    fn from(s: &Snapshot) -> Self {
-        Self {
-            history: s.history.iter().map(EventRecord::from).collect(),
-            heard: s.heard,
-            weights: s.weights.as_ref().map(|(version, shape, values)| WeightsRecord {
-                version: *version,
-                shape: *shape,
-                values: values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into(),
-            }),
-            consent: s.consent,
-            contributed: s.contributed,
-            outgoing: s.outgoing.as_ref().map(|o| OutgoingRecord {
-                round: o.round,
-                key: o.key.0.to_vec().into(),
-                bytes: o.bytes.clone().into(),
-            }),
-            ledger: s.ledger.entries().iter().map(LedgerRecord::from).collect(),
-            sent_messages: s.ledger.sent_messages(),
-            sent_bytes: s.ledger.sent_bytes(),
-        }
-    }
-}
-
-impl Record {
-    /// `None` where a number is outside its type's meaning.
-    fn into_snapshot(self) -> Option<Snapshot> {
-        let weights = match self.weights {
-            None => None,
-            Some(w) => {
-                let (chunks, rest) = w.values.as_chunks::<4>();
-                let values: Vec<f32> = chunks.iter().map(|c| f32::from_le_bytes(*c)).collect();
-                (rest.is_empty() && values.iter().all(|v| v.is_finite())).then_some(())?;
-                Some((w.version, w.shape, values))
-            }
-        };
-        let outgoing = match self.outgoing {
-            None => None,
-            Some(o) => {
-                let key = UpdateKey(<[u8; 16]>::try_from(o.key.as_slice()).ok()?);
-                Some(Outgoing { round: o.round, key, bytes: o.bytes.into() })
-            }
-        };
-        let entries = self.ledger.into_iter().map(LedgerEntry::from).collect();
-        Some(Snapshot {
-            history: self.history.into_iter().map(EventRecord::into_remembered).collect::<Option<_>>()?,
-            heard: self.heard,
-            weights,
-            consent: self.consent,
-            contributed: self.contributed,
-            outgoing,
-            ledger: Ledger::from_parts(entries, self.sent_messages, self.sent_bytes),
-        })
-    }
-}
-
-impl From<&Remembered> for EventRecord {
-    fn from(Remembered { event, context }: &Remembered) -> Self {
-        let heard = if let Feedback::Skip { heard } = event.feedback { heard.get() } else { 1.0 };
-        Self {
-            song: event.impression.song,
-            slot: event.impression.slot,
-            shown: event.impression.at,
-            at: event.at,
-            behaviour: event.feedback.behaviour() as u8,
-            heard,
-            hour: context.hour,
-            weekday: context.weekday,
-            device: context.device,
-            locale: context.locale,
-        }
-    }
-}
-
-impl EventRecord {
-    fn into_remembered(self) -> Option<Remembered> {
-        let feedback = Behaviour::from_u8(self.behaviour)?.feedback(Fraction::new(self.heard));
-        let impression = Impression { song: self.song, slot: self.slot, at: self.shown };
-        let context = Context { hour: self.hour, weekday: self.weekday, device: self.device, locale: self.locale };
-        Some(Remembered { event: ListenEvent { impression, feedback, at: self.at }, context })
-    }
-}
-
-impl From<&LedgerEntry> for LedgerRecord {
-    fn from(e: &LedgerEntry) -> Self {
-        let up = e.direction == Direction::Up;
-        Self { at: e.at, up, message: e.message.clone(), bytes: e.bytes, meaning: e.meaning.clone() }
-    }
-}
-
-impl From<LedgerRecord> for LedgerEntry {
-    fn from(r: LedgerRecord) -> Self {
-        let direction = if r.up { Direction::Up } else { Direction::Down };
-        Self { at: r.at, direction, message: r.message, bytes: r.bytes, meaning: r.meaning }
-    }
+fn read_entry(r: &mut Reader<'_>) -> Result<LedgerEntry, DecodeError> {
+    r.array(5)?;
+    Ok(LedgerEntry {
+        at: Millis(r.uint()?),
+        direction: if r.uint()? == 1 { Direction::Up } else { Direction::Down },
+        message: r.text()?.to_owned(),
+        bytes: r.narrow()?,
+        meaning: r.text()?.to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -65,7 +65,10 @@ impl ItemBlocks {
     }
 
     /// Adds an item and answers its slot. A row shorter than `d` is filled with zeros; a longer one is cut.
-    #[allow(clippy::cast_possible_truncation, reason = "2³² items of one coordinate are 16 GiB: more than wasm32 can hold")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "2³² items of one coordinate are 16 GiB: more than wasm32 can hold"
+    )]
     pub fn push(&mut self, row: &[f32]) -> u32 {
         let slot = self.len;
         if slot.is_multiple_of(LANES) {

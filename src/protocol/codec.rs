@@ -1,7 +1,11 @@
-//! CBOR envelope `[version, kind, payload]`, and tensors as little-endian byte strings.
+//! CBOR envelope `[version, kind, [field, field, …]]`, tensors as little-endian byte strings.
+//!
+//! Messages are written and read field by field through [`Writer`] and [`Reader`], thin shells around minicbor that narrow it to
+//! the seven kinds of item that travel. Derived codecs accept more (maps, indefinite lengths, skipped fields), which nobody needs
+//! here, and cost the page some twenty kilobytes.
 
 use super::message::{Message, Uplink};
-use minicbor::{Decode, Decoder, Encode, Encoder};
+use minicbor::{Decoder, Encoder};
 
 /// The version of everything in this room. A change of layout raises it.
 pub const VERSION: u8 = 1;
@@ -13,7 +17,7 @@ pub const MEDIA_TYPE: &str = "application/vnd.sottovoce.v1+cbor";
 pub const MAX_MESSAGE_BYTES: usize = 8 << 20;
 
 /// Why bytes are not the message that was expected.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// Longer than [`MAX_MESSAGE_BYTES`].
@@ -37,10 +41,12 @@ pub enum DecodeError {
         got: u8,
     },
     /// Not CBOR, or not of the expected shape.
-    #[error("malformed message: {detail}")]
+    #[error("malformed message at byte {at}: expected {expected}")]
     Malformed {
-        /// The decoder's words.
-        detail: String,
+        /// What should have been there.
+        expected: &'static str,
+        /// Where.
+        at: usize,
     },
     /// Well formed, but its parts contradict each other or hold a number that is not finite.
     #[error("invalid {what}: {detail}")]
@@ -55,13 +61,12 @@ pub enum DecodeError {
 /// Encodes a message of either direction. The server's door; a device uses [`send`].
 #[must_use]
 pub fn encode<M: Message>(message: &M) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64);
-    let mut e = Encoder::new(&mut out);
-    // Writing into a Vec cannot fail.
-    let written = e.array(3).and_then(|e| e.u8(VERSION)).and_then(|e| e.u8(M::KIND)).is_ok()
-        && message.encode(&mut e, &mut ()).is_ok();
-    debug_assert!(written);
-    out
+    let mut w = Writer::default();
+    w.array(3);
+    w.uint(VERSION.into());
+    w.uint(M::KIND.into());
+    message.write(&mut w);
+    w.finish()
 }
 
 /// Encodes what leaves a device. Takes only the closed list [`Uplink`].
@@ -78,22 +83,13 @@ pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, DecodeError> {
     if bytes.len() > MAX_MESSAGE_BYTES {
         return Err(DecodeError::TooLong { bytes: bytes.len() });
     }
-    let mut d = Decoder::new(bytes);
-    if d.array().map_err(malformed)? != Some(3) {
-        return Err(DecodeError::Invalid { what: "envelope", detail: "not an array of three" });
+    let mut r = Reader::new(bytes);
+    let got = envelope(&mut r)?;
+    if got != M::KIND {
+        return Err(DecodeError::Kind { expected: M::KIND, got });
     }
-    let version = d.u8().map_err(malformed)?;
-    if version != VERSION {
-        return Err(DecodeError::Version { got: version });
-    }
-    let kind = d.u8().map_err(malformed)?;
-    if kind != M::KIND {
-        return Err(DecodeError::Kind { expected: M::KIND, got: kind });
-    }
-    let message = M::decode(&mut d, &mut ()).map_err(malformed)?;
-    if d.position() != bytes.len() {
-        return Err(DecodeError::Invalid { what: "envelope", detail: "bytes after the message" });
-    }
+    let message = M::read(&mut r)?;
+    r.end()?;
     message.validate()?;
     Ok(message)
 }
@@ -103,55 +99,223 @@ pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, DecodeError> {
 /// # Errors
 /// As [`decode`], up to the kind.
 pub fn kind(bytes: &[u8]) -> Result<u8, DecodeError> {
-    let mut d = Decoder::new(bytes);
-    d.array().map_err(malformed)?;
-    let version = d.u8().map_err(malformed)?;
+    envelope(&mut Reader::new(bytes))
+}
+
+fn envelope(r: &mut Reader<'_>) -> Result<u8, DecodeError> {
+    r.array(3)?;
+    let version = r.narrow()?;
     if version != VERSION {
         return Err(DecodeError::Version { got: version });
     }
-    d.u8().map_err(malformed)
+    r.narrow()
 }
 
-#[allow(clippy::needless_pass_by_value)] // a function for map_err
-fn malformed(error: minicbor::decode::Error) -> DecodeError {
-    DecodeError::Malformed { detail: error.to_string() }
+/// Writes CBOR items.
+#[derive(Debug)]
+pub struct Writer(Encoder<Vec<u8>>);
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self(Encoder::new(Vec::with_capacity(64)))
+    }
 }
 
-/// Tensors as byte strings, for `#[cbor(with = "…")]`: one copy, no per-element tag.
-macro_rules! tensor {
-    ($module:ident, $ty:ty, $width:literal, $to:expr, $from:expr) => {
-        pub(super) mod $module {
-            use minicbor::{Decoder, Encoder};
+// Writing into a Vec cannot fail, so the results say nothing.
+impl Writer {
+    /// A list of `len` items follows.
+    pub fn array(&mut self, len: u64) {
+        let _ = self.0.array(len);
+    }
 
-            pub(in super::super) fn encode<C, W: minicbor::encode::Write>(
-                values: &[$ty],
-                e: &mut Encoder<W>,
-                _: &mut C,
-            ) -> Result<(), minicbor::encode::Error<W::Error>> {
-                let bytes: Vec<u8> = values.iter().flat_map($to).collect();
-                e.bytes(&bytes)?.ok()
+    /// A whole number.
+    pub fn uint(&mut self, value: u64) {
+        let _ = self.0.u64(value);
+    }
+
+    /// A single-precision number.
+    pub fn float(&mut self, value: f32) {
+        let _ = self.0.f32(value);
+    }
+
+    /// Text.
+    pub fn text(&mut self, value: &str) {
+        let _ = self.0.str(value);
+    }
+
+    /// A byte string.
+    pub fn bytes(&mut self, value: &[u8]) {
+        let _ = self.0.bytes(value);
+    }
+
+    /// A list of nothing or one whole number.
+    pub fn maybe(&mut self, value: Option<u64>) {
+        self.array(value.is_some().into());
+        if let Some(value) = value {
+            self.uint(value);
+        }
+    }
+
+    /// A tensor, as the little-endian bytes of its elements.
+    pub fn tensor<T: Element>(&mut self, values: &[T]) {
+        let mut bytes = Vec::with_capacity(values.len() * T::WIDTH);
+        values.iter().for_each(|v| v.put(&mut bytes));
+        self.bytes(&bytes);
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn finish(self) -> Vec<u8> {
+        self.0.into_writer()
+    }
+}
+
+/// Reads CBOR items; every failure says what should have been there.
+#[derive(Debug)]
+pub struct Reader<'b>(Decoder<'b>);
+
+impl<'b> Reader<'b> {
+    /// From the first byte on.
+    #[must_use]
+    pub fn new(bytes: &'b [u8]) -> Self {
+        Self(Decoder::new(bytes))
+    }
+
+    fn take<T>(&mut self, item: Result<T, minicbor::decode::Error>, expected: &'static str) -> Result<T, DecodeError> {
+        let at = self.0.position();
+        item.map_err(|_| DecodeError::Malformed { expected, at })
+    }
+
+    /// The length of a list.
+    ///
+    /// # Errors
+    /// [`DecodeError::Malformed`], as all that follow.
+    pub fn list(&mut self) -> Result<u64, DecodeError> {
+        let len = self.0.array();
+        let at = self.0.position();
+        self.take(len, "a list")?.ok_or(DecodeError::Malformed { expected: "a list of known length", at })
+    }
+
+    /// A list of exactly `len` items.
+    ///
+    /// # Errors
+    /// See [`Reader::list`].
+    pub fn array(&mut self, len: u64) -> Result<(), DecodeError> {
+        let at = self.0.position();
+        if self.list()? == len { Ok(()) } else { Err(DecodeError::Malformed { expected: "a list of another length", at }) }
+    }
+
+    /// A whole number.
+    ///
+    /// # Errors
+    /// See [`Reader::list`].
+    pub fn uint(&mut self) -> Result<u64, DecodeError> {
+        let value = self.0.u64();
+        self.take(value, "a whole number")
+    }
+
+    /// A whole number that fits its type.
+    ///
+    /// # Errors
+    /// See [`Reader::list`].
+    pub fn narrow<T: TryFrom<u64>>(&mut self) -> Result<T, DecodeError> {
+        let at = self.0.position();
+        T::try_from(self.uint()?).map_err(|_| DecodeError::Malformed { expected: "a smaller number", at })
+    }
+
+    /// A single-precision number.
+    ///
+    /// # Errors
+    /// See [`Reader::list`].
+    pub fn float(&mut self) -> Result<f32, DecodeError> {
+        let value = self.0.f32();
+        self.take(value, "a number")
+    }
+
+    /// Text.
+    ///
+    /// # Errors
+    /// See [`Reader::list`].
+    pub fn text(&mut self) -> Result<&'b str, DecodeError> {
+        let value = self.0.str();
+        self.take(value, "text")
+    }
+
+    /// A byte string.
+    ///
+    /// # Errors
+    /// See [`Reader::list`].
+    pub fn bytes(&mut self) -> Result<&'b [u8], DecodeError> {
+        let value = self.0.bytes();
+        self.take(value, "bytes")
+    }
+
+    /// Nothing or one whole number.
+    ///
+    /// # Errors
+    /// See [`Reader::list`].
+    pub fn maybe<T: TryFrom<u64>>(&mut self) -> Result<Option<T>, DecodeError> {
+        let at = self.0.position();
+        match self.list()? {
+            0 => Ok(None),
+            1 => self.narrow().map(Some),
+            _ => Err(DecodeError::Malformed { expected: "a list of at most one", at }),
+        }
+    }
+
+    /// A tensor.
+    ///
+    /// # Errors
+    /// See [`Reader::list`].
+    pub fn tensor<T: Element>(&mut self) -> Result<Vec<T>, DecodeError> {
+        let at = self.0.position();
+        let bytes = self.bytes()?;
+        if !bytes.len().is_multiple_of(T::WIDTH) {
+            return Err(DecodeError::Malformed { expected: "whole elements of a tensor", at });
+        }
+        Ok(bytes.chunks_exact(T::WIDTH).map(T::get).collect())
+    }
+
+    /// Nothing may follow.
+    ///
+    /// # Errors
+    /// See [`Reader::list`].
+    pub fn end(&self) -> Result<(), DecodeError> {
+        let at = self.0.position();
+        if at == self.0.input().len() { Ok(()) } else { Err(DecodeError::Malformed { expected: "the end", at }) }
+    }
+}
+
+/// An element of a tensor.
+pub trait Element: Sized {
+    /// Bytes of one.
+    const WIDTH: usize;
+    /// Appends its bytes.
+    fn put(&self, out: &mut Vec<u8>);
+    /// From exactly [`Element::WIDTH`] bytes.
+    fn get(bytes: &[u8]) -> Self;
+}
+
+macro_rules! element {
+    ($ty:ty, $width:literal, $value:ident => $number:expr, $from:ident => $make:expr) => {
+        impl Element for $ty {
+            const WIDTH: usize = $width;
+
+            fn put(&self, out: &mut Vec<u8>) {
+                let $value = self;
+                out.extend_from_slice(&$number.to_le_bytes());
             }
 
-            pub(in super::super) fn decode<'b, C>(
-                d: &mut Decoder<'b>,
-                _: &mut C,
-            ) -> Result<Vec<$ty>, minicbor::decode::Error> {
-                let bytes = d.bytes()?;
-                if !bytes.len().is_multiple_of($width) {
-                    return Err(minicbor::decode::Error::message("tensor is not a whole number of elements"));
-                }
-                let (chunks, _) = bytes.as_chunks::<$width>();
-                Ok(chunks.iter().map($from).collect())
+            fn get(bytes: &[u8]) -> Self {
+                let mut $from = [0; $width];
+                $from.copy_from_slice(bytes);
+                $make
             }
         }
     };
 }
-tensor!(f32s, f32, 4, |v| v.to_le_bytes(), |c| f32::from_le_bytes(*c));
-tensor!(i8s, i8, 1, |v| v.to_le_bytes(), |c| i8::from_le_bytes(*c));
-tensor!(u32s, u32, 4, |v| v.to_le_bytes(), |c| u32::from_le_bytes(*c));
-tensor!(songs, crate::ids::SongId, 4, |v| v.0.to_le_bytes(), |c| crate::ids::SongId(u32::from_le_bytes(*c)));
-tensor!(artists, crate::ids::ArtistId, 4, |v| v.0.to_le_bytes(), |c| crate::ids::ArtistId(u32::from_le_bytes(*c)));
-
-/// Shorthand for the bounds a message needs.
-pub trait Cbor: Encode<()> + for<'b> Decode<'b, ()> {}
-impl<T: Encode<()> + for<'b> Decode<'b, ()>> Cbor for T {}
+element!(f32, 4, v => v, b => f32::from_le_bytes(b));
+element!(u32, 4, v => v, b => u32::from_le_bytes(b));
+element!(i8, 1, v => v, b => i8::from_le_bytes(b));
+element!(crate::ids::SongId, 4, v => v.0, b => Self(u32::from_le_bytes(b)));
+element!(crate::ids::ArtistId, 4, v => v.0, b => Self(u32::from_le_bytes(b)));

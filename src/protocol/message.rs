@@ -1,20 +1,28 @@
 //! The messages. [`Uplink`] is the closed list of what may leave a device; adding to it is a decision about privacy.
 
-use super::codec::{Cbor, DecodeError, artists, f32s, i8s, songs, u32s};
+use super::codec::{DecodeError, Reader, Writer};
 use crate::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
 use crate::privacy::Clipped;
-use minicbor::{Decode, Encode};
 
 mod sealed {
     pub trait Sealed {}
 }
 
 /// Anything that travels. Sealed: only this file makes messages.
-pub trait Message: Cbor + sealed::Sealed {
+pub trait Message: Sized + sealed::Sealed {
     /// The number in the envelope.
     const KIND: u8;
     /// Its name, for the listener's ledger.
     const NAME: &'static str;
+
+    /// Writes the fields, as one list.
+    fn write(&self, w: &mut Writer);
+
+    /// Reads what [`Message::write`] wrote.
+    ///
+    /// # Errors
+    /// [`DecodeError::Malformed`].
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError>;
 
     /// Checks what CBOR's shape cannot say.
     ///
@@ -39,31 +47,23 @@ fn finite(what: &'static str, values: &[f32]) -> Result<(), DecodeError> {
 
 /// A piece of the catalogue: item embeddings as int8 rows with a scale each. The row of song `i` is
 /// `rows[i·d .. (i+1)·d] as f32 · scales[i]`.
-#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CatalogueShard {
     /// Which shard, from 0.
-    #[n(0)]
     pub index: u32,
     /// The embeddings' dimension `d`, 1 to 256.
-    #[n(1)]
     pub dimension: u32,
     /// The songs, ascending.
-    #[cbor(n(2), with = "songs")]
     pub songs: Vec<SongId>,
     /// The artist of each song.
-    #[cbor(n(3), with = "artists")]
     pub artists: Vec<ArtistId>,
     /// Popularity of each song in `[0, 1]`: `ln(1 + plays) / ln(1 + max plays)`.
-    #[cbor(n(4), with = "f32s")]
     pub popularity: Vec<f32>,
     /// Scale of each row.
-    #[cbor(n(5), with = "f32s")]
     pub scales: Vec<f32>,
     /// `songs.len() × d` values, row by row.
-    #[cbor(n(6), with = "i8s")]
     pub rows: Vec<i8>,
     /// How often each song was played, by everybody; what exploring counts.
-    #[cbor(n(7), with = "u32s")]
     pub plays: Vec<u32>,
 }
 
@@ -71,6 +71,32 @@ impl sealed::Sealed for CatalogueShard {}
 impl Message for CatalogueShard {
     const KIND: u8 = 1;
     const NAME: &'static str = "catalogue shard";
+
+    fn write(&self, w: &mut Writer) {
+        w.array(8);
+        w.uint(self.index.into());
+        w.uint(self.dimension.into());
+        w.tensor(&self.songs);
+        w.tensor(&self.artists);
+        w.tensor(&self.popularity);
+        w.tensor(&self.plays);
+        w.tensor(&self.scales);
+        w.tensor(&self.rows);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        r.array(8)?;
+        Ok(Self {
+            index: r.narrow()?,
+            dimension: r.narrow()?,
+            songs: r.tensor()?,
+            artists: r.tensor()?,
+            popularity: r.tensor()?,
+            plays: r.tensor()?,
+            scales: r.tensor()?,
+            rows: r.tensor()?,
+        })
+    }
 
     fn validate(&self) -> Result<(), DecodeError> {
         let n = self.songs.len();
@@ -96,30 +122,44 @@ impl Message for CatalogueShard {
 impl Downlink for CatalogueShard {}
 
 /// The sizes of a user tower; with them the flat weight vector has one meaning (`tower::layout`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TowerShape {
     /// `d`: dimension of item embeddings and of the user embedding.
-    #[n(0)]
     pub dimension: u32,
     /// `a`: hidden width of the attention scorer.
-    #[n(1)]
     pub attention: u32,
     /// `h`: hidden width of the output network.
-    #[n(2)]
     pub hidden: u32,
 }
 
+impl TowerShape {
+    pub(crate) fn write(self, w: &mut Writer) {
+        w.array(3);
+        w.uint(self.dimension.into());
+        w.uint(self.attention.into());
+        w.uint(self.hidden.into());
+    }
+
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        r.array(3)?;
+        let shape = Self { dimension: r.narrow()?, attention: r.narrow()?, hidden: r.narrow()? };
+        let sane = |v: u32| (1..=256).contains(&v);
+        if sane(shape.dimension) && sane(shape.attention) && sane(shape.hidden) {
+            Ok(shape)
+        } else {
+            Err(invalid("shape", "a size is not within 1 to 256"))
+        }
+    }
+}
+
 /// The shared weights of the user tower.
-#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TowerWeights {
     /// Which version.
-    #[n(0)]
     pub version: WeightsVersion,
     /// The sizes.
-    #[n(1)]
     pub shape: TowerShape,
     /// All weights, flat, in the order of `tower::layout`.
-    #[cbor(n(2), with = "f32s")]
     pub values: Vec<f32>,
 }
 
@@ -128,56 +168,53 @@ impl Message for TowerWeights {
     const KIND: u8 = 2;
     const NAME: &'static str = "tower weights";
 
+    fn write(&self, w: &mut Writer) {
+        w.array(3);
+        w.uint(self.version.0);
+        self.shape.write(w);
+        w.tensor(&self.values);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        r.array(3)?;
+        Ok(Self { version: WeightsVersion(r.uint()?), shape: TowerShape::read(r)?, values: r.tensor()? })
+    }
+
     fn validate(&self) -> Result<(), DecodeError> {
-        let sane = |v: u32| (1..=256).contains(&v);
-        if !sane(self.shape.dimension) || !sane(self.shape.attention) || !sane(self.shape.hidden) {
-            return Err(invalid("shape", "a size is not within 1 to 256"));
-        }
         finite("values", &self.values)
     }
 }
 impl Downlink for TowerWeights {}
 
 /// How a device trains for a round.
-#[derive(Clone, Copy, Debug, PartialEq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LocalPlan {
     /// Passes over the device's own examples.
-    #[n(0)]
     pub epochs: u32,
     /// Examples of one step.
-    #[n(1)]
     pub batch: u32,
     /// Step size of local SGD.
-    #[n(2)]
     pub learning_rate: f32,
     /// Sampled songs set against each heard one.
-    #[n(3)]
     pub negatives: u32,
     /// At most so many examples, the newest.
-    #[n(4)]
     pub max_examples: u32,
     /// `C`: bound on the update's L2 norm.
-    #[n(5)]
     pub clip_norm: f32,
 }
 
 /// An invitation to a round.
-#[derive(Clone, Copy, Debug, PartialEq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RoundOffer {
     /// Which round.
-    #[n(0)]
     pub round: RoundId,
     /// The weights it starts from.
-    #[n(1)]
     pub weights: WeightsVersion,
     /// How to train.
-    #[n(2)]
     pub plan: LocalPlan,
     /// How many updates the round waits for.
-    #[n(3)]
     pub cohort: u32,
     /// When it closes at the latest.
-    #[n(4)]
     pub closes_at: Millis,
 }
 
@@ -185,6 +222,39 @@ impl sealed::Sealed for RoundOffer {}
 impl Message for RoundOffer {
     const KIND: u8 = 3;
     const NAME: &'static str = "round offer";
+
+    fn write(&self, w: &mut Writer) {
+        let LocalPlan { epochs, batch, learning_rate, negatives, max_examples, clip_norm } = self.plan;
+        w.array(10);
+        w.uint(self.round.0);
+        w.uint(self.weights.0);
+        w.uint(self.cohort.into());
+        w.uint(self.closes_at.0);
+        w.uint(epochs.into());
+        w.uint(batch.into());
+        w.float(learning_rate);
+        w.uint(negatives.into());
+        w.uint(max_examples.into());
+        w.float(clip_norm);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        r.array(10)?;
+        Ok(Self {
+            round: RoundId(r.uint()?),
+            weights: WeightsVersion(r.uint()?),
+            cohort: r.narrow()?,
+            closes_at: Millis(r.uint()?),
+            plan: LocalPlan {
+                epochs: r.narrow()?,
+                batch: r.narrow()?,
+                learning_rate: r.float()?,
+                negatives: r.narrow()?,
+                max_examples: r.narrow()?,
+                clip_norm: r.float()?,
+            },
+        })
+    }
 
     fn validate(&self) -> Result<(), DecodeError> {
         let plan = &self.plan;
@@ -204,28 +274,22 @@ impl Message for RoundOffer {
 impl Downlink for RoundOffer {}
 
 /// What the server says to an update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReceiptStatus {
     /// Counted.
-    #[n(0)]
     Accepted,
     /// Counted before, under the same key; nothing changed.
-    #[n(1)]
     AlreadyCounted,
     /// Too late; the round is closed.
-    #[n(2)]
     RoundClosed,
 }
 
 /// The answer to an update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// Which round.
-    #[n(0)]
     pub round: RoundId,
     /// What came of it.
-    #[n(1)]
     pub status: ReceiptStatus,
 }
 
@@ -233,6 +297,24 @@ impl sealed::Sealed for Receipt {}
 impl Message for Receipt {
     const KIND: u8 = 4;
     const NAME: &'static str = "receipt";
+
+    fn write(&self, w: &mut Writer) {
+        w.array(2);
+        w.uint(self.round.0);
+        w.uint(self.status as u64);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        r.array(2)?;
+        let round = RoundId(r.uint()?);
+        let status = match r.uint()? {
+            0 => ReceiptStatus::Accepted,
+            1 => ReceiptStatus::AlreadyCounted,
+            2 => ReceiptStatus::RoundClosed,
+            _ => return Err(invalid("status", "not one of the three")),
+        };
+        Ok(Self { round, status })
+    }
 
     fn validate(&self) -> Result<(), DecodeError> {
         Ok(())
@@ -242,16 +324,13 @@ impl Downlink for Receipt {}
 
 /// What a device gives to a round: its weights after local training minus the round's, clipped. Every device counts alike, so
 /// that the number of songs heard stays home too.
-#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WeightUpdate {
     /// Which round.
-    #[n(0)]
     round: RoundId,
     /// The weights it started from.
-    #[n(1)]
     weights: WeightsVersion,
     /// The update, flat, in the order of `tower::layout`.
-    #[cbor(n(2), with = "f32s")]
     values: Vec<f32>,
 }
 
@@ -285,6 +364,18 @@ impl sealed::Sealed for WeightUpdate {}
 impl Message for WeightUpdate {
     const KIND: u8 = 64;
     const NAME: &'static str = "weight update";
+
+    fn write(&self, w: &mut Writer) {
+        w.array(3);
+        w.uint(self.round.0);
+        w.uint(self.weights.0);
+        w.tensor(&self.values);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        r.array(3)?;
+        Ok(Self { round: RoundId(r.uint()?), weights: WeightsVersion(r.uint()?), values: r.tensor()? })
+    }
 
     fn validate(&self) -> Result<(), DecodeError> {
         finite("values", &self.values)

@@ -74,14 +74,14 @@ mod tests {
     #[test]
     fn regrets_less_than_random_exploring_and_than_none() {
         let config = ExploreConfig { weight: 0.25, budget: u32::MAX };
-        let ucb = regret(|_, t, offered, mean| argmax((0..ARMS).map(|i| mean[i] + explore_bonus(t, offered[i], config))));
-        let epsilon_greedy = |epsilon: f32| {
-            regret(
-                |rng, _, _, mean| {
+        let ucb =
+            regret(|_, t, offered, mean| argmax((0..ARMS).map(|i| mean[i] + explore_bonus(t, offered[i], config))));
+        let epsilon_greedy =
+            |epsilon: f32| {
+                regret(|rng, _, _, mean| {
                     if rng.uniform() < epsilon { rng.below(ARMS as u32) as usize } else { argmax(mean.iter().copied()) }
-                },
-            )
-        };
+                })
+            };
         let best_epsilon = [0.02, 0.05, 0.1, 0.2].map(epsilon_greedy).into_iter().fold(f64::MAX, f64::min);
         let greedy = epsilon_greedy(0.0);
         println!("regret: ucb {ucb:.1}, best ε-greedy {best_epsilon:.1}, greedy {greedy:.1}");

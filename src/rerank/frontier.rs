@@ -69,6 +69,21 @@ impl Frontier {
     }
 }
 
+/// The largest of any number of values; negative infinity where there is none. NaN loses.
+pub(super) fn largest_of(values: &[f32]) -> f32 {
+    let (body, tail) = values.as_chunks::<LANES>();
+    let mut m = [f32::NEG_INFINITY; LANES];
+    for values in body {
+        for (m, v) in m.iter_mut().zip(values) {
+            *m = if *v > *m { *v } else { *m };
+        }
+    }
+    for (m, v) in m.iter_mut().zip(tail) {
+        *m = if *v > *m { *v } else { *m };
+    }
+    largest(&m)
+}
+
 /// Half against half, four times, as comparisons that a vector unit has; NaN loses.
 fn largest(gains: &[f32; LANES]) -> f32 {
     let mut m = *gains;

@@ -4,7 +4,7 @@
 //! which the greedy objective becomes `θ·Σ z + (1 − θ)·log det S` (Chen et al. 2018, §6; `diversity` is `1 − θ`).
 
 use super::dpp::{Dpp, DppConfig};
-use super::frontier::{Allow, Pick};
+use super::frontier::{Allow, Pick, largest_of};
 use super::mmr::{Mmr, MmrConfig};
 use super::rules::{RuleConfig, Rules};
 use super::slate::{Placement, RuleNote, Slate, Why};
@@ -124,9 +124,9 @@ impl Reranker {
         }));
         slate.start(k);
         let score = &self.score;
-        let target = self
-            .rules
-            .start(config.rules, &c.songs[..n], &c.artists[..n], before.artists, k, &mut |i| score[i] > f32::NEG_INFINITY);
+        let target = self.rules.start(config.rules, &c.songs[..n], &c.artists[..n], before.artists, k, &mut |i| {
+            score[i] > f32::NEG_INFINITY
+        });
         let means = self.means(&parts);
         self.open.clear();
         self.open.extend_from_slice(&self.score);
@@ -134,7 +134,7 @@ impl Reranker {
         for _ in 0..target {
             let Some(pick) = self.next(config, c, slate) else { break };
             let i = pick.candidate;
-            let best = self.open.iter().fold(f32::NEG_INFINITY, |m, z| if *z > m { *z } else { m });
+            let best = largest_of(&self.open);
             self.open[i] = f32::NEG_INFINITY;
             let relaxed = self.rules.choose(i);
             let refused = (pick.refused > 0).then_some(RuleNote::PassedOver { refused: pick.refused });
@@ -164,14 +164,12 @@ impl Reranker {
             Method::Dpp => {
                 let diversity = diversity.max(0.01);
                 let alpha = (1.0 - diversity) / (2.0 * diversity);
-                let best = self.score.iter().fold(f32::NEG_INFINITY, |m, z| if *z > m { *z } else { m });
+                let best = largest_of(&self.score);
                 self.quality.clear();
                 self.quality.extend(
-                    self.score.iter().map(
-                        |z| {
-                            if *z > f32::NEG_INFINITY { Real::exp(bounded(alpha * (z - best))) } else { 0.0 }
-                        },
-                    ),
+                    self.score
+                        .iter()
+                        .map(|z| if *z > f32::NEG_INFINITY { Real::exp(bounded(alpha * (z - best))) } else { 0.0 }),
                 );
                 self.dpp.start(items, &self.quality, config.dpp);
                 before.for_each(|v| self.dpp.condition(items, v));
@@ -186,18 +184,13 @@ impl Reranker {
     /// The best candidate that the largest possible gap allows.
     fn next(&mut self, config: &RerankConfig, c: &Candidates<'_>, slate: &Slate) -> Option<Pick> {
         let Self { dpp, mmr, rules, .. } = self;
-        let mut gap = config.rules.artist_gap;
-        loop {
+        rules.gaps().find_map(|gap| {
             let allow: Allow<'_> = &mut |i| rules.allows(i, gap) && !slate.contains(c.songs[i]);
-            let pick = match config.method {
+            match config.method {
                 Method::Dpp => dpp.next(c.items, allow),
                 Method::Mmr => mmr.next(c.items, allow),
-            };
-            if pick.is_some() || gap <= rules.kept_gap() {
-                return pick;
             }
-            gap -= 1;
-        }
+        })
     }
 
     /// The mean of each part over the candidates that may come.
@@ -331,7 +324,8 @@ mod tests {
         let mut explore = vec![0.0; 50];
         explore[9] = 0.7;
         world.relevance[10] = 0.6;
-        let candidates = Candidates { session: &session, popularity: &popularity, explore: &explore, ..world.candidates() };
+        let candidates =
+            Candidates { session: &session, popularity: &popularity, explore: &explore, ..world.candidates() };
         let config = RerankConfig { popularity_weight: 0.8, diversity: 0.05, ..RerankConfig::default() };
         let mut slate = Slate::default();
         Reranker::default().rerank(&config, &candidates, Before::default(), 4, &mut |_| false, &mut slate);

@@ -57,7 +57,7 @@ pub struct Rules {
     config: RuleConfig,
     /// The candidate's artist as a place in `artists`.
     of: Vec<u32>,
-    /// Artists of the candidates, ascending.
+    /// Artists of the candidates, in order of appearance.
     artists: Vec<ArtistId>,
     /// How many songs of each may still come.
     left: Vec<u32>,
@@ -71,9 +71,12 @@ pub struct Rules {
     slot: i64,
     /// How many slots will be filled.
     target: usize,
+    /// The configured gap, as far as the line is long enough to tell.
+    full_gap: u32,
     /// `g*`.
     kept_gap: u32,
-    order: Vec<u32>,
+    artist_places: Vec<u32>,
+    song_places: Vec<u32>,
     /// Songs left, first slot allowed: of each open artist.
     queue: Vec<(u32, i64)>,
 }
@@ -97,29 +100,23 @@ impl Rules {
         self.of.resize(n, NONE);
         self.artists.clear();
         self.left.clear();
-        self.order.clear();
-        self.order.extend((0u32..).take(n).filter(|i| usable(*i as usize)));
-        self.order.sort_unstable_by_key(|i| {
-            let i = *i as usize;
-            (u64::from(artists[i].0) << 32 | u64::from(songs[i].0), i)
-        });
-        let mut previous = None;
-        for i in &self.order {
-            let i = *i as usize;
-            if self.artists.last() != Some(&artists[i]) {
-                self.artists.push(artists[i]);
+        let cap = config.max_per_artist.unwrap_or(u32::MAX);
+        let (mut artist_of, mut seen) =
+            (Places::over(&mut self.artist_places, n), Places::over(&mut self.song_places, n));
+        for (i, (song, artist)) in (0u32..).zip(songs.iter().zip(artists)) {
+            let fresh = |at: u32| songs[at as usize] == *song;
+            if !usable(i as usize) || seen.find_or_put(song.0, i, fresh) != i {
+                continue;
+            }
+            #[allow(clippy::cast_possible_truncation, reason = "at most as many as candidates, which are u32")]
+            let next = self.artists.len() as u32;
+            let a = artist_of.find_or_put(artist.0, next, |at| self.artists[at as usize] == *artist);
+            if a == next {
+                self.artists.push(*artist);
                 self.left.push(0);
-                previous = None;
             }
-            if previous != Some(songs[i]) {
-                previous = Some(songs[i]);
-                #[allow(clippy::cast_possible_truncation, reason = "at most as many as candidates, which are u32")]
-                let artist = self.artists.len() as u32 - 1;
-                self.of[i] = artist;
-                if let Some(left) = self.left.last_mut() {
-                    *left = (*left + 1).min(config.max_per_artist.unwrap_or(u32::MAX));
-                }
-            }
+            self.of[i as usize] = a;
+            self.left[a as usize] = (self.left[a as usize] + 1).min(cap);
         }
         self.open = self.left.iter().filter(|left| **left > 0).count();
         let songs_left: u64 = self.left.iter().map(|left| u64::from(*left)).sum();
@@ -128,19 +125,29 @@ impl Rules {
         self.last.clear();
         self.last.resize(self.artists.len(), NEVER);
         for (back, artist) in (1i64..).zip(before.iter().rev()).take(config.artist_gap as usize) {
-            if let Ok(a) = self.artists.binary_search(artist) {
-                self.last[a] = self.last[a].max(-back);
+            let a = artist_of.find_or_put(artist.0, NONE, |at| self.artists.get(at as usize) == Some(artist)) as usize;
+            if let Some(last) = self.last.get_mut(a) {
+                *last = (*last).max(-back);
             }
         }
         self.forget_answers();
-        self.kept_gap = (0..=config.artist_gap).rev().find(|gap| self.can_fill(*gap, None, self.target)).unwrap_or(0);
+        // Beyond the whole line, a larger gap asks for nothing more.
+        let line = u32::try_from(before.len().saturating_add(self.target)).unwrap_or(u32::MAX);
+        self.full_gap = config.artist_gap.min(line);
+        self.kept_gap = (0..=self.full_gap).rev().find(|gap| self.can_fill(*gap, None, self.target)).unwrap_or(0);
         self.target
     }
 
-    /// The gap with which the slate can be filled: the configured one, or the largest below it.
+    /// The gap with which the slate can be filled: the configured one (as far as there is anything so far apart), or the
+    /// largest below it.
     #[must_use]
     pub fn kept_gap(&self) -> u32 {
         self.kept_gap
+    }
+
+    /// The gaps to try at a slot: the configured one first, [`Rules::kept_gap`] last.
+    pub fn gaps(&self) -> impl Iterator<Item = u32> + use<> {
+        (self.kept_gap..=self.full_gap).rev()
     }
 
     /// Whether the candidate may take the next slot with `gap` songs of others before it, so that the rest can still be
@@ -206,6 +213,40 @@ impl Rules {
     }
 }
 
+/// Where each id was put: a table with open addressing, half empty, whose order never shows. It knows places only; the ids
+/// themselves are compared by the caller.
+struct Places<'a> {
+    table: &'a mut [u32],
+    shift: u32,
+}
+
+impl<'a> Places<'a> {
+    fn over(storage: &'a mut Vec<u32>, ids: usize) -> Self {
+        let size = (2 * ids).next_power_of_two().max(2);
+        storage.clear();
+        storage.resize(size, NONE);
+        Self { table: storage, shift: 32 - size.trailing_zeros().min(31) }
+    }
+
+    /// The place that `id` was put at before, as `same` knows it; `new` if there is none, which then becomes its place.
+    /// With [`NONE`] for `new`, nothing is put.
+    fn find_or_put(&mut self, id: u32, new: u32, same: impl Fn(u32) -> bool) -> u32 {
+        let mask = self.table.len() - 1;
+        // Fibonacci hashing: dense ids spread over the table's upper bits.
+        let mut at = (id.wrapping_mul(0x9e37_79b9) >> self.shift) as usize & mask;
+        loop {
+            match self.table[at] {
+                NONE => {
+                    self.table[at] = new;
+                    return new;
+                }
+                place if same(place) => return place,
+                _ => at = (at + 1) & mask,
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation, reason = "small counts")]
 mod tests {
@@ -233,7 +274,10 @@ mod tests {
             songs: songs.into_iter().map(SongId).collect(),
             before: (0..rng.below(4)).map(|_| ArtistId(10 * rng.below(pool + 1))).collect(),
             usable: (0..n).map(|_| rng.below(10) > 0).collect(),
-            config: RuleConfig { artist_gap: rng.below(4), max_per_artist: [None, Some(1), Some(2)][rng.below(3) as usize] },
+            config: RuleConfig {
+                artist_gap: rng.below(4),
+                max_per_artist: [None, Some(1), Some(2)][rng.below(3) as usize],
+            },
             k: 1 + rng.below(7) as usize,
         }
     }
@@ -249,7 +293,8 @@ mod tests {
             let fits = case.usable[i]
                 && !line.iter().any(|(s, _)| *s == song)
                 && !before.into_iter().any(|a| *a == artist)
-                && line.iter().filter(|(_, a)| *a == artist).count() < case.config.max_per_artist.unwrap_or(99) as usize;
+                && line.iter().filter(|(_, a)| *a == artist).count()
+                    < case.config.max_per_artist.unwrap_or(99) as usize;
             fits && {
                 line.push((song, artist));
                 let filled = brute(case, gap, line, slots);
@@ -262,16 +307,17 @@ mod tests {
     /// One random list, filled by a greedy that prefers by index. Answers whether a gap had to give way.
     fn check(rng: &mut Rng, rules: &mut Rules, with_brute_force: bool) -> bool {
         let case = case(rng);
-        let target = rules.start(case.config, &case.songs, &case.artists, &case.before, case.k, &mut |i| case.usable[i]);
+        let target =
+            rules.start(case.config, &case.songs, &case.artists, &case.before, case.k, &mut |i| case.usable[i]);
         let (mut line, mut gave_way): (Vec<usize>, bool) = (vec![], false);
         while line.len() < case.k {
-            let gaps = (rules.kept_gap()..=case.config.artist_gap).rev();
-            let pick = gaps.into_iter().find_map(|gap| (0..case.songs.len()).find(|i| rules.allows(*i, gap)));
+            let pick = rules.gaps().find_map(|gap| (0..case.songs.len()).find(|i| rules.allows(*i, gap)));
             let Some(pick) = pick else { break };
             let noted = rules.choose(pick);
             // The rules hold, checked from their wording and not from the state above.
             assert!(case.usable[pick] && !line.iter().any(|i| case.songs[*i] == case.songs[pick]));
-            let before: Vec<ArtistId> = case.before.iter().copied().chain(line.iter().map(|i| case.artists[*i])).collect();
+            let before: Vec<ArtistId> =
+                case.before.iter().copied().chain(line.iter().map(|i| case.artists[*i])).collect();
             let between = before.iter().rev().position(|a| *a == case.artists[pick]);
             let violation = between.filter(|b| *b < case.config.artist_gap as usize);
             assert_eq!(noted.map(|b| b as usize), violation);
@@ -286,7 +332,8 @@ mod tests {
             // As long as any slate, a gap as large as any slate of that length, and no violation if none is needed.
             assert_eq!((0..=case.k).rev().find(|k| brute(&case, 0, &mut vec![], *k)), Some(target));
             let largest = (0..=case.config.artist_gap).rev().find(|gap| brute(&case, *gap, &mut vec![], target));
-            assert_eq!(largest, Some(rules.kept_gap()));
+            let line = (case.before.len() + target) as u32;
+            assert_eq!(largest.map(|gap| gap.min(line)), Some(rules.kept_gap()));
             assert!(!gave_way || largest != Some(case.config.artist_gap));
         }
         gave_way

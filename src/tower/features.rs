@@ -16,6 +16,20 @@ pub struct Context {
 }
 
 impl Context {
+    /// Sets one field by name; false, and nothing changed, if there is no such field or the value is out of its range.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ranges are checked first")]
+    pub fn set(&mut self, name: &str, value: f64) -> bool {
+        let within = |high: f64| (0.0..=high).contains(&value);
+        match name {
+            "hour" if within(23.0) => self.hour = Some(value as u8),
+            "weekday" if within(6.0) => self.weekday = Some(value as u8),
+            "device" if within(6.0) => self.device = Some(value as u8),
+            "locale" if within(65_535.0) => self.locale = Some(value as u16),
+            _ => return false,
+        }
+        true
+    }
+
     /// Columns of the context table: 9 day parts, 8 weekdays, 8 devices, 17 locales.
     pub(crate) const COLUMNS: u32 = 9 + 8 + 8 + 17;
 

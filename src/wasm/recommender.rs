@@ -1,6 +1,6 @@
 //! The engine as a JavaScript class; every method is documented in the package's TypeScript face.
 
-use super::views::{ContextView, ExportView, LedgerView, ReceivedView, export, to_js};
+use super::views::{ExportView, LedgerView, ReceivedView, export, to_js};
 use crate::client::{self, EngineConfig, UpdateKey};
 use crate::ids::{Millis, RoundId, SongId};
 use crate::session::{Behaviour, Fraction, Impression, ListenEvent};
@@ -34,13 +34,11 @@ impl Recommender {
     /// A new engine; `config` may be undefined or name only some fields.
     #[wasm_bindgen(constructor)]
     pub fn new(config: JsValue, seed: u64) -> Result<Recommender, JsValue> {
-        let config = if config.is_undefined() || config.is_null() {
-            EngineConfig::default()
-        } else {
-            serde_wasm_bindgen::from_value(config)
-                .map_err(|e| super::error::with_code(&e.to_string(), "config/invalid"))?
-        };
-        Ok(Self { engine: client::Recommender::new(config, seed) })
+        let mut engine = EngineConfig::default();
+        super::views::fields(&config, |name, value| {
+            engine.set(name, value).map_err(|e| super::error::with_code(e, "config/invalid"))
+        })?;
+        Ok(Self { engine: client::Recommender::new(engine, seed) })
     }
 
     /// See [`client::Recommender::load_shard`].
@@ -57,10 +55,17 @@ impl Recommender {
     /// See [`client::Recommender::set_context`].
     #[wasm_bindgen(js_name = setContext)]
     pub fn set_context(&mut self, context: JsValue) -> Result<(), JsValue> {
-        let view: ContextView = serde_wasm_bindgen::from_value(context)
-            .map_err(|e| super::error::with_code(&e.to_string(), "context/invalid"))?;
-        let ContextView { hour, weekday, device, locale } = view;
-        self.engine.set_context(Context { hour, weekday, device, locale });
+        let mut known = Context::default();
+        super::views::fields(&context, |name, value| {
+            if !known.set(name, value) {
+                return Err(super::error::with_code(
+                    "context has hour 0 to 23, weekday 0 to 6, device 0 to 6 and locale 0 to 65535",
+                    "context/invalid",
+                ));
+            }
+            Ok(())
+        })?;
+        self.engine.set_context(known);
         Ok(())
     }
 

@@ -4,9 +4,10 @@ use crate::client::{Received, Recommender};
 use crate::privacy::Direction;
 use crate::protocol::ReceiptStatus;
 use crate::session::Feedback;
-use serde::{Deserialize, Serialize};
+use js_sys::{Array, Object};
+use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 
 /// As a plain object: numbers for u64, `undefined` for absent.
 pub(super) fn to_js<T: Serialize>(value: &T) -> JsValue {
@@ -14,15 +15,20 @@ pub(super) fn to_js<T: Serialize>(value: &T) -> JsValue {
     value.serialize(&Serializer::new()).unwrap_or(JsValue::UNDEFINED)
 }
 
-/// The listener's surroundings, as the page gives them.
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[derive(Default)]
-pub(super) struct ContextView {
-    pub(super) hour: Option<u8>,
-    pub(super) weekday: Option<u8>,
-    pub(super) device: Option<u8>,
-    pub(super) locale: Option<u16>,
+/// Visits the numeric fields of a plain object; `undefined` fields, and an undefined object, are passed over.
+pub(super) fn fields(
+    object: &JsValue,
+    mut visit: impl FnMut(&str, f64) -> Result<(), JsValue>,
+) -> Result<(), JsValue> {
+    let Some(object) = object.dyn_ref::<Object>() else { return Ok(()) };
+    for entry in Object::entries(object).iter() {
+        let entry: Array = entry.unchecked_into();
+        let (name, value) = (entry.get(0).as_string().unwrap_or_default(), entry.get(1));
+        if !value.is_undefined() && !value.is_null() {
+            visit(&name, value.as_f64().unwrap_or(f64::NAN))?;
+        }
+    }
+    Ok(())
 }
 
 #[derive(Serialize)]

@@ -66,11 +66,7 @@ pub(crate) fn demo(workspace: &Workspace, arguments: &Arguments) -> Result<ExitC
             driver.arg("--check");
         }
         let status = driver.status().context("cannot start node")?;
-        return Ok(if status.success() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        });
+        return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
 
     let state = workspace.scratch("demo-state");
@@ -84,28 +80,19 @@ pub(crate) fn demo(workspace: &Workspace, arguments: &Arguments) -> Result<ExitC
     };
     let mut server = Server::start(&program, &start)?;
     if arguments.json {
-        println!(
-            "{}",
-            serde_json::json!({ "demo": "listening", "url": server.url })
-        );
+        println!("{}", serde_json::json!({ "demo": "listening", "url": server.url }));
     } else {
         println!("\nsottovoce plays at {}   (Ctrl-C ends it)", server.url);
     }
     open(&server.url);
     let status = server.wait()?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The end-to-end driver, as `node` runs it.
 pub(crate) fn driver(workspace: &Workspace, browser: &Browser, url: &str) -> Command {
     let mut node = Command::new("node");
-    node.current_dir(&workspace.root)
-        .arg(workspace.root.join("tests/e2e/src/main.js"))
-        .args(["--url", url]);
+    node.current_dir(&workspace.root).arg(workspace.root.join("tests/e2e/src/main.js")).args(["--url", url]);
     node.env("CHROMIUM", &browser.chromium);
     node
 }
@@ -121,8 +108,7 @@ impl TemporaryFolder {
     pub(crate) fn new(workspace: &Workspace, name: &str) -> Result<Self> {
         let path = workspace.scratch(&format!("{name}-{}", std::process::id()));
         if path.exists() {
-            std::fs::remove_dir_all(&path)
-                .with_context(|| format!("cannot empty {}", path.display()))?;
+            std::fs::remove_dir_all(&path).with_context(|| format!("cannot empty {}", path.display()))?;
         }
         make_folder(&path)?;
         Ok(Self { path })
@@ -151,15 +137,8 @@ fn open(url: &str) {
     let has_desktop = cfg!(target_os = "macos")
         || std::env::var_os("DISPLAY").is_some()
         || std::env::var_os("WAYLAND_DISPLAY").is_some();
-    let opener = if cfg!(target_os = "macos") {
-        "open"
-    } else {
-        "xdg-open"
-    };
-    if has_desktop
-        && run::find_on_path(opener).is_some()
-        && !run::succeeds(Command::new(opener).arg(url))
-    {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    if has_desktop && run::find_on_path(opener).is_some() && !run::succeeds(Command::new(opener).arg(url)) {
         run::say("the page could not be opened by itself; open the address above");
     }
 }

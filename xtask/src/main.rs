@@ -98,15 +98,8 @@ mod tests {
         let command = Arguments::command();
         command.clone().debug_assert();
         for verb in command.get_subcommands() {
-            let help = verb
-                .get_after_help()
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            assert!(
-                help.contains("cargo xtask "),
-                "`cargo xtask {} --help` shows no example",
-                verb.get_name()
-            );
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("cargo xtask "), "`cargo xtask {} --help` shows no example", verb.get_name());
         }
     }
 }

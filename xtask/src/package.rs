@@ -39,18 +39,10 @@ pub(crate) fn package(workspace: &Workspace, arguments: &Arguments) -> Result<Ex
     } else {
         sizes.push(total.clone());
         print!("{}", size_table(&sizes));
-        println!(
-            "{} bytes of brotli together, bar {BAR}: {}",
-            total.brotli,
-            if holds { "holds" } else { "missed" }
-        );
+        println!("{} bytes of brotli together, bar {BAR}: {}", total.brotli, if holds { "holds" } else { "missed" });
         println!("{}", tarball.display());
     }
-    Ok(if holds {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Whether wasm and JavaScript are within their bytes; says how many there are.
@@ -65,14 +57,7 @@ fn pack(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.target.join("package");
     make_folder(&folder)?;
     let mut npm = setup::npm(workspace);
-    npm.args([
-        "pack",
-        "--json",
-        "--workspace",
-        "pkg-config",
-        "--pack-destination",
-    ])
-    .arg(&folder);
+    npm.args(["pack", "--json", "--workspace", "pkg-config", "--pack-destination"]).arg(&folder);
     let said = run::capture(&mut npm)?;
     let name = tarball_name(&said).context("npm pack named no tarball")?;
     Ok(folder.join(name))
@@ -93,35 +78,19 @@ fn measure(dist: &Path) -> Result<Vec<Size>> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(dist)
         .with_context(|| format!("cannot list {}", dist.display()))?
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|e| e == "wasm" || e == "js" || e == "mjs")
-        })
+        .filter(|path| path.extension().is_some_and(|e| e == "wasm" || e == "js" || e == "mjs"))
         .collect();
     files.sort();
-    if !files
-        .iter()
-        .any(|f| f.extension().is_some_and(|e| e == "wasm"))
-    {
-        bail!(
-            "{} holds no wasm; the package's build is incomplete",
-            dist.display()
-        );
+    if !files.iter().any(|f| f.extension().is_some_and(|e| e == "wasm")) {
+        bail!("{} holds no wasm; the package's build is incomplete", dist.display());
     }
     let said = run::capture(
         Command::new("node")
             .current_dir(dist)
-            .args([
-                "--input-type=module",
-                "--eval",
-                include_str!("sizes.mjs"),
-                "--",
-            ])
+            .args(["--input-type=module", "--eval", include_str!("sizes.mjs"), "--"])
             .args(files.iter().filter_map(|f| f.file_name())),
     )?;
-    said.lines()
-        .map(|line| size_in(line).with_context(|| format!("not a size: {line}")))
-        .collect()
+    said.lines().map(|line| size_in(line).with_context(|| format!("not a size: {line}"))).collect()
 }
 
 fn size_in(line: &str) -> Option<Size> {
@@ -141,29 +110,15 @@ mod tests {
 
     #[test]
     fn reads_the_tarballs_name_from_old_and_new_npm() {
-        assert_eq!(
-            tarball_name(r#"[{"filename":"sottovoce-0.1.0.tgz"}]"#).as_deref(),
-            Some("sottovoce-0.1.0.tgz")
-        );
-        assert_eq!(
-            tarball_name("npm notice\n{\"sottovoce\":{\"filename\":\"a.tgz\"}}").as_deref(),
-            Some("a.tgz")
-        );
+        assert_eq!(tarball_name(r#"[{"filename":"sottovoce-0.1.0.tgz"}]"#).as_deref(), Some("sottovoce-0.1.0.tgz"));
+        assert_eq!(tarball_name("npm notice\n{\"sottovoce\":{\"filename\":\"a.tgz\"}}").as_deref(), Some("a.tgz"));
         assert_eq!(tarball_name("nothing"), None);
     }
 
     #[test]
     fn reads_a_size() {
         let size = size_in(r#"{"file":"a.js","raw":3,"gzip":2,"brotli":1}"#);
-        assert_eq!(
-            size,
-            Some(Size {
-                file: "a.js".into(),
-                raw: 3,
-                gzip: 2,
-                brotli: 1
-            })
-        );
+        assert_eq!(size, Some(Size { file: "a.js".into(), raw: 3, gzip: 2, brotli: 1 }));
         assert_eq!(size_in(r#"{"file":"a.js"}"#), None);
     }
 }

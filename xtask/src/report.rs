@@ -27,33 +27,19 @@ pub(crate) fn counts_in(line: &str) -> Counts {
     let line = without_colours(line);
     let line = line.trim();
     if let Some(rest) = line.strip_prefix("test result:") {
-        return Counts {
-            passed: number_before(rest, " passed"),
-            failed: number_before(rest, " failed"),
-        };
+        return Counts { passed: number_before(rest, " passed"), failed: number_before(rest, " failed") };
     }
     // node: "# pass 3" (tap) or "ℹ pass 3" (spec).
     let Some(rest) = line.strip_prefix("# ").or_else(|| line.strip_prefix("ℹ ")) else {
         return Counts::default();
     };
-    let value = |name: &str| {
-        rest.strip_prefix(name)
-            .and_then(|n| n.trim().parse().ok())
-            .unwrap_or(0)
-    };
-    Counts {
-        passed: value("pass "),
-        failed: value("fail ") + value("cancelled "),
-    }
+    let value = |name: &str| rest.strip_prefix(name).and_then(|n| n.trim().parse().ok()).unwrap_or(0);
+    Counts { passed: value("pass "), failed: value("fail ") + value("cancelled ") }
 }
 
 fn number_before(text: &str, word: &str) -> u64 {
     let before = text.find(word).map_or("", |at| &text[..at]);
-    before
-        .rsplit(|c: char| !c.is_ascii_digit())
-        .next()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(0)
+    before.rsplit(|c: char| !c.is_ascii_digit()).next().and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
 fn without_colours(line: &str) -> String {
@@ -81,18 +67,12 @@ pub(crate) struct Size {
 impl Size {
     /// The sum of several, under a name.
     pub(crate) fn sum<'a>(file: &str, sizes: impl IntoIterator<Item = &'a Self>) -> Self {
-        sizes.into_iter().fold(
-            Self {
-                file: file.to_owned(),
-                ..Self::default()
-            },
-            |mut all, size| {
-                all.raw += size.raw;
-                all.gzip += size.gzip;
-                all.brotli += size.brotli;
-                all
-            },
-        )
+        sizes.into_iter().fold(Self { file: file.to_owned(), ..Self::default() }, |mut all, size| {
+            all.raw += size.raw;
+            all.gzip += size.gzip;
+            all.brotli += size.brotli;
+            all
+        })
     }
 
     /// One object for a machine to read.
@@ -104,15 +84,9 @@ impl Size {
 /// A table of sizes for people.
 pub(crate) fn size_table(sizes: &[Size]) -> String {
     let width = sizes.iter().map(|s| s.file.len()).max().unwrap_or(0).max(4);
-    let mut out = format!(
-        "{:width$}  {:>10}  {:>10}  {:>10}\n",
-        "file", "raw B", "gzip B", "brotli B"
-    );
+    let mut out = format!("{:width$}  {:>10}  {:>10}  {:>10}\n", "file", "raw B", "gzip B", "brotli B");
     for size in sizes {
-        out += &format!(
-            "{:width$}  {:>10}  {:>10}  {:>10}\n",
-            size.file, size.raw, size.gzip, size.brotli
-        );
+        out += &format!("{:width$}  {:>10}  {:>10}  {:>10}\n", size.file, size.raw, size.gzip, size.brotli);
     }
     out
 }
@@ -133,11 +107,7 @@ impl Measured {
     /// One object for a machine to read. `own` and `peer_value` are medians, `spread` is our 5th and 95th percentile, `ratio` is
     /// peer ÷ own.
     pub(crate) fn json(&self) -> Value {
-        let (own, p5, p95) = (
-            quantile(&self.own, 0.5),
-            quantile(&self.own, 0.05),
-            quantile(&self.own, 0.95),
-        );
+        let (own, p5, p95) = (quantile(&self.own, 0.5), quantile(&self.own, 0.05), quantile(&self.own, 0.95));
         let mut line = json!({
             "bench": self.bench, "op": self.op, "unit": self.unit, "own": own, "spread": [p5, p95], "p95": p95, "n": self.own.len(),
         });
@@ -169,19 +139,11 @@ impl Measured {
             unit = self.unit
         );
         if let Some((name, samples)) = &self.peer {
-            out += &format!(
-                "; {name}: median {} {}",
-                show(quantile(samples, 0.5)),
-                self.unit
-            );
+            out += &format!("; {name}: median {} {}", show(quantile(samples, 0.5)), self.unit);
         }
         if let Some(bar) = self.bar {
             let holds = quantile(&self.own, 0.95).is_some_and(|p95| p95 <= bar);
-            out += &format!(
-                "; bar p95 ≤ {bar} {}: {}",
-                self.unit,
-                if holds { "holds" } else { "missed" }
-            );
+            out += &format!("; bar p95 ≤ {bar} {}: {}", self.unit, if holds { "holds" } else { "missed" });
         }
         out
     }
@@ -213,19 +175,11 @@ mod tests {
             (c.passed, c.failed)
         };
         assert_eq!(
-            of(
-                "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.02s"
-            ),
+            of("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.02s"),
             (12, 0)
         );
-        assert_eq!(
-            of("test result: \u{1b}[31mFAILED\u{1b}[0m. 3 passed; 2 failed; 0 ignored"),
-            (3, 2)
-        );
-        assert_eq!(
-            of("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 filtered out"),
-            (3, 2)
-        );
+        assert_eq!(of("test result: \u{1b}[31mFAILED\u{1b}[0m. 3 passed; 2 failed; 0 ignored"), (3, 2));
+        assert_eq!(of("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 filtered out"), (3, 2));
         assert_eq!(of("# pass 7"), (7, 0));
         assert_eq!(of("ℹ fail 2"), (0, 2));
         assert_eq!(of("\u{1b}[34mℹ pass 4\u{1b}[39m"), (4, 0));
@@ -236,31 +190,13 @@ mod tests {
 
     #[test]
     fn sizes_add_up_and_stand_in_columns() {
-        let one = Size {
-            file: "a.js".into(),
-            raw: 10,
-            gzip: 5,
-            brotli: 4,
-        };
-        let two = Size {
-            file: "b.wasm".into(),
-            raw: 100,
-            gzip: 50,
-            brotli: 40,
-        };
+        let one = Size { file: "a.js".into(), raw: 10, gzip: 5, brotli: 4 };
+        let two = Size { file: "b.wasm".into(), raw: 100, gzip: 50, brotli: 40 };
         let all = Size::sum("together", [&one, &two]);
         assert_eq!((all.raw, all.gzip, all.brotli), (110, 55, 44));
         let table = size_table(&[one, two, all]);
-        assert!(
-            table
-                .lines()
-                .all(|l| l.chars().count() == table.lines().next().map_or(0, str::len)),
-            "{table}"
-        );
-        assert!(
-            table.contains("together         110          55          44"),
-            "{table}"
-        );
+        assert!(table.lines().all(|l| l.chars().count() == table.lines().next().map_or(0, str::len)), "{table}");
+        assert!(table.contains("together         110          55          44"), "{table}");
     }
 
     #[test]

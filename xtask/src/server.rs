@@ -43,15 +43,8 @@ pub(crate) struct Server {
 /// Builds the server; gives the program.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     run::say("the server: cargo build");
-    run::run(Command::new("cargo").current_dir(&workspace.root).args([
-        "build",
-        "--package",
-        "sottovoce-server",
-    ]))?;
-    Ok(workspace
-        .target
-        .join("debug")
-        .join(format!("sottovoce-server{}", std::env::consts::EXE_SUFFIX)))
+    run::run(Command::new("cargo").current_dir(&workspace.root).args(["build", "--package", "sottovoce-server"]))?;
+    Ok(workspace.target.join("debug").join(format!("sottovoce-server{}", std::env::consts::EXE_SUFFIX)))
 }
 
 impl Server {
@@ -59,30 +52,17 @@ impl Server {
     pub(crate) fn start(program: &Path, start: &Start<'_>) -> Result<Self> {
         make_folder(start.state)?;
         let mut command = Command::new(program);
-        command
-            .current_dir(start.state)
-            .arg("serve")
-            .arg("--www")
-            .arg(start.www);
-        command.args([
-            "--port",
-            &start.port.to_string(),
-            "--companions",
-            &start.companions.to_string(),
-        ]);
+        command.current_dir(start.state).arg("serve").arg("--www").arg(start.www);
+        command.args(["--port", &start.port.to_string(), "--companions", &start.companions.to_string()]);
         if let Some(data) = start.data {
             command.arg("--data").arg(data);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         if let Some(log) = start.log {
-            command.stderr(
-                File::create(log).with_context(|| format!("cannot write {}", log.display()))?,
-            );
+            command.stderr(File::create(log).with_context(|| format!("cannot write {}", log.display()))?);
         }
         run::say(&format!("the server: {}", run::shown(&command)));
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
+        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         match wait_until_ready(&mut child) {
             Ok(url) => Ok(Self { child, url }),
             Err(error) => {
@@ -125,18 +105,16 @@ fn wait_until_ready(child: &mut Child) -> Result<String> {
     });
     match receiver.recv_timeout(PATIENCE) {
         Ok(url) => Ok(url),
-        Err(mpsc::RecvTimeoutError::Timeout) => bail!(
-            "the server did not answer within {} minutes",
-            PATIENCE.as_secs() / 60
-        ),
+        Err(mpsc::RecvTimeoutError::Timeout) => {
+            bail!("the server did not answer within {} minutes", PATIENCE.as_secs() / 60)
+        }
         Err(mpsc::RecvTimeoutError::Disconnected) => bail!("the server ended before it answered"),
     }
 }
 
 fn ready_url(line: &str) -> Option<String> {
     let url = line.trim().split(READY).nth(1)?.split_whitespace().next()?;
-    url.starts_with("http")
-        .then(|| url.trim_end_matches('/').to_owned())
+    url.starts_with("http").then(|| url.trim_end_matches('/').to_owned())
 }
 
 fn log_tail(log: Option<&Path>) -> String {
@@ -144,10 +122,7 @@ fn log_tail(log: Option<&Path>) -> String {
         return "its own words are above".to_owned();
     };
     let lines: Vec<&str> = text.lines().collect();
-    format!(
-        "its last words:\n{}\n",
-        lines[lines.len().saturating_sub(20)..].join("\n")
-    )
+    format!("its last words:\n{}\n", lines[lines.len().saturating_sub(20)..].join("\n"))
 }
 
 #[cfg(test)]
@@ -156,10 +131,7 @@ mod tests {
 
     #[test]
     fn reads_where_the_server_answers() {
-        assert_eq!(
-            ready_url("listening on http://127.0.0.1:41233").as_deref(),
-            Some("http://127.0.0.1:41233")
-        );
+        assert_eq!(ready_url("listening on http://127.0.0.1:41233").as_deref(), Some("http://127.0.0.1:41233"));
         assert_eq!(
             ready_url("sottovoce: listening on http://[::1]:7700/ (Ctrl-C ends it)").as_deref(),
             Some("http://[::1]:7700")

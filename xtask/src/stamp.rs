@@ -14,29 +14,19 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     /// Digests files, folders (all files below them, build outputs excepted) and words such as versions and flags.
-    pub(crate) fn of(
-        workspace: &Workspace,
-        step: &str,
-        inputs: &[PathBuf],
-        words: &[&str],
-    ) -> Result<Self> {
-        Ok(Self {
-            file: workspace.scratch("stamps").join(step),
-            digest: digest(inputs, words)?,
-        })
+    pub(crate) fn of(workspace: &Workspace, step: &str, inputs: &[PathBuf], words: &[&str]) -> Result<Self> {
+        Ok(Self { file: workspace.scratch("stamps").join(step), digest: digest(inputs, words)? })
     }
 
     /// Whether the step ran with these inputs and its outputs are still there.
     pub(crate) fn holds(&self, outputs: &[PathBuf]) -> bool {
-        outputs.iter().all(|o| o.exists())
-            && std::fs::read_to_string(&self.file).is_ok_and(|kept| kept == self.digest)
+        outputs.iter().all(|o| o.exists()) && std::fs::read_to_string(&self.file).is_ok_and(|kept| kept == self.digest)
     }
 
     /// Remembers that the step is done.
     pub(crate) fn keep(&self) -> Result<()> {
         make_folder(self.file.parent().unwrap_or(Path::new(".")))?;
-        std::fs::write(&self.file, &self.digest)
-            .with_context(|| format!("cannot write {}", self.file.display()))
+        std::fs::write(&self.file, &self.digest).with_context(|| format!("cannot write {}", self.file.display()))
     }
 }
 
@@ -75,33 +65,19 @@ mod tests {
     #[test]
     fn a_stamp_holds_until_an_input_a_word_or_an_output_changes() -> Result<()> {
         let root = std::env::temp_dir().join(format!("sottovoce-stamp-{}", std::process::id()));
-        let workspace = Workspace {
-            root: root.clone(),
-            target: root.join("target"),
-            cache: root.join("cache"),
-        };
+        let workspace = Workspace { root: root.clone(), target: root.join("target"), cache: root.join("cache") };
         let (folder, output) = (root.join("in"), root.join("out"));
         make_folder(&folder)?;
         std::fs::write(folder.join("a"), "1")?;
         std::fs::write(&output, "done")?;
-        let stamp =
-            |word: &str| Stamp::of(&workspace, "step", std::slice::from_ref(&folder), &[word]);
+        let stamp = |word: &str| Stamp::of(&workspace, "step", std::slice::from_ref(&folder), &[word]);
 
-        assert!(
-            !stamp("v1")?.holds(std::slice::from_ref(&output)),
-            "nothing was kept yet"
-        );
+        assert!(!stamp("v1")?.holds(std::slice::from_ref(&output)), "nothing was kept yet");
         stamp("v1")?.keep()?;
         assert!(stamp("v1")?.holds(std::slice::from_ref(&output)));
-        assert!(
-            !stamp("v2")?.holds(std::slice::from_ref(&output)),
-            "a word changed"
-        );
+        assert!(!stamp("v2")?.holds(std::slice::from_ref(&output)), "a word changed");
         std::fs::write(folder.join("a"), "2")?;
-        assert!(
-            !stamp("v1")?.holds(std::slice::from_ref(&output)),
-            "a file changed"
-        );
+        assert!(!stamp("v1")?.holds(std::slice::from_ref(&output)), "a file changed");
         stamp("v1")?.keep()?;
         std::fs::remove_file(&output)?;
         assert!(!stamp("v1")?.holds(&[output]), "the output is gone");

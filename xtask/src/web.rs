@@ -30,11 +30,7 @@ const WASM_OPT: [&str; 14] = [
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     build_package(workspace)?;
     let (www, dist) = (workspace.root.join("www"), workspace.root.join("www/dist"));
-    let inputs = [
-        www,
-        workspace.root.join("pkg-config/dist"),
-        workspace.root.join("package-lock.json"),
-    ];
+    let inputs = [www, workspace.root.join("pkg-config/dist"), workspace.root.join("package-lock.json")];
     npm_build(workspace, "www", &inputs, &dist.join("index.html"))?;
     Ok(dist)
 }
@@ -48,10 +44,7 @@ pub(crate) fn build_package(workspace: &Workspace) -> Result<PathBuf> {
     let wasm = build_engine(workspace, &toolchain)?;
     let package = workspace.root.join("pkg-config");
     if !package.join("package.json").exists() {
-        bail!(
-            "{} has no package.json; is this a whole checkout?",
-            package.display()
-        );
+        bail!("{} has no package.json; is this a whole checkout?", package.display());
     }
     glue(workspace, &bindgen, &wasm, &package.join("src/generated"))?;
     let inputs = [package.clone(), workspace.root.join("package-lock.json")];
@@ -73,9 +66,7 @@ fn build_engine(workspace: &Workspace, toolchain: &WasmToolchain) -> Result<Path
         "--target",
         "wasm32-unknown-unknown",
     ]))?;
-    Ok(toolchain
-        .target
-        .join("wasm32-unknown-unknown/wasm/sottovoce.wasm"))
+    Ok(toolchain.target.join("wasm32-unknown-unknown/wasm/sottovoce.wasm"))
 }
 
 /// wasm-bindgen, then wasm-opt; the package's sources take the result.
@@ -94,18 +85,11 @@ fn glue(workspace: &Workspace, bindgen: &Path, wasm: &Path, generated: &Path) ->
     make_folder(&folder)?;
     make_folder(generated)?;
     let mut wasm_bindgen = Command::new(bindgen.join("wasm-bindgen"));
-    wasm_bindgen
-        .arg(wasm)
-        .args(["--target", "web", "--out-name", "sottovoce", "--out-dir"])
-        .arg(&folder);
+    wasm_bindgen.arg(wasm).args(["--target", "web", "--out-name", "sottovoce", "--out-dir"]).arg(&folder);
     run::run(&mut wasm_bindgen)?;
 
     let mut wasm_opt = setup::node_program(workspace, "binaryen", "wasm-opt")?;
-    wasm_opt
-        .arg(folder.join("sottovoce_bg.wasm"))
-        .args(WASM_OPT)
-        .arg("-o")
-        .arg(generated.join("sottovoce_bg.wasm"));
+    wasm_opt.arg(folder.join("sottovoce_bg.wasm")).args(WASM_OPT).arg("-o").arg(generated.join("sottovoce_bg.wasm"));
     run::run(&mut wasm_opt)?;
     for name in ["sottovoce.js", "sottovoce.d.ts"] {
         std::fs::copy(folder.join(name), generated.join(name))
@@ -114,18 +98,8 @@ fn glue(workspace: &Workspace, bindgen: &Path, wasm: &Path, generated: &Path) ->
     stamp.keep()
 }
 
-fn npm_build(
-    workspace: &Workspace,
-    package: &str,
-    inputs: &[PathBuf],
-    output: &Path,
-) -> Result<()> {
-    let stamp = Stamp::of(
-        workspace,
-        &format!("npm-{package}"),
-        inputs,
-        &[&workspace.root.to_string_lossy()],
-    )?;
+fn npm_build(workspace: &Workspace, package: &str, inputs: &[PathBuf], output: &Path) -> Result<()> {
+    let stamp = Stamp::of(workspace, &format!("npm-{package}"), inputs, &[&workspace.root.to_string_lossy()])?;
     if stamp.holds(&[output.to_path_buf()]) {
         return Ok(());
     }

@@ -19,14 +19,8 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Asks cargo.
     pub(crate) fn open() -> Result<Self> {
-        let text = run::capture(Command::new("cargo").args([
-            "metadata",
-            "--no-deps",
-            "--format-version",
-            "1",
-        ]))?;
-        let metadata: serde_json::Value =
-            serde_json::from_str(&text).context("cargo metadata printed no JSON")?;
+        let text = run::capture(Command::new("cargo").args(["metadata", "--no-deps", "--format-version", "1"]))?;
+        let metadata: serde_json::Value = serde_json::from_str(&text).context("cargo metadata printed no JSON")?;
         let folder = |key: &str| {
             metadata[key]
                 .as_str()
@@ -34,11 +28,7 @@ impl Workspace {
                 .ok_or_else(|| anyhow!("cargo metadata names no {key}; is cargo older than 1.95?"))
         };
         let (root, target) = (folder("workspace_root")?, folder("target_directory")?);
-        Ok(Self {
-            root,
-            target,
-            cache: cache_folder()?,
-        })
+        Ok(Self { root, target, cache: cache_folder()? })
     }
 
     /// A folder below the target directory for what this program makes.
@@ -49,19 +39,13 @@ impl Workspace {
     /// The version of `package` in Cargo.lock.
     pub(crate) fn locked(&self, package: &str) -> Result<String> {
         let path = self.root.join("Cargo.lock");
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        locked_version(&text, package)
-            .with_context(|| format!("{} names no package {package}", path.display()))
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        locked_version(&text, package).with_context(|| format!("{} names no package {package}", path.display()))
     }
 }
 
 fn cache_folder() -> Result<PathBuf> {
-    let set = |name: &str| {
-        std::env::var_os(name)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
+    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     set("SOTTOVOCE_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|p| p.join("sottovoce")))
         .or_else(|| set("HOME").map(|p| p.join(".cache/sottovoce")))
@@ -71,8 +55,7 @@ fn cache_folder() -> Result<PathBuf> {
 
 /// Makes a folder with its parents, and says which one where that fails.
 pub(crate) fn make_folder(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path)
-        .with_context(|| format!("cannot make the folder {}", path.display()))
+    std::fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))
 }
 
 fn locked_version(lock: &str, package: &str) -> Option<String> {
@@ -105,10 +88,7 @@ dependencies = ["wasm-bindgen-macro"]
 
     #[test]
     fn finds_the_exact_package_in_a_lock_file() {
-        assert_eq!(
-            locked_version(LOCK, "wasm-bindgen").as_deref(),
-            Some("0.2.130")
-        );
+        assert_eq!(locked_version(LOCK, "wasm-bindgen").as_deref(), Some("0.2.130"));
         assert_eq!(locked_version(LOCK, "wasm"), None);
         assert_eq!(locked_version("not toml [", "wasm"), None);
     }

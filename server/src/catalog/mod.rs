@@ -2,7 +2,9 @@
 //! other room.
 
 mod graph;
+mod shards;
 mod song;
 
 pub use graph::{EntityId, Graph, Triple};
+pub use shards::{SHARD_SONGS, ShardError, shards};
 pub use song::Song;

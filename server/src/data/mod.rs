@@ -8,6 +8,7 @@ mod import;
 mod log;
 mod open;
 mod schema;
+mod split;
 mod synthetic;
 
 #[cfg(test)]
@@ -22,3 +23,4 @@ pub use log::{StoredDataset, load_dataset, save_dataset, stored_dataset};
 pub use open::open;
 pub use schema::{Clock, Dataset, ListenerId, LoggedEvent};
 pub use synthetic::{SyntheticConfig, World, synthetic};
+pub use split::{HeldOut, LeaveOneOut, leave_one_out};

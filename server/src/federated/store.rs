@@ -27,6 +27,7 @@ pub(super) enum Insert {
 pub(super) struct Newest {
     pub(super) weights: TowerWeights,
     pub(super) moments: Moments,
+    pub(super) basis: String,
 }
 
 /// A write in progress. Dropped without [`Write::commit`], it never was.
@@ -197,13 +198,14 @@ impl Write {
             .execute(self.reader())
             .await?;
         sqlx::query(
-            "INSERT INTO weights (version, dimension, attention, hidden, parameters, first_moment, second_moment)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO weights (version, dimension, attention, hidden, basis, parameters, first_moment, second_moment)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(int(version.0))
         .bind(shape.dimension)
         .bind(shape.attention)
         .bind(shape.hidden)
+        .bind(&newest.basis)
         .bind(f32_bytes(&newest.weights.values))
         .bind(f64_bytes(&newest.moments.first))
         .bind(f64_bytes(&newest.moments.second))
@@ -250,7 +252,7 @@ pub(super) async fn newest(conn: &mut SqliteConnection) -> Result<Option<Newest>
     let values = f32s(row.try_get("parameters")?, "the weights")?.collect();
     let version = WeightsVersion(unsigned(row.try_get("version")?)?);
     let moments = Moments { first: f64s(row.try_get("first_moment")?)?, second: f64s(row.try_get("second_moment")?)? };
-    Ok(Some(Newest { weights: TowerWeights { version, shape, values }, moments }))
+    Ok(Some(Newest { weights: TowerWeights { version, shape, values }, moments, basis: row.try_get("basis")? }))
 }
 
 /// Has what was deleted overwritten: freed pages with zeros (per connection), and the log of earlier page images cut to nothing.

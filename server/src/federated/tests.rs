@@ -1,32 +1,22 @@
 //! Rounds against a real state file: counting once, closing, deadlines, restarts, forgetting.
 
 use super::*;
+use crate::state::State;
 use proptest::prelude::*;
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
 use sottovoce::privacy::Gradient;
 use sottovoce::protocol::{ReceiptStatus, TowerShape, TowerWeights, WeightUpdate};
 use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
 
 const P: usize = 6;
 
 async fn pool(path: Option<&Path>) -> SqlitePool {
-    let options = match path {
-        Some(path) => SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full),
-        None => SqliteConnectOptions::new().in_memory(true),
+    let state = match path {
+        Some(path) => State::open(path).await,
+        None => State::in_memory().await,
     };
-    let pool = SqlitePoolOptions::new()
-        .max_connections(if path.is_some() { 4 } else { 1 })
-        .connect_with(options)
-        .await
-        .unwrap();
-    sqlx::migrate!("./migrations").run(&pool).await.unwrap();
-    pool
+    state.unwrap().pool().clone()
 }
 
 fn config(cohort: u32, minimum: u32) -> CoordinatorConfig {
@@ -246,6 +236,31 @@ async fn a_state_of_another_shape_is_refused() {
     other.shape.hidden = 9;
     let opened = Coordinator::open(pool(Some(&path)).await, config(1, 1), other).await;
     assert!(matches!(opened, Err(RoundError::ShapeChanged { .. })));
+}
+
+#[tokio::test]
+async fn other_embeddings_start_the_weights_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state.db");
+    let on = |basis: &str| CoordinatorConfig { basis: basis.into(), ..config(2, 1) };
+    let c = coordinator(Some(&path), on("songs A")).await;
+    c.tick(Millis(0)).await.unwrap();
+    send(&c, 1, 1, 0, 1).await;
+    send(&c, 1, 1, 0, 2).await;
+    assert_eq!(send(&c, 2, 2, 1, 1).await, ReceiptStatus::Accepted);
+
+    let mut other = initial();
+    other.shape.hidden = 2;
+    other.values = vec![0.25; P + 2];
+    let c = Coordinator::open(pool(Some(&path)).await, on("songs B"), other.clone()).await.unwrap();
+    assert_eq!(c.weights().await.unwrap(), TowerWeights { version: WeightsVersion(2), ..other });
+    assert_eq!(
+        c.tick(Millis(3)).await.unwrap(),
+        Some(Transition::Abandoned(RoundId(2))),
+        "its updates speak about songs A"
+    );
+    let offer = c.offer(Millis(4)).await.unwrap().unwrap();
+    assert_eq!((offer.round, offer.weights), (RoundId(3), WeightsVersion(2)));
 }
 
 proptest! {

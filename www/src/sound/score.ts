@@ -43,19 +43,19 @@ const BARS = 8;
 const TAIL = 1.6;
 
 /** Church modes, dark to bright. */
-const MODES = [
+const MODES: readonly [readonly number[], ...(readonly number[])[]] = [
   [0, 1, 3, 5, 7, 8, 10],
   [0, 2, 3, 5, 7, 8, 10],
   [0, 2, 3, 5, 7, 9, 10],
   [0, 2, 4, 5, 7, 9, 10],
   [0, 2, 4, 5, 7, 9, 11],
   [0, 2, 4, 6, 7, 9, 11],
-] as const;
+];
 
 /** Four chords each, as scale degrees, from resting to wandering. */
-const PROGRESSIONS = [
+const PROGRESSIONS: readonly [readonly number[], ...(readonly number[])[]] = [
   [0, 3, 0, 4], [0, 3, 4, 3], [0, 5, 3, 4], [0, 4, 5, 3], [5, 3, 0, 4], [3, 0, 4, 5], [0, 2, 3, 4], [1, 4, 0, 5], [0, 6, 3, 4],
-] as const;
+];
 
 /** Rhythms of two bars in eighths: where the melody may sound, sparse to dense. */
 const RHYTHMS = [

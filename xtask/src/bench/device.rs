@@ -15,17 +15,24 @@ const BAR_MS: f64 = 1.0;
 pub(super) fn run(workspace: &Workspace, peers: bool) -> Result<Vec<Measured>> {
     let browser = Browser::ready(workspace)?;
     web::build_package(workspace)?;
+    let world = workspace.scratch("device-bench-world");
+    let mut cargo = Command::new("cargo");
+    cargo
+        .current_dir(&workspace.root)
+        .args(["run", "--quiet", "--package", "sottovoce", "--example", "device-bench-world", "--"])
+        .arg(&world);
+    run::run(&mut cargo)?;
+
     let mut node = Command::new("node");
     node.current_dir(&workspace.root)
         .arg(workspace.root.join("benches/device/run.mjs"))
         .env("CHROMIUM", &browser.chromium);
+    node.arg("--world").arg(&world);
     if peers {
         node.arg("--peers");
     }
-    let said = run::capture(&mut node)?;
-    said.lines()
-        .map(|line| measured(line).with_context(|| format!("not a measurement: {line}")))
-        .collect()
+    let said = run::result_of(&mut node)?;
+    said.lines().map(|line| measured(line).with_context(|| format!("not a measurement: {line}"))).collect()
 }
 
 fn measured(line: &str) -> Option<Measured> {
@@ -34,20 +41,10 @@ fn measured(line: &str) -> Option<Measured> {
     let op = word("op")?;
     let bar = (op == "skip_to_queue").then_some(BAR_MS);
     let peer = match value.get("peer") {
-        Some(peer) => Some((
-            peer.get("name")?.as_str()?.to_owned(),
-            samples(peer.get("samples")?)?,
-        )),
+        Some(peer) => Some((peer.get("name")?.as_str()?.to_owned(), samples(peer.get("samples")?)?)),
         None => None,
     };
-    Some(Measured {
-        bench: "device".to_owned(),
-        op,
-        unit: word("unit")?,
-        own: samples(value.get("own")?)?,
-        peer,
-        bar,
-    })
+    Some(Measured { bench: "device".to_owned(), op, unit: word("unit")?, own: samples(value.get("own")?)?, peer, bar })
 }
 
 fn samples(value: &Value) -> Option<Vec<f64>> {
@@ -60,13 +57,11 @@ mod tests {
 
     #[test]
     fn reads_what_the_page_measured() {
-        let line = r#"{"op":"skip_to_queue","unit":"ms","own":[1,2,3],"peer":{"name":"plain JavaScript","samples":[4,6]}}"#;
+        let line =
+            r#"{"op":"skip_to_queue","unit":"ms","own":[1,2,3],"peer":{"name":"plain JavaScript","samples":[4,6]}}"#;
         let measured = measured(line).expect("a measurement");
         assert_eq!(measured.own, [1.0, 2.0, 3.0]);
-        assert_eq!(
-            measured.peer.map(|p| p.0).as_deref(),
-            Some("plain JavaScript")
-        );
+        assert_eq!(measured.peer.map(|p| p.0).as_deref(), Some("plain JavaScript"));
         assert_eq!(measured.bar, Some(BAR_MS));
         assert!(super::measured("{}").is_none());
     }

@@ -44,14 +44,11 @@ const ALL: [Bench; 1] = [Bench {
 /// Runs what was asked for.
 pub(crate) fn bench(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     if arguments.list {
-        ALL.iter()
-            .for_each(|bench| println!("{:10} {}", bench.name, bench.about));
+        ALL.iter().for_each(|bench| println!("{:10} {}", bench.name, bench.about));
         return Ok(ExitCode::SUCCESS);
     }
-    let chosen: Vec<&Bench> = ALL
-        .iter()
-        .filter(|b| arguments.name.as_deref().is_none_or(|name| name == b.name))
-        .collect();
+    let chosen: Vec<&Bench> =
+        ALL.iter().filter(|b| arguments.name.as_deref().is_none_or(|name| name == b.name)).collect();
     if chosen.is_empty() {
         bail!(
             "there is no benchmark {}; next: cargo xtask bench --list",

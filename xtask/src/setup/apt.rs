@@ -17,9 +17,7 @@ pub(super) fn install(packages: &[&str], purpose: &str) -> Result<()> {
     }
     run::say(&format!("{purpose}: installing {list}"));
     if !UPDATED.load(Ordering::Relaxed) {
-        run::run(
-            as_root("apt-get", &["update", "-qq"], &list)?.env("DEBIAN_FRONTEND", "noninteractive"),
-        )?;
+        run::run(as_root("apt-get", &["update", "-qq"], &list)?.env("DEBIAN_FRONTEND", "noninteractive"))?;
         UPDATED.store(true, Ordering::Relaxed);
     }
     let mut words = vec!["install", "-y", "-qq", "--no-install-recommends"];
@@ -37,13 +35,8 @@ pub(super) fn as_root(program: &str, words: &[&str], what: &str) -> Result<Comma
     }
     if run::succeeds(Command::new("sudo").args(["-n", "true"])) {
         let mut command = Command::new("sudo");
-        command
-            .args(["-n", "DEBIAN_FRONTEND=noninteractive", program])
-            .args(words);
+        command.args(["-n", "DEBIAN_FRONTEND=noninteractive", program]).args(words);
         return Ok(command);
     }
-    bail!(
-        "{what} has to be installed by root; next: sudo {program} {}",
-        words.join(" ")
-    )
+    bail!("{what} has to be installed by root; next: sudo {program} {}", words.join(" "))
 }

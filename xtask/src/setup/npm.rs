@@ -31,8 +31,9 @@ pub(crate) fn npm_packages(workspace: &Workspace) -> Result<()> {
         return Ok(());
     }
     run::say("npm packages: npm ci");
-    run::run(npm(workspace).args(["ci", "--no-audit", "--no-fund"]))
-        .context("npm packages are missing; next: see whether the npm registry can be reached, then run the same command again")?;
+    run::run(npm(workspace).args(["ci", "--no-audit", "--no-fund"])).context(
+        "npm packages are missing; next: see whether the npm registry can be reached, then run the same command again",
+    )?;
     stamp.keep()
 }
 
@@ -45,31 +46,19 @@ pub(crate) fn npm(workspace: &Workspace) -> Command {
 
 /// A program that an npm package brings.
 pub(crate) fn node_program(workspace: &Workspace, package: &str, name: &str) -> Result<Command> {
-    let program = workspace
-        .root
-        .join("node_modules/.bin")
-        .join(if cfg!(windows) {
-            format!("{name}.cmd")
-        } else {
-            name.to_owned()
-        });
+    let program = workspace.root.join("node_modules/.bin").join(if cfg!(windows) {
+        format!("{name}.cmd")
+    } else {
+        name.to_owned()
+    });
     if !program.exists() {
-        bail!(
-            "{} is missing; next: add {package} to the root package.json and run npm install",
-            program.display()
-        );
+        bail!("{} is missing; next: add {package} to the root package.json and run npm install", program.display());
     }
     Ok(Command::new(program))
 }
 
 fn major(version: &str) -> Option<u32> {
-    version
-        .trim()
-        .strip_prefix('v')?
-        .split('.')
-        .next()?
-        .parse()
-        .ok()
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
 #[cfg(test)]

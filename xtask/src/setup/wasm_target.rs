@@ -30,8 +30,7 @@ impl WasmToolchain {
         match wish.as_str() {
             "" => {}
             "rustup" => {
-                return Self::rustup(workspace)?
-                    .context("rustup brought no wasm32 target; its own words are above");
+                return Self::rustup(workspace)?.context("rustup brought no wasm32 target; its own words are above");
             }
             "debian" => return Self::debian(workspace),
             other => bail!("SOTTOVOCE_WASM={other} is neither rustup nor debian"),
@@ -39,9 +38,7 @@ impl WasmToolchain {
         if let Some(found) = Self::rustup(workspace)? {
             return Ok(found);
         }
-        run::say(
-            "rustup has no wasm32 target and cannot download it: using Debian's compiler for the page instead",
-        );
+        run::say("rustup has no wasm32 target and cannot download it: using Debian's compiler for the page instead");
         Self::debian(workspace)
     }
 
@@ -49,25 +46,15 @@ impl WasmToolchain {
     pub(crate) fn command(&self, program: &str, tools: &[PathBuf]) -> Result<Command> {
         let mut command = Command::new(program);
         let front: Vec<PathBuf> = tools.iter().chain(&self.path).cloned().collect();
-        command
-            .env("PATH", run::path_with(&front)?)
-            .env("CARGO_TARGET_DIR", &self.target);
+        command.env("PATH", run::path_with(&front)?).env("CARGO_TARGET_DIR", &self.target);
         // `cargo xtask` itself runs below another cargo, whose compiler and library folders must not leak into this one.
-        command
-            .env_remove("CARGO")
-            .env_remove("RUSTC")
-            .env_remove("LD_LIBRARY_PATH");
+        command.env_remove("CARGO").env_remove("RUSTC").env_remove("LD_LIBRARY_PATH");
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         Ok(command)
     }
 
     fn rustup(workspace: &Workspace) -> Result<Option<Self>> {
-        let this = Self {
-            target: workspace.target.clone(),
-            has_clippy: true,
-            env: Vec::new(),
-            path: Vec::new(),
-        };
+        let this = Self { target: workspace.target.clone(), has_clippy: true, env: Vec::new(), path: Vec::new() };
         if this.compiles(workspace)? {
             return Ok(Some(this));
         }
@@ -80,11 +67,7 @@ impl WasmToolchain {
         }
         run::say("the wasm32 target: rustup target add");
         let added = run::run(Command::new("rustup").args(["target", "add", TARGET]));
-        Ok(if added.is_ok() && this.compiles(workspace)? {
-            Some(this)
-        } else {
-            None
-        })
+        Ok(if added.is_ok() && this.compiles(workspace)? { Some(this) } else { None })
     }
 
     fn debian(workspace: &Workspace) -> Result<Self> {
@@ -123,10 +106,7 @@ impl WasmToolchain {
             "-",
         ]);
         rustc.arg("-o").arg(folder.join("libprobe.rmeta"));
-        rustc
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        rustc.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let Ok(mut child) = rustc.spawn() else {
             return Ok(false);
         };

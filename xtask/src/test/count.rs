@@ -24,28 +24,20 @@ pub(super) fn run(command: &mut Command, reading: Reading) -> Result<Counts> {
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start {}", run::shown(command)))?;
-    let (stdout, stderr) = (
-        child.stdout.take().context("no stdout")?,
-        child.stderr.take().context("no stderr")?,
-    );
+    let (stdout, stderr) = (child.stdout.take().context("no stdout")?, child.stderr.take().context("no stderr")?);
     let errors = std::thread::spawn(move || pass_on(stderr, &mut std::io::stderr()));
     let mut printed = pass_on(stdout, &mut std::io::stdout());
     if let Ok(also) = errors.join() {
         printed += also;
     }
-    let status = child
-        .wait()
-        .with_context(|| format!("{} did not end", run::shown(command)))?;
+    let status = child.wait().with_context(|| format!("{} did not end", run::shown(command)))?;
     Ok(judged(printed, reading, status.success()))
 }
 
 fn judged(printed: Counts, reading: Reading, success: bool) -> Counts {
     let mut counts = match reading {
         Reading::Counted => printed,
-        Reading::One => Counts {
-            passed: u64::from(success),
-            failed: 0,
-        },
+        Reading::One => Counts { passed: u64::from(success), failed: 0 },
     };
     let silent = reading == Reading::Counted && counts == Counts::default();
     if counts.failed == 0 && (!success || silent) {
@@ -77,13 +69,7 @@ mod tests {
         let printed: &[u8] = b"compiling\ntest result: ok. 2 passed; 0 failed; 0 ignored\n\xff\ntest result: FAILED. 1 passed; 1 failed; 0 ignored";
         let mut out = Vec::new();
         let counts = pass_on(printed, &mut out);
-        assert_eq!(
-            counts,
-            Counts {
-                passed: 3,
-                failed: 1
-            }
-        );
+        assert_eq!(counts, Counts { passed: 3, failed: 1 });
         assert_eq!(out, printed);
     }
 
@@ -91,17 +77,9 @@ mod tests {
     fn what_fails_or_runs_nothing_shows_in_the_sum() {
         let counts = |passed, failed| Counts { passed, failed };
         assert_eq!(judged(counts(3, 0), Reading::Counted, true), counts(3, 0));
-        assert_eq!(
-            judged(counts(3, 0), Reading::Counted, false),
-            counts(3, 1),
-            "it crashed after three tests"
-        );
+        assert_eq!(judged(counts(3, 0), Reading::Counted, false), counts(3, 1), "it crashed after three tests");
         assert_eq!(judged(counts(3, 2), Reading::Counted, false), counts(3, 2));
-        assert_eq!(
-            judged(counts(0, 0), Reading::Counted, true),
-            counts(0, 1),
-            "no test ran"
-        );
+        assert_eq!(judged(counts(0, 0), Reading::Counted, true), counts(0, 1), "no test ran");
         assert_eq!(judged(counts(9, 9), Reading::One, true), counts(1, 0));
         assert_eq!(judged(counts(0, 0), Reading::One, false), counts(0, 1));
     }

@@ -36,31 +36,21 @@ struct Finished {
 pub(crate) fn test(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     let all = runners::all();
     if arguments.list {
-        all.iter()
-            .for_each(|runner| println!("{:10} {}", runner.name, runner.about));
+        all.iter().for_each(|runner| println!("{:10} {}", runner.name, runner.about));
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some(unknown) = arguments
-        .only
-        .iter()
-        .find(|name| !all.iter().any(|r| r.name == name.as_str()))
-    {
+    if let Some(unknown) = arguments.only.iter().find(|name| !all.iter().any(|r| r.name == name.as_str())) {
         bail!("there is no runner {unknown}; next: cargo xtask test --list");
     }
-    let chosen = all
-        .into_iter()
-        .filter(|r| arguments.only.is_empty() || arguments.only.iter().any(|name| name == r.name));
+    let chosen =
+        all.into_iter().filter(|r| arguments.only.is_empty() || arguments.only.iter().any(|name| name == r.name));
     let finished: Vec<Finished> = chosen.map(|runner| one(workspace, &runner)).collect();
 
     let mut total = Counts::default();
     println!();
     for runner in &finished {
         total += runner.counts;
-        let outcome = if runner.counts.failed == 0 {
-            "ok"
-        } else {
-            "FAILED"
-        };
+        let outcome = if runner.counts.failed == 0 { "ok" } else { "FAILED" };
         println!(
             "{:10} {:>5} passed {:>4} failed {:>6.0} s  {outcome}",
             runner.name,
@@ -73,11 +63,7 @@ pub(crate) fn test(workspace: &Workspace, arguments: &Arguments) -> Result<ExitC
         }
     }
     println!("{total}");
-    Ok(if total.failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn one(workspace: &Workspace, runner: &runners::Runner) -> Finished {
@@ -91,10 +77,5 @@ fn one(workspace: &Workspace, runner: &runners::Runner) -> Finished {
     if error.is_some() {
         counts.failed += 1;
     }
-    Finished {
-        name: runner.name,
-        counts,
-        took: began.elapsed(),
-        error,
-    }
+    Finished { name: runner.name, counts, took: began.elapsed(), error }
 }

@@ -20,51 +20,15 @@ pub(super) struct Runner {
 /// All of them.
 pub(super) fn all() -> [Runner; 9] {
     [
-        Runner {
-            name: "format",
-            about: "cargo fmt --check",
-            run: format,
-        },
-        Runner {
-            name: "clippy",
-            about: "clippy without warnings, host and page",
-            run: clippy,
-        },
-        Runner {
-            name: "rust",
-            about: "unit, property, integration and documentation tests",
-            run: rust,
-        },
-        Runner {
-            name: "node",
-            about: "the engine's vectors as wasm in node (wasm-pack)",
-            run: node,
-        },
-        Runner {
-            name: "browser",
-            about: "the engine as wasm in headless Chromium (wasm-pack)",
-            run: browser,
-        },
-        Runner {
-            name: "types",
-            about: "TypeScript types of package and player",
-            run: types,
-        },
-        Runner {
-            name: "npm",
-            about: "tests of package, player and driver in node",
-            run: npm,
-        },
-        Runner {
-            name: "size",
-            about: "the package within its bytes",
-            run: size,
-        },
-        Runner {
-            name: "e2e",
-            about: "the player in headless Chromium against a running server",
-            run: e2e,
-        },
+        Runner { name: "format", about: "cargo fmt --check", run: format },
+        Runner { name: "clippy", about: "clippy without warnings, host and page", run: clippy },
+        Runner { name: "rust", about: "unit, property, integration and documentation tests", run: rust },
+        Runner { name: "node", about: "the engine's vectors as wasm in node (wasm-pack)", run: node },
+        Runner { name: "browser", about: "the engine as wasm in headless Chromium (wasm-pack)", run: browser },
+        Runner { name: "types", about: "TypeScript types of package and player", run: types },
+        Runner { name: "npm", about: "tests of package, player and driver in node", run: npm },
+        Runner { name: "size", about: "the package within its bytes", run: size },
+        Runner { name: "e2e", about: "the player in headless Chromium against a running server", run: e2e },
     ]
 }
 
@@ -75,33 +39,18 @@ fn cargo(workspace: &Workspace) -> Command {
 }
 
 fn format(workspace: &Workspace) -> Result<Counts> {
-    count::run(
-        cargo(workspace).args(["fmt", "--all", "--check"]),
-        Reading::One,
-    )
+    count::run(cargo(workspace).args(["fmt", "--all", "--check"]), Reading::One)
 }
 
 fn clippy(workspace: &Workspace) -> Result<Counts> {
     let deny = ["--", "--deny", "warnings"];
-    let mut counts = count::run(
-        cargo(workspace)
-            .args(["clippy", "--workspace", "--all-targets"])
-            .args(deny),
-        Reading::One,
-    )?;
+    let mut counts =
+        count::run(cargo(workspace).args(["clippy", "--workspace", "--all-targets"]).args(deny), Reading::One)?;
     let toolchain = WasmToolchain::ready(workspace)?;
     if toolchain.has_clippy {
         let mut page = toolchain.command("cargo", &[])?;
         page.current_dir(&workspace.root);
-        page.args([
-            "clippy",
-            "--package",
-            "sottovoce",
-            "--lib",
-            "--target",
-            "wasm32-unknown-unknown",
-        ])
-        .args(deny);
+        page.args(["clippy", "--package", "sottovoce", "--lib", "--target", "wasm32-unknown-unknown"]).args(deny);
         counts += count::run(&mut page, Reading::One)?;
     } else {
         run::say("Debian's compiler for the page brings no clippy; that half is skipped");
@@ -110,17 +59,11 @@ fn clippy(workspace: &Workspace) -> Result<Counts> {
 }
 
 fn rust(workspace: &Workspace) -> Result<Counts> {
-    count::run(
-        cargo(workspace).args(["test", "--workspace", "--no-fail-fast"]),
-        Reading::Counted,
-    )
+    count::run(cargo(workspace).args(["test", "--workspace", "--no-fail-fast"]), Reading::Counted)
 }
 
 fn node(workspace: &Workspace) -> Result<Counts> {
-    count::run(
-        wasm_pack(workspace)?.args(["--node", ".", "--test", "parity"]),
-        Reading::Counted,
-    )
+    count::run(wasm_pack(workspace)?.args(["--node", ".", "--test", "parity"]), Reading::Counted)
 }
 
 fn browser(workspace: &Workspace) -> Result<Counts> {
@@ -128,74 +71,45 @@ fn browser(workspace: &Workspace) -> Result<Counts> {
     let mut command = wasm_pack(workspace)?;
     browser.drive(&mut command);
     command.arg("--chromedriver").arg(&browser.chromedriver);
-    count::run(
-        command.args(["--headless", "--chrome", ".", "--test", "browser"]),
-        Reading::Counted,
-    )
+    count::run(command.args(["--headless", "--chrome", ".", "--test", "browser"]), Reading::Counted)
 }
 
 /// `wasm-pack test` with the right compiler and the right wasm-bindgen in reach.
 fn wasm_pack(workspace: &Workspace) -> Result<Command> {
     let toolchain = WasmToolchain::ready(workspace)?;
-    let folders = [
-        setup::wasm_bindgen(workspace)?,
-        setup::wasm_pack(workspace)?,
-    ];
+    let folders = [setup::wasm_bindgen(workspace)?, setup::wasm_pack(workspace)?];
     let mut command = toolchain.command("wasm-pack", &folders)?;
-    command
-        .current_dir(&workspace.root)
-        .args(["test", "--mode", "no-install"]);
+    command.current_dir(&workspace.root).args(["test", "--mode", "no-install"]);
     Ok(command)
 }
 
 fn types(workspace: &Workspace) -> Result<Counts> {
     web::build_package(workspace)?;
-    count::run(
-        setup::npm(workspace).args(["run", "check", "--workspaces", "--if-present"]),
-        Reading::One,
-    )
+    count::run(setup::npm(workspace).args(["run", "check", "--workspaces", "--if-present"]), Reading::One)
 }
 
 fn npm(workspace: &Workspace) -> Result<Counts> {
     web::build(workspace)?;
-    count::run(
-        setup::npm(workspace).args(["test", "--workspaces", "--if-present"]),
-        Reading::Counted,
-    )
+    count::run(setup::npm(workspace).args(["test", "--workspaces", "--if-present"]), Reading::Counted)
 }
 
 fn size(workspace: &Workspace) -> Result<Counts> {
     let holds = crate::package::holds(workspace)?;
-    Ok(Counts {
-        passed: u64::from(holds),
-        failed: u64::from(!holds),
-    })
+    Ok(Counts { passed: u64::from(holds), failed: u64::from(!holds) })
 }
 
 fn e2e(workspace: &Workspace) -> Result<Counts> {
     let (browser, www, program) = demo::made_ready(workspace)?;
     let place = TemporaryFolder::new(workspace, "e2e")?;
     let log = place.path.join("server.log");
-    let start = Start {
-        www: &www,
-        data: None,
-        port: 0,
-        companions: COMPANIONS,
-        state: &place.path,
-        log: Some(&log),
-    };
+    let start = Start { www: &www, data: None, port: 0, companions: COMPANIONS, state: &place.path, log: Some(&log) };
     let server = Server::start(&program, &start)?;
     let tests = workspace.root.join("tests/e2e/journey/journey.test.js");
     if !tests.exists() {
         bail!("{} is missing; is this a whole checkout?", tests.display());
     }
     let mut command = Command::new("node");
-    command
-        .current_dir(&workspace.root)
-        .args(["--test", "--test-reporter=spec"])
-        .arg(tests);
-    command
-        .env("SOTTOVOCE_URL", &server.url)
-        .env("CHROMIUM", &browser.chromium);
+    command.current_dir(&workspace.root).args(["--test", "--test-reporter=spec"]).arg(tests);
+    command.env("SOTTOVOCE_URL", &server.url).env("CHROMIUM", &browser.chromium);
     count::run(&mut command, Reading::Counted)
 }

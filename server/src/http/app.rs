@@ -1,0 +1,110 @@
+//! What the handlers share, and what they are configured by.
+
+use super::candidates::CandidateSource;
+use super::catalogue::Catalogue;
+use super::limits::{LimitConfig, Limits};
+use super::tower::EncodedWeights;
+use crate::federated::{Coordinator, RoundError};
+use metrics_exporter_prometheus::PrometheusHandle;
+use sottovoce::ids::Millis;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+
+/// How the server serves.
+#[derive(Clone, Debug, Default)]
+pub struct HttpConfig {
+    /// Folder with the player's files; without one only the API is served.
+    pub www: Option<PathBuf>,
+    /// Origins (`https://player.example`) whose pages may call this server; empty = its own only.
+    pub allow_origins: Vec<String>,
+    /// Bounds on what a request may cost.
+    pub limits: LimitConfig,
+}
+
+/// Why the server cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// Not an origin.
+    #[error("`{got}` is no origin; write scheme and host, as in --allow-origin https://player.example")]
+    Origin {
+        /// What was given.
+        got: String,
+    },
+    /// No player there.
+    #[error("{} holds no index.html; build the player (npm run build -w www) or leave --www out", path.display())]
+    Www {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A limit of zero would refuse everything.
+    #[error("limit {what} is 0; give a positive number")]
+    Limit {
+        /// Which.
+        what: &'static str,
+    },
+    /// The rounds would not answer.
+    #[error(transparent)]
+    Rounds(#[from] RoundError),
+}
+
+/// Everything a handler needs. Cheap to clone.
+#[derive(Clone)]
+pub struct App(pub(super) Arc<Shared>);
+
+impl core::fmt::Debug for App {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("App")
+            .field("catalogue", &self.0.catalogue)
+            .field("rounds", &self.0.rounds)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) struct Shared {
+    pub(super) catalogue: Catalogue,
+    pub(super) candidates: Box<dyn CandidateSource>,
+    pub(super) rounds: Coordinator,
+    pub(super) limits: Limits,
+    pub(super) now: Box<dyn Fn() -> Millis + Send + Sync>,
+    pub(super) prometheus: PrometheusHandle,
+    pub(super) weights: RwLock<Option<EncodedWeights>>,
+}
+
+impl App {
+    /// Puts the parts together. `now` is the wall clock.
+    ///
+    /// # Errors
+    /// [`HttpError::Limit`].
+    pub fn new(
+        catalogue: Catalogue,
+        candidates: impl CandidateSource + 'static,
+        rounds: Coordinator,
+        limits: LimitConfig,
+        now: impl Fn() -> Millis + Send + Sync + 'static,
+    ) -> Result<Self, HttpError> {
+        Ok(Self(Arc::new(Shared {
+            limits: Limits::new(limits, rounds.parameters())?,
+            catalogue,
+            candidates: Box::new(candidates),
+            rounds,
+            now: Box::new(now),
+            prometheus: super::ops::recorder(),
+            weights: RwLock::new(None),
+        })))
+    }
+
+    /// What must happen now and then, whether or not anybody asks: due rounds, forgotten limits, settled metrics. Call it
+    /// every second.
+    pub async fn tick(&self) {
+        if let Err(error) = self.0.rounds.tick(self.now()).await {
+            tracing::error!(%error, "rounds do not move");
+        }
+        self.0.limits.forget();
+        self.0.prometheus.run_upkeep();
+    }
+
+    pub(super) fn now(&self) -> Millis {
+        (self.0.now)()
+    }
+}

@@ -1,0 +1,139 @@
+//! What a request may cost: bytes, time, and how often.
+
+use super::app::{App, HttpError};
+use super::problem::Problem;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use core::num::NonZeroU32;
+use core::time::Duration;
+use governor::clock::Clock as _;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use sottovoce::ids::RoundId;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Bounds on what a request may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitConfig {
+    /// Requests a second that one address may keep up (an IPv6 /64 counts as one).
+    pub address_per_second: u32,
+    /// Requests that one address may send at once.
+    pub address_burst: u32,
+    /// Updates a second that one round takes in, counted or not, from all addresses together.
+    pub round_per_second: u32,
+    /// Updates that one round takes in at once.
+    pub round_burst: u32,
+    /// So long may a request take, its body included.
+    pub timeout: Duration,
+}
+
+impl Default for LimitConfig {
+    fn default() -> Self {
+        Self {
+            address_per_second: 50,
+            address_burst: 200,
+            round_per_second: 500,
+            round_burst: 2000,
+            timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Room for the CBOR around an update's values.
+const ENVELOPE_BYTES: usize = 256;
+
+/// The addresses live here, in memory, for as long as they are limited, and nowhere else.
+#[derive(Debug)]
+pub(super) struct Limits {
+    address: DefaultKeyedRateLimiter<IpAddr>,
+    round: DefaultKeyedRateLimiter<RoundId>,
+    pub(super) update_bytes: usize,
+}
+
+impl Limits {
+    pub(super) fn new(config: LimitConfig, parameters: usize) -> Result<Self, HttpError> {
+        let quota = |what, per_second, burst| {
+            let number = |n| NonZeroU32::new(n).ok_or(HttpError::Limit { what });
+            Ok::<_, HttpError>(Quota::per_second(number(per_second)?).allow_burst(number(burst)?))
+        };
+        Ok(Self {
+            address: RateLimiter::keyed(quota(
+                "requests of an address",
+                config.address_per_second,
+                config.address_burst,
+            )?),
+            round: RateLimiter::keyed(quota("updates of a round", config.round_per_second, config.round_burst)?),
+            update_bytes: parameters * size_of::<f32>() + ENVELOPE_BYTES,
+        })
+    }
+
+    /// One more update for `round`.
+    ///
+    /// # Errors
+    /// A 429 with `Retry-After`.
+    pub(super) fn update_of(&self, round: RoundId) -> Result<(), Problem> {
+        let wait = self.round.check_key(&round).map_err(|no| no.wait_time_from(self.round.clock().now()));
+        wait.map_err(|wait| Problem::too_many("for this round", seconds(wait)))
+    }
+
+    fn request_of(&self, address: IpAddr) -> Result<(), Problem> {
+        let wait = self.address.check_key(&address).map_err(|no| no.wait_time_from(self.address.clock().now()));
+        wait.map_err(|wait| Problem::too_many("from this address", seconds(wait)))
+    }
+
+    /// Drops whoever has not been near a limit for a while.
+    pub(super) fn forget(&self) {
+        self.address.retain_recent();
+        self.round.retain_recent();
+    }
+}
+
+/// Whole seconds, at least one: `Retry-After` knows no fractions, and 0 would invite a hot loop.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + 1
+}
+
+/// The layer for everything under `/v1`.
+pub(super) async fn per_address(State(app): State<App>, request: Request, next: Next) -> Response {
+    let address =
+        request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.0.ip());
+    match app.0.limits.request_of(household(address)) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// A household has an IPv4 address or an IPv6 /64.
+fn household(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => IpAddr::V4(v4),
+            None => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_household_is_one_address() {
+        let ip = |text: &str| household(text.parse().unwrap());
+        assert_eq!(ip("2001:db8::1"), ip("2001:db8::ffff:2"));
+        assert_ne!(ip("2001:db8::1"), ip("2001:db8:0:1::1"));
+        assert_eq!(ip("::ffff:192.0.2.7"), ip("192.0.2.7"));
+    }
+
+    #[test]
+    fn a_burst_passes_then_waits() {
+        let config = LimitConfig { address_per_second: 1, address_burst: 2, ..LimitConfig::default() };
+        let limits = Limits::new(config, 10).unwrap();
+        let (a, b) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::BROADCAST));
+        assert!(limits.request_of(a).is_ok() && limits.request_of(a).is_ok());
+        assert!(limits.request_of(a).is_err());
+        assert!(limits.request_of(b).is_ok(), "another address is not held back");
+        assert!(Limits::new(LimitConfig { round_burst: 0, ..config }, 10).is_err());
+    }
+}

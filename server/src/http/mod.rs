@@ -1,0 +1,26 @@
+//! The HTTP face of the server (`docs/http.md`). Requests come in, catalogue shards, candidates, weights and invitations go
+//! out, and the one thing a device may send: an update.
+//!
+//! Tensors travel as CBOR (`sottovoce::protocol`), everything else as JSON; what goes wrong is `application/problem+json` with a
+//! `next` that says what to do. No cookies; no body and no address is ever logged. [`router`] is the whole of it and opens no
+//! socket, so tests call it like a function. May be imported by `cli`.
+
+mod app;
+mod candidates;
+mod catalogue;
+mod conditional;
+mod headers;
+mod limits;
+mod negotiate;
+mod ops;
+mod problem;
+mod rounds;
+mod router;
+mod static_files;
+mod tower;
+
+pub use app::{App, HttpConfig, HttpError};
+pub use candidates::{CandidateSource, Proposed};
+pub use catalogue::Catalogue;
+pub use limits::LimitConfig;
+pub use router::{openapi, router};

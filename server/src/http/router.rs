@@ -1,0 +1,88 @@
+//! All routes, and the layers around them.
+
+use super::app::{App, HttpConfig, HttpError};
+use super::{candidates, catalogue, headers, limits, ops, problem, rounds, static_files, tower};
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use axum::{Json, Router};
+use sottovoce::protocol::MEDIA_TYPE;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
+use tower_http::timeout::TimeoutLayer;
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// A message of `sottovoce::protocol`: CBOR `[version, kind, payload]`, tensors as little-endian byte strings.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "names a schema")]
+pub(super) struct Cbor(Vec<u8>);
+
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(
+        title = "sottovoce",
+        description = "Catalogue, candidates, user-tower weights and federated rounds. Tensors are CBOR of the media type's version; problems are RFC 9457."
+    ),
+    tags(
+        (name = "catalogue", description = "What there is to hear"),
+        (name = "candidates", description = "Recall on the server"),
+        (name = "rounds", description = "Federated training of the user tower"),
+        (name = "operations", description = "For whoever runs the server"),
+    )
+)]
+struct Description;
+
+/// Routes under `/v1`, which the address limit guards.
+fn v1() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(catalogue::manifest))
+        .routes(routes!(catalogue::songs))
+        .routes(routes!(catalogue::embeddings))
+        .routes(routes!(candidates::candidates))
+        .routes(routes!(tower::weights))
+        .routes(routes!(rounds::next))
+        .routes(routes!(rounds::list))
+        .routes(routes!(rounds::one))
+        .routes(routes!(rounds::update))
+}
+
+fn operations() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(ops::health)).routes(routes!(ops::metrics))
+}
+
+/// The API's description, as `/openapi.json` serves it.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    OpenApiRouter::with_openapi(Description::openapi()).merge(v1()).merge(operations()).into_openapi()
+}
+
+/// The whole server, without a socket. Serve it with connect info, so that the limits know addresses apart.
+///
+/// # Errors
+/// [`HttpError::Www`], [`HttpError::Origin`].
+pub fn router(app: App, config: &HttpConfig) -> Result<Router, HttpError> {
+    let (v1, _) = v1().split_for_parts();
+    let (operations, _) = operations().split_for_parts();
+    let guarded = v1.route_layer(from_fn_with_state(app.clone(), limits::per_address));
+    let description = openapi();
+    let routes =
+        guarded.merge(operations).route("/openapi.json", get(move || async { Json(description) })).with_state(app);
+    let routes = match &config.www {
+        Some(www) => routes.fallback_service(static_files::files(www)?),
+        None => routes.fallback(problem::no_such_page),
+    };
+    // From the inside out.
+    let int8_does_not_shrink = DefaultPredicate::new().and(NotForContentType::const_new(MEDIA_TYPE));
+    let routes = routes
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, config.limits.timeout))
+        .layer(CompressionLayer::new().gzip(true).compress_when(int8_does_not_shrink))
+        .layer(from_fn(problem::cover));
+    let routes = match headers::cors(&config.allow_origins)? {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    Ok(routes.layer(from_fn_with_state(!config.allow_origins.is_empty(), headers::secure)).layer(from_fn(ops::observe)))
+}

@@ -1,0 +1,57 @@
+// What was heard, and what the engine took from it.
+
+import type { Feedback } from "sottovoce";
+import type { CoverOf } from "../art/cover.js";
+import type { Heard, Player } from "../player.js";
+import { make, part, say } from "./page.js";
+import { ago, count } from "./words.js";
+
+/** Shows the newest first. */
+export function heardView(player: Player, coverOf: CoverOf): void {
+  const list = part("heard");
+  const badge = part("heard-count");
+  player.watch((changed) => {
+    if (!changed.has("heard")) return;
+    const seen = player.engine.seen;
+    say(badge, String(seen));
+    badge.dataset["count"] = String(seen);
+    part("heard-hint").hidden = player.heard.length > 0;
+    list.replaceChildren(...[...player.heard].reverse().map(item));
+  });
+
+  function item({ song: id, at, feedback, effect }: Heard): HTMLElement {
+    const song = player.engine.songs.get(id);
+    const [verb, tone] = said(feedback);
+    return make(
+      "li",
+      { className: tone },
+      song && make("img", { src: coverOf(song, true), alt: "", width: 40, height: 40, loading: "lazy" }),
+      make(
+        "span",
+        { className: "names" },
+        make("span", { className: "title" }, song?.title ?? `Song ${id}`),
+        make("span", { className: "artist" }, song?.artist ?? ""),
+        make("span", { className: "why" }, effectOf(effect)),
+      ),
+      make("span", { className: "verdict" }, make("span", { className: "verb" }, verb), make("span", { className: "when" }, ago(at, Date.now()))),
+    );
+  }
+}
+
+function said(feedback: Feedback): [verb: string, tone: string] {
+  switch (feedback.kind) {
+    case "skip":
+      return [feedback.heard < 0.02 ? "skipped at once" : `skipped at ${Math.round(feedback.heard * 100)} %`, "against"];
+    case "complete":
+      return ["heard out", "for"];
+    case "like":
+      return ["liked", "for strong"];
+    case "dislike":
+      return ["not for me", "against strong"];
+  }
+}
+
+function effectOf({ up, down, fresh }: Heard["effect"]): string {
+  const parts = [up && `${up} up`, down && `${down} down`, fresh && `${fresh} new`].filter(Boolean);
+  return parts.length > 0 ? `queue: ${parts.join(", ")}` : `${count(0, "song")} moved`;
+}

@@ -1,0 +1,42 @@
+// Export and deletion.
+
+import type { Player } from "../player.js";
+import { notice } from "./notices.js";
+import { make, part } from "./page.js";
+import { THEME_KEY } from "./theme.js";
+
+/** Takes the clicks of the rights' buttons. */
+export function rightsView(player: Player): void {
+  const ask = part<HTMLDialogElement>("delete-dialog");
+  const explain = part<HTMLDialogElement>("explain-dialog");
+  part("export").onclick = () => save(player.engine.exportData());
+  part("explain").onclick = () => explain.showModal();
+  part("delete").onclick = () => {
+    ask.returnValue = "keep";
+    ask.showModal();
+  };
+  ask.onclose = () => {
+    if (ask.returnValue === "delete") void erase(player);
+  };
+}
+
+async function erase(player: Player): Promise<void> {
+  player.pause();
+  const { storeEmpty, nothingPending, seen } = await player.engine.deleteData();
+  localStorage.removeItem(THEME_KEY);
+  player.reset();
+  const gone = storeEmpty && nothingPending && seen === 0;
+  notice({
+    topic: "erased",
+    text: gone
+      ? "Everything is deleted: the store read back empty, nothing waits to be sent, the engine knows no event."
+      : "The engine forgot everything, but this browser did not let the store be emptied. Clear this site's data in its settings.",
+    lasting: !gone,
+  });
+}
+
+function save(data: unknown): void {
+  const url = URL.createObjectURL(new Blob([JSON.stringify(data, undefined, 2)], { type: "application/json" }));
+  make("a", { href: url, download: `sottovoce-${new Date().toISOString().slice(0, 10)}.json` }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
