@@ -4,6 +4,7 @@
 mod bar;
 mod data;
 mod output;
+mod serve;
 mod source;
 
 use clap::{Parser, Subcommand};
@@ -21,12 +22,15 @@ pub struct Cli {
 enum Command {
     /// Import, invent or describe listening data
     Data(data::Args),
+    /// Serve the catalogue, candidates, weights and federated rounds over HTTP, and the player
+    Serve(serve::Args),
 }
 
 /// Runs one verb; errors go to stderr with their causes.
 pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Data(args) => data::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,6 +8,7 @@ mod import;
 mod log;
 mod open;
 mod schema;
+mod split;
 mod synthetic;
 
 pub use artefacts::{Artefact, load_artefact, save_artefact};
@@ -19,3 +20,4 @@ pub use log::{StoredDataset, load_dataset, save_dataset, stored_dataset};
 pub use open::open;
 pub use schema::{Clock, Dataset, ListenerId, LoggedEvent};
 pub use synthetic::{SyntheticConfig, World, synthetic};
+pub use split::{HeldOut, LeaveOneOut, leave_one_out};
