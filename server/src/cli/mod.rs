@@ -5,6 +5,7 @@ mod bar;
 mod data;
 mod output;
 mod serve;
+mod simulate;
 mod source;
 
 use clap::{Parser, Subcommand};
@@ -24,6 +25,8 @@ enum Command {
     Data(data::Args),
     /// Serve the catalogue, candidates, weights and federated rounds over HTTP, and the player
     Serve(serve::Args),
+    /// Run federated rounds over simulated listeners and measure what they learn
+    Simulate(simulate::Args),
 }
 
 /// Runs one verb; errors go to stderr with their causes.
@@ -31,6 +34,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Data(args) => data::run(args).await,
         Command::Serve(args) => serve::run(args).await,
+        Command::Simulate(args) => simulate::run(args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
