@@ -4,6 +4,7 @@
 mod bar;
 mod data;
 mod output;
+mod serve;
 mod simulate;
 mod source;
 
@@ -22,6 +23,8 @@ pub struct Cli {
 enum Command {
     /// Import, invent or describe listening data
     Data(data::Args),
+    /// Serve the catalogue, candidates, weights and federated rounds over HTTP, and the player
+    Serve(serve::Args),
     /// Run federated rounds over simulated listeners and measure what they learn
     Simulate(simulate::Args),
 }
@@ -30,6 +33,7 @@ enum Command {
 pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Data(args) => data::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
     };
     match done {
