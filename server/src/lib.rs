@@ -5,10 +5,14 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod config;
 pub mod data;
 pub mod embed;
 pub mod federated;
+pub mod funnel;
 pub mod http;
 pub mod progress;
+pub mod recall;
+pub mod registry;
 pub mod stage;
 pub mod state;
