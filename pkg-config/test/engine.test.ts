@@ -39,7 +39,7 @@ const server = createServer(async (request, response) => {
   if (path === "/v1/rounds") return response.end(JSON.stringify({ rounds: [{ round: 9, state: "open", updates: 1, cohort: 4, opened_at: 1, closes_at: 2, closed_at: null, weights_from: 5, weights_to: null, clip_norm: 1 }] }));
   if (path === "/v1/rounds/next") {
     if (!roundOpen) return response.writeHead(204, { "retry-after": "7" }).end();
-    return cbor(message(3, list(uint(9), uint(5), list(uint(1), uint(8), float(0.05), uint(4), uint(64), float(1)), uint(4), uint(2 ** 41))));
+    return cbor(message(3, list(uint(9), uint(5), uint(4), uint(2 ** 41), uint(1), uint(8), float(0.05), uint(4), uint(64), float(1))));
   }
   if (request.method === "PUT") return cbor(message(4, list(uint(9), uint(0))), 201);
   return response.writeHead(404).end("{}");
@@ -53,9 +53,9 @@ function shard(): Uint8Array {
     tensor(Uint32Array.from({ length: SONGS }, (_, i) => i)),
     tensor(Uint32Array.from({ length: SONGS }, (_, i) => i % 50)),
     tensor(Float32Array.from({ length: SONGS }, (_, i) => (i % 10) / 10)),
+    tensor(new Uint32Array(SONGS).fill(20)),
     tensor(new Float32Array(SONGS).fill(0.003)),
     tensor(Int8Array.from({ length: SONGS * DIMENSION }, draw)),
-    tensor(new Uint32Array(SONGS).fill(20)),
   ));
 }
 

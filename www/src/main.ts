@@ -1,12 +1,13 @@
 // Brings the page to life.
 
 import { Sottovoce, codeOf, type Context, type Song, type Storage } from "sottovoce";
-import { coverUrl } from "./art/cover.js";
+import { coverUrl, type CoverOf } from "./art/cover.js";
 import { Output } from "./deck/output.js";
 import { Shelf } from "./deck/shelf.js";
 import { keys } from "./keys.js";
 import { mediaSession } from "./media-session.js";
 import { Player } from "./player.js";
+import { Band } from "./sound/band.js";
 import { TraitReader, type Traits } from "./traits.js";
 import { deviceView } from "./view/device.js";
 import { heardView } from "./view/heard.js";
@@ -51,7 +52,7 @@ async function begin(): Promise<void> {
   });
   const { traitsOf, coverOf } = appearance(engine);
   const output = new Output();
-  player = new Player(engine, output, new Shelf(output, traitsOf));
+  player = new Player(engine, output, new Shelf(output, new Band(new URL("./band.js", import.meta.url)), traitsOf));
 
   nowView(player, coverOf);
   queueView(player, coverOf);
@@ -75,21 +76,22 @@ async function begin(): Promise<void> {
 }
 
 /** How songs look and sound: read off their embeddings once, and remembered. */
-function appearance(engine: Sottovoce): { traitsOf: (song: Song) => Traits; coverOf: (song: Song) => string } {
+function appearance(engine: Sottovoce): { traitsOf: (song: Song) => Traits; coverOf: CoverOf } {
   const ids = [...engine.songs.keys()];
   const every = Math.max(1, Math.floor(ids.length / SAMPLE));
   const sample = ids.filter((_, i) => i % every === 0).flatMap((id) => engine.embedding(id) ?? []);
   const reader = new TraitReader(sample);
   const traits = new Map<number, Traits>();
-  const covers = new Map<number, string>();
+  const covers = new Map<string, string>();
   const traitsOf = (song: Song) => {
     const known = traits.get(song.id) ?? reader.read(engine.embedding(song.id) ?? new Float32Array());
     traits.set(song.id, known);
     return known;
   };
-  const coverOf = (song: Song) => {
-    const known = covers.get(song.id) ?? coverUrl({ id: song.id, genre: song.genre, traits: traitsOf(song) });
-    covers.set(song.id, known);
+  const coverOf: CoverOf = (song, small = false) => {
+    const key = `${song.id} ${small}`;
+    const known = covers.get(key) ?? coverUrl({ id: song.id, genre: song.genre, traits: traitsOf(song) }, small);
+    covers.set(key, known);
     return known;
   };
   return { traitsOf, coverOf };

@@ -1,10 +1,10 @@
 // The system's own player controls: lock screens, headphones, media keys.
 
-import type { Song } from "sottovoce";
+import type { CoverOf } from "./art/cover.js";
 import type { Player } from "./player.js";
 
 /** Tells the system what is on, and takes its buttons. */
-export function mediaSession(player: Player, coverOf: (song: Song) => string): void {
+export function mediaSession(player: Player, coverOf: CoverOf): void {
   const session = navigator.mediaSession as MediaSession | undefined;
   if (!session) return;
   const on = (action: MediaSessionAction, handler: MediaSessionActionHandler) => {

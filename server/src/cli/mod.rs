@@ -1,8 +1,13 @@
 //! The command line: one file a verb, each with its arguments and `run(args) -> anyhow::Result<()>`. The only room that
 //! uses `anyhow`; every verb answers `--help` with examples and `--json` with one object a line.
 
+mod bar;
 mod data;
+mod eval;
 mod output;
+mod simulate;
+mod source;
+mod train;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -19,12 +24,21 @@ pub struct Cli {
 enum Command {
     /// Import, invent or describe listening data
     Data(data::Args),
+    /// Measure every recall channel and their merge on held-out songs
+    Eval(eval::Args),
+    /// Fit the recall channels and keep them in a state file
+    Train(train::Args),
+    /// Run federated rounds over simulated listeners and measure what they learn
+    Simulate(simulate::Args),
 }
 
 /// Runs one verb; errors go to stderr with their causes.
 pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Data(args) => data::run(args).await,
+        Command::Eval(args) => eval::run(args).await,
+        Command::Train(args) => train::run(args).await,
+        Command::Simulate(args) => simulate::run(args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,4 +11,4 @@ mod report;
 pub use error::EvalError;
 pub use protocol::{Case, Holdout, Protocol, Split};
 pub use ranking::{Measures, Spread, measure, spread};
-pub use report::{Line, Segment, evaluate};
+pub use report::{Answer, DEEP, Line, NEAR, Segment, evaluate};

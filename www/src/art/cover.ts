@@ -1,5 +1,6 @@
 // Draws a cover for a song: its genre chooses the form and the colour, its traits bend them. The same song, the same cover.
 
+import type { Song } from "sottovoce";
 import { hash, pick, seeded } from "../random.js";
 import type { Traits } from "../traits.js";
 
@@ -9,6 +10,9 @@ export interface Sitter {
   readonly genre: string | undefined;
   readonly traits: Traits;
 }
+
+/** Finds the cover of a song, large or as a thumbnail. */
+export type CoverOf = (song: Song, small?: boolean) => string;
 
 const SIZE = 400;
 
@@ -20,32 +24,42 @@ interface Palette {
   readonly mid: string;
 }
 
-type Form = (traits: Traits, palette: Palette, random: () => number) => string;
+/** How fine lines are drawn: a thumbnail has fewer and stronger ones. */
+interface Pen {
+  readonly many: number;
+  readonly strong: number;
+}
+
+const FINE: Pen = { many: 1, strong: 1 };
+const BOLD: Pen = { many: 0.45, strong: 2.6 };
+
+type Form = (traits: Traits, palette: Palette, random: () => number, pen: Pen) => string;
 
 const FORMS: readonly [Form, ...Form[]] = [ripples, strata, petals, tide, grain, tiles];
 
-/** A cover as the source of an image. */
-export function coverUrl(sitter: Sitter): string {
-  return `data:image/svg+xml,${encodeURIComponent(coverSvg(sitter))}`;
+/** A cover as the source of an image; `small` for thumbnails. */
+export function coverUrl(sitter: Sitter, small = false): string {
+  return `data:image/svg+xml,${encodeURIComponent(coverSvg(sitter, small))}`;
 }
 
 /** A cover as SVG. */
-export function coverSvg({ id, genre, traits }: Sitter): string {
+export function coverSvg({ id, genre, traits }: Sitter, small = false): string {
   const family = hash(genre ?? `song ${id}`);
   const random = seeded(hash(`cover ${id}`));
   const palette = paletteOf(family, traits, random);
-  const form = FORMS[family % FORMS.length] ?? FORMS[0];
+  // A genre keeps to a form, and now and then borrows another.
+  const form = FORMS[(family + (random() < 0.35 ? 1 + Math.floor(random() * 4) : 0)) % FORMS.length] ?? FORMS[0];
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${SIZE} ${SIZE}">` +
     `<defs><linearGradient id="g" x1="0" y1="0" x2="${n(traits.swing)}" y2="1">` +
     `<stop offset="0" stop-color="${palette.ground}"/><stop offset="1" stop-color="${palette.deep}"/></linearGradient></defs>` +
-    `<rect width="${SIZE}" height="${SIZE}" fill="url(#g)"/>${form(traits, palette, random)}</svg>`
+    `<rect width="${SIZE}" height="${SIZE}" fill="url(#g)"/>${form(traits, palette, random, small ? BOLD : FINE)}</svg>`
   );
 }
 
 function paletteOf(family: number, traits: Traits, random: () => number): Palette {
   // Golden angle: genres far apart on the wheel however many there are.
-  const hue = (family % 360) * 137.508 + (traits.mood - 0.5) * 44;
+  const hue = (family % 360) * 137.508 + (traits.mood - 0.5) * 80 + (traits.key - 0.5) * 60;
   const light = 0.34 + 0.26 * traits.mood + 0.08 * (random() - 0.5);
   const chroma = 0.055 + 0.055 * traits.drive;
   const other = hue + (random() < 0.5 ? 150 : 210) + 30 * (traits.key - 0.5);
@@ -71,27 +85,28 @@ function path(points: readonly (readonly [number, number])[], closed: boolean): 
 }
 
 /** Rings on water, out of round. */
-function ripples(t: Traits, { line, accent }: Palette, random: () => number): string {
+function ripples(t: Traits, { line, accent }: Palette, random: () => number, { many, strong }: Pen): string {
   const [x, y] = [120 + 160 * t.key, 120 + 160 * t.register];
   const waves = [2, 3, 5].map((k) => ({ k, height: (0.16 * random()) / Math.sqrt(k), phase: random() * 6.28 }));
-  const count = 12 + Math.round(12 * t.density);
+  const count = Math.round((12 + 12 * t.density) * many);
   const chosen = Math.floor(count * (0.2 + 0.5 * random()));
+  const width = (1 + 1.6 * t.drive) * strong;
   return Array.from({ length: count }, (_, i) => {
     const radius = 10 + (i / count) ** 1.15 * 330;
     const points = Array.from({ length: 90 }, (_, j) => {
       const angle = (j / 90) * 2 * Math.PI;
-      const bent = radius * (1 + waves.reduce((sum, w) => sum + w.height * Math.cos(w.k * angle + w.phase + i * 0.06), 0));
+      const bent = radius * (1 + waves.reduce((sum, w) => sum + w.height * Math.cos(w.k * angle + w.phase + (i / many) * 0.06), 0));
       return [x + bent * Math.cos(angle), y + bent * Math.sin(angle)] as const;
     });
     return i === chosen
-      ? `<path d="${path(points, true)}" fill="none" stroke="${accent}" stroke-width="7"/>`
-      : `<path d="${path(points, true)}" fill="none" stroke="${line}" stroke-width="${n(1 + 1.6 * t.drive)}" opacity="${n(0.9 - (0.6 * i) / count)}"/>`;
+      ? `<path d="${path(points, true)}" fill="none" stroke="${accent}" stroke-width="${n(6 + width)}"/>`
+      : `<path d="${path(points, true)}" fill="none" stroke="${line}" stroke-width="${n(width)}" opacity="${n(0.9 - (0.6 * i) / count)}"/>`;
   }).join("");
 }
 
 /** Ridges behind ridges. */
-function strata(t: Traits, { line, deep, accent }: Palette, random: () => number): string {
-  const count = 14 + Math.round(10 * t.density);
+function strata(t: Traits, { line, deep, accent }: Palette, random: () => number, { many, strong }: Pen): string {
+  const count = Math.round((14 + 10 * t.density) * many);
   const hills = Array.from({ length: 4 }, () => ({ x: 60 + 280 * random(), wide: 24 + 60 * t.space + 30 * random(), high: 26 + 70 * random() }));
   const chosen = Math.floor(count * (0.3 + 0.4 * t.register));
   return Array.from({ length: count }, (_, i) => {
@@ -99,28 +114,28 @@ function strata(t: Traits, { line, deep, accent }: Palette, random: () => number
     const points = Array.from({ length: 81 }, (_, j) => {
       const x = j * 5;
       const lift = hills.reduce((sum, hill, k) => {
-        const drift = hill.x + 26 * Math.sin(i * 0.5 + k * 2);
-        return sum + hill.high * Math.exp(-(((x - drift) / hill.wide) ** 2)) * (0.55 + 0.45 * Math.sin(i * 1.1 + k));
+        const drift = hill.x + 26 * Math.sin((i / many) * 0.5 + k * 2);
+        return sum + hill.high * Math.exp(-(((x - drift) / hill.wide) ** 2)) * (0.55 + 0.45 * Math.sin((i / many) * 1.1 + k));
       }, 0);
       const calm = Math.exp(-(((x - 200) / 130) ** 4));
       return [x, base - calm * (lift + 5 * Math.sin(x * 0.11 + i * 2.4) * t.drive)] as const;
     });
     const shape = path([[0, SIZE + 9], ...points, [SIZE, SIZE + 9]], true);
     const colour = i === chosen ? accent : line;
-    return `<path d="${shape}" fill="${deep}" stroke="${colour}" stroke-width="${i === chosen ? 4.5 : n(1.2 + 0.9 * t.drive)}"/>`;
+    return `<path d="${shape}" fill="${deep}" stroke="${colour}" stroke-width="${n((i === chosen ? 4.5 : 1.2 + 0.9 * t.drive) * strong)}"/>`;
   }).join("");
 }
 
 /** A flower of overlapping turns. */
-function petals(t: Traits, { line, mid, accent }: Palette, random: () => number): string {
-  const count = 5 + Math.round(9 * t.density);
+function petals(t: Traits, { line, mid, accent }: Palette, random: () => number, { many, strong }: Pen): string {
+  const count = 5 + Math.round(9 * t.density * many);
   const turn = random() * 360;
   const [long, wide] = [110 + 60 * t.space, 26 + 44 * t.register];
   const leaf = `M0 0C${n(wide)} ${n(-long * 0.35)} ${n(wide)} ${n(-long * 0.8)} 0 ${n(-long)}C${n(-wide)} ${n(-long * 0.8)} ${n(-wide)} ${n(-long * 0.35)} 0 0Z`;
   const ring = (scale: number, colour: string, opacity: number, shift: number) =>
     Array.from({ length: count }, (_, i) => {
       const angle = turn + shift + (360 * i) / count;
-      return `<path d="${leaf}" transform="rotate(${n(angle)}) scale(${scale})" fill="${colour}" fill-opacity="${opacity}" stroke="${line}" stroke-opacity=".75" stroke-width="${n(1.4 / scale)}"/>`;
+      return `<path d="${leaf}" transform="rotate(${n(angle)}) scale(${scale})" fill="${colour}" fill-opacity="${opacity}" stroke="${line}" stroke-opacity=".75" stroke-width="${n((1.4 * strong) / scale)}"/>`;
     }).join("");
   return (
     `<g transform="translate(200 200)">${ring(1.55, mid, 0.22, 0)}${ring(1, mid, 0.4, 180 / count)}${ring(0.55, line, 0.25, 0)}` +
@@ -129,7 +144,7 @@ function petals(t: Traits, { line, mid, accent }: Palette, random: () => number)
 }
 
 /** Waves under a low sun. */
-function tide(t: Traits, { line, mid, deep, accent }: Palette, random: () => number): string {
+function tide(t: Traits, { line, mid, deep, accent }: Palette, random: () => number, { strong }: Pen): string {
   const sun = `<circle cx="${n(110 + 180 * t.key)}" cy="${n(120 + 50 * t.register)}" r="${n(46 + 34 * t.brightness)}" fill="${accent}"/>`;
   const count = 5 + Math.round(3 * t.density);
   const waves = Array.from({ length: count }, (_, i) => {
@@ -140,14 +155,14 @@ function tide(t: Traits, { line, mid, deep, accent }: Palette, random: () => num
       return [x, base + high * Math.sin((x / length) * 2 * Math.PI + phase) + 0.4 * high * Math.sin((x / length) * 5 + phase * 2)] as const;
     });
     const shape = path([[0, SIZE + 9], ...points, [SIZE, SIZE + 9]], true);
-    return `<path d="${shape}" fill="${i % 2 ? deep : mid}" fill-opacity="${n(0.55 + (0.4 * i) / count)}" stroke="${line}" stroke-width="1.8" stroke-opacity=".8"/>`;
+    return `<path d="${shape}" fill="${i % 2 ? deep : mid}" fill-opacity="${n(0.55 + (0.4 * i) / count)}" stroke="${line}" stroke-width="${n(1.8 * strong)}" stroke-opacity=".8"/>`;
   });
   return sun + waves.join("");
 }
 
 /** Dots that swell with a field. */
-function grain(t: Traits, { line, accent }: Palette, random: () => number): string {
-  const cells = 11 + Math.round(8 * t.density);
+function grain(t: Traits, { line, accent }: Palette, random: () => number, { many }: Pen): string {
+  const cells = Math.round((11 + 8 * t.density) * (0.35 + 0.65 * many));
   const step = SIZE / cells;
   const [a, b, c] = [1 + 2.4 * t.harmony, 1 + 2.4 * t.space, random() * 6.28];
   const bright = { x: 80 + 240 * t.key, y: 80 + 240 * t.register };

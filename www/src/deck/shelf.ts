@@ -1,8 +1,8 @@
 // Finds the sound of a song: the catalogue's address where it has one, a generated piece otherwise. Keeps the last few pieces.
 
 import type { Song } from "sottovoce";
+import type { Band } from "../sound/band.js";
 import { compose } from "../sound/score.js";
-import { outline, render } from "../sound/synth.js";
 import type { Traits } from "../traits.js";
 import type { Deck, DeckEvents } from "./deck.js";
 import { openFile } from "./file.js";
@@ -10,9 +10,8 @@ import { MotifDeck } from "./motif.js";
 import type { Output } from "./output.js";
 
 const KEEP = 4;
-const BARS = 88;
 
-interface Piece {
+interface Recording {
   readonly buffer: AudioBuffer;
   readonly outline: Float32Array;
 }
@@ -21,10 +20,12 @@ interface Piece {
 export class Shelf {
   readonly #output: Output;
   readonly #traits: (song: Song) => Traits;
-  readonly #pieces = new Map<number, Promise<Piece>>();
+  readonly #band: Band;
+  readonly #recordings = new Map<number, Promise<Recording>>();
 
-  constructor(output: Output, traits: (song: Song) => Traits) {
+  constructor(output: Output, band: Band, traits: (song: Song) => Traits) {
     this.#output = output;
+    this.#band = band;
     this.#traits = traits;
   }
 
@@ -35,24 +36,28 @@ export class Shelf {
       const deck = await openFile(song.url, this.#output, events).catch(() => undefined);
       if (deck) return deck;
     }
-    const piece = await this.#piece(song);
-    return new MotifDeck(piece.buffer, piece.outline, this.#output, events);
+    const { buffer, outline } = await this.#record(song);
+    return new MotifDeck(buffer, outline, this.#output, events);
   }
 
   /** Makes a song ready that may come next. */
   prepare(song: Song): void {
-    if (!song.url) void this.#piece(song).catch(() => {});
+    if (!song.url) void this.#record(song).catch(() => {});
   }
 
-  #piece(song: Song): Promise<Piece> {
-    const kept = this.#pieces.get(song.id);
+  #record(song: Song): Promise<Recording> {
+    const kept = this.#recordings.get(song.id);
     if (kept) return kept;
-    const made = render(compose(song.id, song.genre, this.#traits(song))).then((buffer) => ({ buffer, outline: outline(buffer, BARS) }));
-    this.#pieces.set(song.id, made);
-    made.catch(() => this.#pieces.delete(song.id));
-    for (const oldest of this.#pieces.keys()) {
-      if (this.#pieces.size <= KEEP) break;
-      this.#pieces.delete(oldest);
+    const made = this.#band.play(compose(song.id, song.genre, this.#traits(song))).then(({ rate, left, right, outline }) => {
+      const buffer = new AudioBuffer({ numberOfChannels: 2, length: left.length, sampleRate: rate });
+      [left, right].forEach((side, channel) => buffer.copyToChannel(side as Float32Array<ArrayBuffer>, channel));
+      return { buffer, outline };
+    });
+    this.#recordings.set(song.id, made);
+    made.catch(() => this.#recordings.delete(song.id));
+    for (const oldest of this.#recordings.keys()) {
+      if (this.#recordings.size <= KEEP) break;
+      this.#recordings.delete(oldest);
     }
     return made;
   }

@@ -1,12 +1,13 @@
 // What was heard, and what the engine took from it.
 
-import type { Feedback, Song } from "sottovoce";
+import type { Feedback } from "sottovoce";
+import type { CoverOf } from "../art/cover.js";
 import type { Heard, Player } from "../player.js";
 import { make, part, say } from "./page.js";
 import { ago, count } from "./words.js";
 
 /** Shows the newest first. */
-export function heardView(player: Player, coverOf: (song: Song) => string): void {
+export function heardView(player: Player, coverOf: CoverOf): void {
   const list = part("heard");
   const badge = part("heard-count");
   player.watch((changed) => {
@@ -24,7 +25,7 @@ export function heardView(player: Player, coverOf: (song: Song) => string): void
     return make(
       "li",
       { className: tone },
-      song && make("img", { src: coverOf(song), alt: "", width: 40, height: 40, loading: "lazy" }),
+      song && make("img", { src: coverOf(song, true), alt: "", width: 40, height: 40, loading: "lazy" }),
       make(
         "span",
         { className: "names" },
@@ -40,7 +41,7 @@ export function heardView(player: Player, coverOf: (song: Song) => string): void
 function said(feedback: Feedback): [verb: string, tone: string] {
   switch (feedback.kind) {
     case "skip":
-      return [`skipped at ${Math.round(feedback.heard * 100)} %`, "against"];
+      return [feedback.heard < 0.02 ? "skipped at once" : `skipped at ${Math.round(feedback.heard * 100)} %`, "against"];
     case "complete":
       return ["heard out", "for"];
     case "like":

@@ -1,6 +1,6 @@
 // What is on: cover, title, progress, and the buttons under it.
 
-import type { Song } from "sottovoce";
+import type { CoverOf } from "../art/cover.js";
 import type { Player } from "../player.js";
 import { part, say } from "./page.js";
 import { clock, language } from "./words.js";
@@ -8,7 +8,7 @@ import { clock, language } from "./words.js";
 const WAVE = { width: 352, height: 48 };
 
 /** Shows what is on and takes the transport's clicks. */
-export function nowView(player: Player, coverOf: (song: Song) => string): void {
+export function nowView(player: Player, coverOf: CoverOf): void {
   const cover = part<HTMLImageElement>("cover");
   const play = part<HTMLButtonElement>("play");
   const like = part<HTMLButtonElement>("like");

@@ -1,6 +1,7 @@
 // What comes next and why. The list rearranges itself after every judgement.
 
 import type { SlotReason, Song, SongId } from "sottovoce";
+import type { CoverOf } from "../art/cover.js";
 import type { Player } from "../player.js";
 import { IN_SIGHT, type Coming, type Shift } from "../shift.js";
 import { glide } from "./glide.js";
@@ -12,11 +13,11 @@ const PARTS = [
   ["relevance", "taste"],
   ["session", "this session"],
   ["diversity", "variety"],
-  ["explore", "news"],
+  ["explore", "new"],
 ] as const satisfies readonly (readonly [keyof SlotReason, string])[];
 
 /** Shows the queue and takes its clicks. */
-export function queueView(player: Player, coverOf: (song: Song) => string): void {
+export function queueView(player: Player, coverOf: CoverOf): void {
   const list = part("queue");
   const rows = new Map<SongId, Row>();
   let shown: readonly Coming[] = [];
@@ -50,7 +51,7 @@ class Row {
   readonly #bars = PARTS.map(([name]) => make("i", { className: `bar ${name}` }));
   readonly #chart: HTMLElement;
 
-  constructor(song: Song, coverOf: (song: Song) => string, play: () => void) {
+  constructor(song: Song, coverOf: CoverOf, play: () => void) {
     this.#chart = make("span", { className: "bars", role: "img" }, ...this.#bars);
     this.element = make(
       "li",
@@ -59,7 +60,7 @@ class Row {
         "button",
         { type: "button", onclick: play, className: "row" },
         this.#place,
-        make("img", { src: coverOf(song), alt: "", width: 48, height: 48, loading: "lazy" }),
+        make("img", { src: coverOf(song, true), alt: "", width: 48, height: 48, loading: "lazy" }),
         make("span", { className: "names" }, make("span", { className: "title" }, song.title), make("span", { className: "artist" }, song.artist), this.#why),
         this.#moved,
       ),
