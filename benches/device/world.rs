@@ -37,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             "metadata": format!("/v1/catalogue/shards/{index}/songs"), "embeddings": format!("/v1/catalogue/shards/{index}/embeddings"),
         }));
     }
-    let catalogue = serde_json::json!({ "name": "bench", "songs": SONGS, "dimension": SHAPE.dimension, "shards": shards });
+    let catalogue =
+        serde_json::json!({ "name": "bench", "songs": SONGS, "dimension": SHAPE.dimension, "shards": shards });
     std::fs::write(folder.join("catalogue"), catalogue.to_string())?;
     let weights = TowerWeights { version: WeightsVersion(1), shape: SHAPE, values: initial_weights(SHAPE, SEED) };
     std::fs::write(folder.join("weights"), protocol::encode(&weights))?;
@@ -61,7 +62,16 @@ fn shard(index: u32, songs: std::ops::Range<u32>, centres: &[Vec<f32>], rng: &Rn
     #[allow(clippy::cast_precision_loss, reason = "plays stay below 2²⁴")]
     let popularity = plays.iter().map(|p| ((1 + p) as f32).ln() / 100_001f32.ln()).collect();
     let artists = songs.clone().map(artist).collect();
-    CatalogueShard { index, dimension: SHAPE.dimension, songs: songs.map(SongId).collect(), artists, popularity, scales, plays, rows }
+    CatalogueShard {
+        index,
+        dimension: SHAPE.dimension,
+        songs: songs.map(SongId).collect(),
+        artists,
+        popularity,
+        scales,
+        plays,
+        rows,
+    }
 }
 
 fn artist(song: u32) -> ArtistId {

@@ -7,6 +7,7 @@ CREATE TABLE weights (
     dimension     INTEGER NOT NULL,
     attention     INTEGER NOT NULL,
     hidden        INTEGER NOT NULL,
+    basis         TEXT    NOT NULL, -- names the song embeddings that these weights were trained over
     parameters    BLOB    NOT NULL, -- f32
     first_moment  BLOB    NOT NULL, -- f64, or empty
     second_moment BLOB    NOT NULL  -- f64, or empty

@@ -10,5 +10,6 @@ pub mod embed;
 pub mod federated;
 pub mod http;
 pub mod progress;
+pub mod simulate;
 pub mod stage;
 pub mod state;

@@ -91,6 +91,7 @@ impl State {
     }
 
     async fn connect(pool: SqlitePoolOptions, options: SqliteConnectOptions, path: &Path) -> Result<Self, StateError> {
+        let pool = pool.acquire_timeout(PATIENCE);
         let open = |source| StateError::Open { path: path.to_owned(), source };
         let pool = pool.connect_with(options).await.map_err(open)?;
         sqlx::migrate!("./migrations").run(&pool).await.map_err(|error| match error {

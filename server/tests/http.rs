@@ -11,11 +11,14 @@ use serde_json::Value;
 use sottovoce::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
 use sottovoce::privacy::Gradient;
 use sottovoce::protocol::{
-    CatalogueShard, MEDIA_TYPE, Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights, WeightUpdate, decode, encode, send,
+    CatalogueShard, MEDIA_TYPE, Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights, WeightUpdate, decode,
+    encode, send,
 };
 use sottovoce_server::catalog::Song;
 use sottovoce_server::federated::{Coordinator, CoordinatorConfig};
-use sottovoce_server::http::{App, CandidateSource, Catalogue, HttpConfig, HttpError, LimitConfig, Proposed, openapi, router};
+use sottovoce_server::http::{
+    App, CandidateSource, Catalogue, HttpConfig, HttpError, LimitConfig, Proposed, openapi, router,
+};
 use sottovoce_server::stage::Query;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
@@ -35,7 +38,10 @@ struct Neighbours;
 impl CandidateSource for Neighbours {
     fn candidates(&self, query: &Query) -> Vec<Proposed> {
         let first = query.seeds.first().map_or(0, |(song, _)| song.0 + 1);
-        (first..SONGS).take(query.k).map(|song| Proposed { song: SongId(song), score: 1.0 / (song + 1) as f32, channels: vec!["next"] }).collect()
+        (first..SONGS)
+            .take(query.k)
+            .map(|song| Proposed { song: SongId(song), score: 1.0 / (song + 1) as f32, channels: vec!["next"] })
+            .collect()
     }
 }
 
@@ -61,7 +67,8 @@ async fn world(config: CoordinatorConfig, http: HttpConfig) -> World {
     let catalogue = Catalogue::build("test", &songs, &["Artist".into()], &rows, 4, &[7; SONGS as usize]).unwrap();
     let clock = Arc::new(AtomicU64::new(1000));
     let now = Arc::clone(&clock);
-    let app = App::new(catalogue, Neighbours, rounds, http.limits, move || Millis(now.load(Ordering::Relaxed))).unwrap();
+    let app =
+        App::new(catalogue, Neighbours, rounds, http.limits, move || Millis(now.load(Ordering::Relaxed))).unwrap();
     World { router: router(app, &http).unwrap(), pool, clock }
 }
 
@@ -195,11 +202,26 @@ async fn every_promised_status_is_kept_and_none_is_left_out() {
     // The update, in the order of a device's mistakes.
     let good = update(1, 0, vec![0.1; P], 1.0);
     let put_with = |headers: &'static [(&'static str, &'static str)], body: Vec<u8>| {
-        call(&w.router, build(Method::PUT, "/v1/rounds/1/updates/0123456789abcdef0123456789abcdef", headers, Body::from(body)))
+        call(
+            &w.router,
+            build(Method::PUT, "/v1/rounds/1/updates/0123456789abcdef0123456789abcdef", headers, Body::from(body)),
+        )
     };
     note(&mut seen, "put", UPDATE, &put_with(&[("content-type", JSON)], good.clone()).await, 415);
-    note(&mut seen, "put", UPDATE, &put_with(&[("content-type", "application/vnd.sottovoce.v2+cbor")], good.clone()).await, 415);
-    note(&mut seen, "put", UPDATE, &put_with(&[("content-type", MEDIA_TYPE), ("accept", JSON)], good.clone()).await, 406);
+    note(
+        &mut seen,
+        "put",
+        UPDATE,
+        &put_with(&[("content-type", "application/vnd.sottovoce.v2+cbor")], good.clone()).await,
+        415,
+    );
+    note(
+        &mut seen,
+        "put",
+        UPDATE,
+        &put_with(&[("content-type", MEDIA_TYPE), ("accept", JSON)], good.clone()).await,
+        406,
+    );
     note(&mut seen, "put", UPDATE, &put_with(&[("content-type", MEDIA_TYPE)], vec![0; 4096]).await, 413);
     note(&mut seen, "put", UPDATE, &put(&w.router, 1, "0123", good.clone()).await, 400);
     note(&mut seen, "put", UPDATE, &put(&w.router, 1, &key(1), b"no CBOR".to_vec()).await, 400);
@@ -250,7 +272,8 @@ async fn every_promised_status_is_kept_and_none_is_left_out() {
     let limits = LimitConfig { timeout: Duration::from_millis(50), ..LimitConfig::default() };
     let slow = world(rules(1), HttpConfig { limits, ..HttpConfig::default() }).await;
     let never = Body::from_stream(NeverEnding);
-    let request = build(Method::PUT, &format!("/v1/rounds/1/updates/{}", key(1)), &[("content-type", MEDIA_TYPE)], never);
+    let request =
+        build(Method::PUT, &format!("/v1/rounds/1/updates/{}", key(1)), &[("content-type", MEDIA_TYPE)], never);
     note(&mut seen, "put", UPDATE, &call(&slow.router, request).await, 408);
 
     for (route, uri, _) in GETS {
@@ -272,7 +295,10 @@ async fn every_promised_status_is_kept_and_none_is_left_out() {
 struct NeverEnding;
 impl futures_core::Stream for NeverEnding {
     type Item = Result<Vec<u8>, std::io::Error>;
-    fn poll_next(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<Option<Self::Item>> {
+    fn poll_next(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
         std::task::Poll::Pending
     }
 }
@@ -285,7 +311,8 @@ fn promised() -> Seen {
             for (status, response) in operation["responses"].as_object().unwrap() {
                 let status: u16 = status.parse().unwrap();
                 promised.insert((method.clone(), route.clone(), status));
-                let types: Vec<_> = response["content"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+                let types: Vec<_> =
+                    response["content"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
                 match status {
                     204 | 304 => assert!(types.is_empty(), "{route} {status}"),
                     400.. if status != 409 => assert_eq!(types, [PROBLEM], "{route} {status}"),
@@ -301,7 +328,10 @@ fn promised() -> Seen {
 async fn what_comes_down_decodes_and_belongs_together() {
     let w = world(rules(2), HttpConfig::default()).await;
     let manifest = get(&w.router, "/v1/catalogue", &[]).await.json();
-    assert_eq!((&manifest["name"], &manifest["songs"], &manifest["dimension"]), (&"test".into(), &SONGS.into(), &4.into()));
+    assert_eq!(
+        (&manifest["name"], &manifest["songs"], &manifest["dimension"]),
+        (&"test".into(), &SONGS.into(), &4.into())
+    );
     let entry = &manifest["shards"][0];
     let shard = get(&w.router, entry["embeddings"].as_str().unwrap(), &[]).await;
     assert_eq!(shard.header("etag"), entry["etag"].as_str().unwrap());
@@ -336,7 +366,12 @@ async fn a_closed_round_gives_new_weights_under_a_new_name() {
     assert_eq!((&one["state"], &one["weights_from"], &one["weights_to"]), (&"closed".into(), &0.into(), &1.into()));
     assert_eq!(rounds["rounds"][0]["state"], "open");
     let metrics = String::from_utf8(get(&w.router, "/metrics", &[]).await.body).unwrap();
-    for name in ["sottovoce_updates_total", "sottovoce_rounds_total{state=\"closed\"}", "sottovoce_weights_version", "sottovoce_http_requests_total"] {
+    for name in [
+        "sottovoce_updates_total",
+        "sottovoce_rounds_total{state=\"closed\"}",
+        "sottovoce_weights_version",
+        "sottovoce_http_requests_total",
+    ] {
         assert!(metrics.contains(name), "{name} is missing in {metrics}");
     }
     assert!(!metrics.contains(&key(1)), "a key is nobody's label");
@@ -378,7 +413,11 @@ async fn other_sites_may_call_where_they_are_allowed() {
     let config = HttpConfig { allow_origins: vec!["https://player.example".into()], ..HttpConfig::default() };
     let w = world(rules(1), config).await;
     let ask = |origin: &'static str| {
-        let headers = [("origin", origin), ("access-control-request-method", "PUT"), ("access-control-request-headers", "content-type")];
+        let headers = [
+            ("origin", origin),
+            ("access-control-request-method", "PUT"),
+            ("access-control-request-headers", "content-type"),
+        ];
         call(&w.router, build(Method::OPTIONS, "/v1/rounds/1/updates/00", &headers, Body::empty()))
     };
     let allowed = ask("https://player.example").await;

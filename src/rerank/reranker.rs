@@ -184,18 +184,13 @@ impl Reranker {
     /// The best candidate that the largest possible gap allows.
     fn next(&mut self, config: &RerankConfig, c: &Candidates<'_>, slate: &Slate) -> Option<Pick> {
         let Self { dpp, mmr, rules, .. } = self;
-        let mut gap = config.rules.artist_gap;
-        loop {
+        rules.gaps().find_map(|gap| {
             let allow: Allow<'_> = &mut |i| rules.allows(i, gap) && !slate.contains(c.songs[i]);
-            let pick = match config.method {
+            match config.method {
                 Method::Dpp => dpp.next(c.items, allow),
                 Method::Mmr => mmr.next(c.items, allow),
-            };
-            if pick.is_some() || gap <= rules.kept_gap() {
-                return pick;
             }
-            gap -= 1;
-        }
+        })
     }
 
     /// The mean of each part over the candidates that may come.

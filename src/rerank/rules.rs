@@ -71,6 +71,8 @@ pub struct Rules {
     slot: i64,
     /// How many slots will be filled.
     target: usize,
+    /// The configured gap, as far as the line is long enough to tell.
+    full_gap: u32,
     /// `g*`.
     kept_gap: u32,
     artist_places: Vec<u32>,
@@ -129,14 +131,23 @@ impl Rules {
             }
         }
         self.forget_answers();
-        self.kept_gap = (0..=config.artist_gap).rev().find(|gap| self.can_fill(*gap, None, self.target)).unwrap_or(0);
+        // Beyond the whole line, a larger gap asks for nothing more.
+        let line = u32::try_from(before.len().saturating_add(self.target)).unwrap_or(u32::MAX);
+        self.full_gap = config.artist_gap.min(line);
+        self.kept_gap = (0..=self.full_gap).rev().find(|gap| self.can_fill(*gap, None, self.target)).unwrap_or(0);
         self.target
     }
 
-    /// The gap with which the slate can be filled: the configured one, or the largest below it.
+    /// The gap with which the slate can be filled: the configured one (as far as there is anything so far apart), or the
+    /// largest below it.
     #[must_use]
     pub fn kept_gap(&self) -> u32 {
         self.kept_gap
+    }
+
+    /// The gaps to try at a slot: the configured one first, [`Rules::kept_gap`] last.
+    pub fn gaps(&self) -> impl Iterator<Item = u32> + use<> {
+        (self.kept_gap..=self.full_gap).rev()
     }
 
     /// Whether the candidate may take the next slot with `gap` songs of others before it, so that the rest can still be
@@ -300,8 +311,7 @@ mod tests {
             rules.start(case.config, &case.songs, &case.artists, &case.before, case.k, &mut |i| case.usable[i]);
         let (mut line, mut gave_way): (Vec<usize>, bool) = (vec![], false);
         while line.len() < case.k {
-            let gaps = (rules.kept_gap()..=case.config.artist_gap).rev();
-            let pick = gaps.into_iter().find_map(|gap| (0..case.songs.len()).find(|i| rules.allows(*i, gap)));
+            let pick = rules.gaps().find_map(|gap| (0..case.songs.len()).find(|i| rules.allows(*i, gap)));
             let Some(pick) = pick else { break };
             let noted = rules.choose(pick);
             // The rules hold, checked from their wording and not from the state above.
@@ -322,7 +332,8 @@ mod tests {
             // As long as any slate, a gap as large as any slate of that length, and no violation if none is needed.
             assert_eq!((0..=case.k).rev().find(|k| brute(&case, 0, &mut vec![], *k)), Some(target));
             let largest = (0..=case.config.artist_gap).rev().find(|gap| brute(&case, *gap, &mut vec![], target));
-            assert_eq!(largest, Some(rules.kept_gap()));
+            let line = (case.before.len() + target) as u32;
+            assert_eq!(largest.map(|gap| gap.min(line)), Some(rules.kept_gap()));
             assert!(!gave_way || largest != Some(case.config.artist_gap));
         }
         gave_way

@@ -3,9 +3,13 @@
 
 mod event;
 mod feedback;
+mod memory;
+mod recent;
 #[allow(clippy::module_inception, reason = "the room and its main noun share a name")]
 mod session;
 
 pub use event::{Impression, ListenEvent};
 pub use feedback::{Behaviour, Feedback, Fraction};
-pub use session::{Heard, Memory, Recent, Session, SessionConfig};
+pub use memory::Memory;
+pub use recent::Recent;
+pub use session::{Heard, Session, SessionConfig};

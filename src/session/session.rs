@@ -1,24 +1,13 @@
-//! The listener's recent past as a bounded ring of events and a decayed memory of two vectors: what was liked, and what
-//! was skipped.
+//! The listener's recent past: a bounded ring of events, the [`Memory`] they leave, what was heard how often, and what never to
+//! play again (row W4).
 //!
-//! Each event adds its song's unit vector `v`, weighted by its reward `r ∈ [−1, 1]`, to one of two memories:
-//!
-//! ```text
-//! m⁺ ← 2^(−Δt/h)·m⁺ + max(r, 0)·v        w⁺ ← 2^(−Δt/h)·w⁺ + max(r, 0)        (m⁻, w⁻ with −r)
-//! taste(t) = 2^(−Δt/h)·(m⁺ − λ·m⁻) / (1 + 2^(−Δt/h)·(w⁺ + w⁻))
-//! ```
-//!
-//! which is Rocchio's relevance feedback with Ding and Li's exponential forgetting, shrunk towards "nothing known" by the 1
-//! below: for unit vectors `⟨taste, v⟩` stays within ±1, and fades to 0 as the session ages. Positive and negative evidence
-//! are kept apart because they are not opposites: a skipped song says little about what to play instead.
-//!
-//! Source: Rocchio, "Relevance feedback in information retrieval", 1971; Ding & Li, "Time weight collaborative filtering",
-//! CIKM 2005; Gong et al., "EdgeRec", CIKM 2020 (re-ranking on the device from both kinds of feedback); Xie et al., "Deep
-//! feedback network", IJCAI 2020. Left out: EdgeRec's attention over the events, which is the user tower's work.
+//! An undo is exact: the same operations in the same order give the same bits, so the memory before the oldest event held is
+//! kept, and taking an event back plays the others again.
 
-use super::{Feedback, ListenEvent};
+use super::recent::Recents;
+use super::{Feedback, ListenEvent, Memory, Recent};
 use crate::ids::{ArtistId, Millis, SongId};
-use crate::math::{ItemBlocks, Real, axpy, scale};
+use crate::math::ItemBlocks;
 
 /// How a [`Session`] remembers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,59 +28,6 @@ impl Default for SessionConfig {
     }
 }
 
-/// The two decayed sums, as of the last event.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Memory {
-    /// `m⁺`, `d` values.
-    pub positive: Vec<f32>,
-    /// `m⁻`, `d` values.
-    pub negative: Vec<f32>,
-    /// `w⁺`.
-    pub positive_weight: f32,
-    /// `w⁻`.
-    pub negative_weight: f32,
-    /// The time of the last event.
-    pub at: Millis,
-}
-
-impl Memory {
-    fn empty(dimension: usize) -> Self {
-        Self { positive: vec![0.0; dimension], negative: vec![0.0; dimension], ..Self::default() }
-    }
-
-    /// `2^(−Δt/h)`; 1 where the clock went backwards.
-    fn decay(&self, now: Millis, half_life_ms: u64) -> f32 {
-        #[allow(clippy::cast_precision_loss, reason = "a ratio of times needs no 24th bit")]
-        let halvings = now.since(self.at) as f32 / half_life_ms.max(1) as f32;
-        Real::exp(-core::f32::consts::LN_2 * halvings)
-    }
-
-    fn push(&mut self, event: &ListenEvent, vector: &[f32], half_life_ms: u64) {
-        let decay = self.decay(event.at, half_life_ms);
-        scale(decay, &mut self.positive);
-        scale(decay, &mut self.negative);
-        self.positive_weight *= decay;
-        self.negative_weight *= decay;
-        let reward = event.feedback.reward();
-        if reward > 0.0 {
-            axpy(reward, vector, &mut self.positive);
-            self.positive_weight += reward;
-        } else {
-            axpy(-reward, vector, &mut self.negative);
-            self.negative_weight -= reward;
-        }
-        // The clock is followed backwards too: one wrong hour must not stop the decay of all the hours after it.
-        self.at = event.at;
-    }
-
-    fn copy_from(&mut self, other: &Memory) {
-        self.positive.copy_from_slice(&other.positive);
-        self.negative.copy_from_slice(&other.negative);
-        (self.positive_weight, self.negative_weight, self.at) =
-            (other.positive_weight, other.negative_weight, other.at);
-    }
-}
-
 /// One event of the ring with what it was about.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Heard {
@@ -101,41 +37,6 @@ pub struct Heard {
     pub artist: ArtistId,
     /// Whether the event changed the set of disliked songs: what undo has to turn back.
     changed_dislikes: bool,
-}
-
-/// How often, and when last, something was heard within the ring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recent {
-    /// Events about it.
-    pub count: u32,
-    /// The time of the newest of them.
-    pub last: Millis,
-}
-
-/// Counts by id, ascending, so that a lookup is a handful of comparisons.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Recents(Vec<(u32, Recent)>);
-
-impl Recents {
-    fn get(&self, id: u32) -> Option<Recent> {
-        self.0.binary_search_by_key(&id, |entry| entry.0).ok().map(|i| self.0[i].1)
-    }
-
-    fn add(&mut self, id: u32, at: Millis) {
-        match self.0.binary_search_by_key(&id, |entry| entry.0) {
-            Ok(i) => self.0[i].1 = Recent { count: self.0[i].1.count + 1, last: at },
-            Err(i) => self.0.insert(i, (id, Recent { count: 1, last: at })),
-        }
-    }
-
-    fn remove_oldest(&mut self, id: u32) {
-        if let Ok(i) = self.0.binary_search_by_key(&id, |entry| entry.0) {
-            self.0[i].1.count -= 1;
-            if self.0[i].1.count == 0 {
-                self.0.remove(i);
-            }
-        }
-    }
 }
 
 /// The recent past. See the file's head for the arithmetic.
@@ -247,8 +148,8 @@ impl Session {
             let vector = &self.vectors[i * self.dimension..(i + 1) * self.dimension];
             self.now.push(&heard.event, vector, self.config.half_life_ms);
         }
-        self.songs.0.clear();
-        self.artists.0.clear();
+        self.songs.clear();
+        self.artists.clear();
         let oldest = self.held.len().saturating_sub(self.config.history);
         for heard in &self.held[oldest..] {
             self.songs.add(heard.event.impression.song.0, heard.event.at);
@@ -269,16 +170,7 @@ impl Session {
     /// What this session asks for at time `now`, `d` values: `⟨taste, v⟩` is a song's session score, within ±1 for unit
     /// vectors.
     pub fn taste_into(&self, now: Millis, taste: &mut Vec<f32>) {
-        let decay = self.now.decay(now, self.config.half_life_ms);
-        let share = decay / (1.0 + decay * (self.now.positive_weight + self.now.negative_weight));
-        taste.clear();
-        taste.extend(
-            self.now
-                .positive
-                .iter()
-                .zip(&self.now.negative)
-                .map(|(p, n)| share * (p - self.config.negative_weight * n)),
-        );
+        self.now.taste_into(now, self.config.half_life_ms, self.config.negative_weight, taste);
     }
 
     /// The session score of every item at time `now`; `taste` is storage that is used again.

@@ -36,8 +36,17 @@ pub enum ShardError {
 ///
 /// # Errors
 /// [`ShardError`].
-pub fn shards(songs: &[Song], rows: &[f32], dimension: usize, plays: &[u32], size: usize) -> Result<Vec<CatalogueShard>, ShardError> {
-    let width = u32::try_from(dimension).ok().filter(|d| (1..=256).contains(d)).ok_or(ShardError::Dimension { got: dimension })?;
+pub fn shards(
+    songs: &[Song],
+    rows: &[f32],
+    dimension: usize,
+    plays: &[u32],
+    size: usize,
+) -> Result<Vec<CatalogueShard>, ShardError> {
+    let width = u32::try_from(dimension)
+        .ok()
+        .filter(|d| (1..=256).contains(d))
+        .ok_or(ShardError::Dimension { got: dimension })?;
     let fits = |what, got, expected| {
         if got == expected { Ok(()) } else { Err(ShardError::Columns { what, got, songs: songs.len(), dimension }) }
     };
@@ -125,7 +134,10 @@ mod tests {
         let of = |rows: &[f32], d| shards(&[song(0)], rows, d, &[5], 8);
         assert!(matches!(of(&[0.0; 3], 2), Err(ShardError::Columns { what: "embeddings", got: 3, .. })));
         assert_eq!(of(&[0.0; 300], 300), Err(ShardError::Dimension { got: 300 }));
-        assert_eq!(shards(&[song(0)], &[1.0], 1, &[], 8).map(|_| ()), Err(ShardError::Columns { what: "plays", got: 0, songs: 1, dimension: 1 }));
+        assert_eq!(
+            shards(&[song(0)], &[1.0], 1, &[], 8).map(|_| ()),
+            Err(ShardError::Columns { what: "plays", got: 0, songs: 1, dimension: 1 })
+        );
     }
 
     #[test]

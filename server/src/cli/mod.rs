@@ -1,8 +1,11 @@
 //! The command line: one file a verb, each with its arguments and `run(args) -> anyhow::Result<()>`. The only room that
 //! uses `anyhow`; every verb answers `--help` with examples and `--json` with one object a line.
 
+mod bar;
 mod data;
 mod output;
+mod simulate;
+mod source;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -19,12 +22,15 @@ pub struct Cli {
 enum Command {
     /// Import, invent or describe listening data
     Data(data::Args),
+    /// Run federated rounds over simulated listeners and measure what they learn
+    Simulate(simulate::Args),
 }
 
 /// Runs one verb; errors go to stderr with their causes.
 pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Data(args) => data::run(args).await,
+        Command::Simulate(args) => simulate::run(args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -112,14 +112,14 @@ pub enum DataError {
     },
     /// A row is bad and the import is strict.
     #[error("{0}; correct the row, or leave out --strict to go on without it")]
-    Strict(BadRow),
+    Strict(Box<BadRow>),
     /// More rows are bad than the caller allows.
     #[error("more than {limit} bad rows, the first: {first}; is this the right format? Raise --max-errors to go on")]
     TooManyBadRows {
         /// How many were allowed.
         limit: u64,
         /// The first of them.
-        first: BadRow,
+        first: Box<BadRow>,
     },
     /// A line is longer than any real one.
     #[error("{}:{line} is longer than {limit} bytes; is this a text file?", path.display())]
@@ -164,10 +164,16 @@ pub enum DataError {
         what: &'static str,
     },
     /// Nothing was left to learn from.
-    #[error("{} holds no usable event; is this the right folder and format?", path.display())]
+    #[error(
+        "{} holds no usable event{}; is this the right folder and format?",
+        path.display(),
+        bad.as_ref().map_or_else(String::new, |bad| format!(" ({bad})"))
+    )]
     Empty {
         /// What was read.
         path: PathBuf,
+        /// The first bad row, where there was one.
+        bad: Option<Box<BadRow>>,
     },
     /// The state file failed.
     #[error(transparent)]

@@ -3,8 +3,8 @@
 use super::schema::{Clock, Dataset, ListenerId, LoggedEvent};
 use super::{ContentHash, DataError};
 use crate::catalog::{EntityId, Graph, Song, Triple};
+use crate::progress::{Progress, Report};
 use crate::state::{State, StateError};
-use indicatif::ProgressBar;
 use sottovoce::ids::{ArtistId, Millis, SongId};
 use sottovoce::session::{Behaviour, Feedback, Fraction};
 use sqlx::sqlite::SqliteRow;
@@ -46,7 +46,7 @@ pub async fn save_dataset(
     state: &State,
     data: &Dataset,
     now: Millis,
-    progress: &ProgressBar,
+    progress: Report<'_>,
 ) -> Result<ContentHash, DataError> {
     let hash = data.content_hash();
     let mut transaction = state.begin().await?;
@@ -74,7 +74,6 @@ pub async fn save_dataset(
         .await
         .map_err(failed("note the data set"))?;
 
-    progress.inc_length(data.events.len() as u64);
     names(&mut transaction, "INSERT INTO artists (id, name) ", &data.artists).await?;
     names(&mut transaction, "INSERT INTO listeners (id, key) ", &data.listeners).await?;
     for batch in data.songs.chunks(BATCH) {
@@ -102,7 +101,8 @@ pub async fn save_dataset(
             row.push_bind(event.session);
         });
         insert.build().execute(&mut *transaction).await.map_err(failed("write the events"))?;
-        progress.inc(batch.len() as u64);
+        let done = first.unsigned_abs() + batch.len() as u64;
+        progress(Progress { step: "save", done, total: data.events.len() as u64 });
     }
     names(&mut transaction, "INSERT INTO entities (id, name) ", &data.graph.entities).await?;
     names(&mut transaction, "INSERT INTO relations (id, name) ", &data.graph.relations).await?;
@@ -294,6 +294,7 @@ fn clock_name(clock: Clock) -> &'static str {
 mod tests {
     use super::*;
     use crate::data::{SyntheticConfig, synthetic};
+    use crate::progress::quiet;
 
     fn world() -> Dataset {
         let config = SyntheticConfig { listeners: 20, songs: 1_500, artists: 40, events: 2_500, ..Default::default() };
@@ -316,7 +317,7 @@ mod tests {
         let state = State::in_memory().await.unwrap();
         assert!(matches!(load_dataset(&state).await, Err(DataError::NothingStored)));
         let data = world();
-        let hash = save_dataset(&state, &data, Millis(5), &ProgressBar::hidden()).await.unwrap();
+        let hash = save_dataset(&state, &data, Millis(5), &quiet).await.unwrap();
         let stored = stored_dataset(&state).await.unwrap().unwrap();
         assert_eq!((stored.hash, stored.imported_at), (hash.to_string(), Millis(5)));
         assert_eq!(load_dataset(&state).await.unwrap(), data);
@@ -325,9 +326,9 @@ mod tests {
     #[tokio::test]
     async fn another_data_set_takes_the_place_of_the_first() {
         let state = State::in_memory().await.unwrap();
-        save_dataset(&state, &world(), Millis(1), &ProgressBar::hidden()).await.unwrap();
+        save_dataset(&state, &world(), Millis(1), &quiet).await.unwrap();
         let other = Dataset { clock: Clock::OrderOnly, friends: Vec::new(), ..world() };
-        save_dataset(&state, &other, Millis(2), &ProgressBar::hidden()).await.unwrap();
+        save_dataset(&state, &other, Millis(2), &quiet).await.unwrap();
         assert_eq!(load_dataset(&state).await.unwrap(), other);
     }
 
@@ -335,16 +336,13 @@ mod tests {
     async fn a_save_that_fails_leaves_what_was_there() {
         let state = State::in_memory().await.unwrap();
         let data = world();
-        save_dataset(&state, &data, Millis(1), &ProgressBar::hidden()).await.unwrap();
+        save_dataset(&state, &data, Millis(1), &quiet).await.unwrap();
         let mut broken = world();
         broken.songs[9].key = broken.songs[8].key.clone();
-        assert!(save_dataset(&state, &broken, Millis(2), &ProgressBar::hidden()).await.is_err());
+        assert!(save_dataset(&state, &broken, Millis(2), &quiet).await.is_err());
         let mut late = world();
         late.events[2_000].at = Millis(u64::MAX);
-        assert!(matches!(
-            save_dataset(&state, &late, Millis(2), &ProgressBar::hidden()).await,
-            Err(DataError::TooLate { .. })
-        ));
+        assert!(matches!(save_dataset(&state, &late, Millis(2), &quiet).await, Err(DataError::TooLate { .. })));
         assert_eq!(load_dataset(&state).await.unwrap(), data);
     }
 
@@ -358,7 +356,7 @@ mod tests {
             "UPDATE events SET plays = 'many' WHERE id = 0",
         ] {
             let state = State::in_memory().await.unwrap();
-            save_dataset(&state, &world(), Millis(1), &ProgressBar::hidden()).await.unwrap();
+            save_dataset(&state, &world(), Millis(1), &quiet).await.unwrap();
             sqlx::query("PRAGMA foreign_keys = OFF").execute(state.pool()).await.unwrap();
             sqlx::query(damage).execute(state.pool()).await.unwrap();
             assert!(matches!(load_dataset(&state).await, Err(DataError::Damaged { .. })), "{damage}");

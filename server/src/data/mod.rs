@@ -1,15 +1,18 @@
 //! Listening data: files come in, a [`Dataset`] comes out. May be imported by every room above it.
 
 mod artefacts;
+mod describe;
 mod error;
 mod hash;
 mod import;
 mod log;
 mod open;
 mod schema;
+mod split;
 mod synthetic;
 
 pub use artefacts::{Artefact, load_artefact, save_artefact};
+pub use describe::{Description, Quantiles, describe};
 pub use error::{BadRow, DataError};
 pub use hash::ContentHash;
 pub use import::{Format, ImportOptions, ImportReport};
@@ -17,3 +20,4 @@ pub use log::{StoredDataset, load_dataset, save_dataset, stored_dataset};
 pub use open::open;
 pub use schema::{Clock, Dataset, ListenerId, LoggedEvent};
 pub use synthetic::{SyntheticConfig, World, synthetic};
+pub use split::{HeldOut, LeaveOneOut, leave_one_out};

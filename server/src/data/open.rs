@@ -73,7 +73,7 @@ mod tests {
         let path = folder.path().join("world.db");
         let data = synthetic(&SyntheticConfig { listeners: 4, songs: 30, events: 60, ..SyntheticConfig::default() });
         let state = State::open(&path).await.unwrap();
-        save_dataset(&state, &data, Millis(0), &indicatif::ProgressBar::hidden()).await.unwrap();
+        save_dataset(&state, &data, Millis(0), &crate::progress::quiet).await.unwrap();
         state.close().await;
         assert_eq!(open(&path).unwrap(), data);
     }

@@ -59,8 +59,9 @@ impl SongEmbeddings {
     /// hears it.
     pub fn fill_from_catalogue(&mut self, dataset: &Dataset) -> usize {
         let d = self.dimension;
-        let bare: Vec<usize> =
-            (0..self.songs().min(dataset.songs.len())).filter(|i| dot(&self.rows[i * d..][..d], &self.rows[i * d..][..d]) <= 0.0).collect();
+        let bare: Vec<usize> = (0..self.songs().min(dataset.songs.len()))
+            .filter(|i| dot(&self.rows[i * d..][..d], &self.rows[i * d..][..d]) <= 0.0)
+            .collect();
         if bare.is_empty() {
             return 0;
         }
@@ -118,7 +119,13 @@ mod tests {
 
     #[test]
     fn songs_without_a_direction_take_their_artists_then_their_kinds() {
-        let songs = vec![song(0, 0, &["calm"]), song(1, 1, &["loud"]), song(2, 0, &["loud"]), song(3, 2, &["loud"]), song(4, 3, &[])];
+        let songs = vec![
+            song(0, 0, &["calm"]),
+            song(1, 1, &["loud"]),
+            song(2, 0, &["loud"]),
+            song(3, 2, &["loud"]),
+            song(4, 3, &[]),
+        ];
         let dataset = Dataset {
             name: "hand".into(),
             songs,

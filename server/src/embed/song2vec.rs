@@ -8,15 +8,17 @@
 //!
 //! | paper | here | shape | meaning |
 //! |---|---|---|---|
-//! | w, c | `center`, `context` | song number | the song in the middle, a song near it |
-//! | v_w, v′_c | `centers[w]`, `contexts[c]` | d | the vector that is kept, and the one it is trained against |
-//! | k | `negatives` | | songs drawn at random to stand against each pair |
+//! | c, w | `truth`, `inputs` | song numbers | the song in the middle of a window, and the songs near it from which it is predicted |
+//! | v_w, v′_c | `vectors[w]`, `contexts[c]` | d | the vector that is kept, and the one it is trained against |
+//! | k | `negatives` | | songs drawn at random to stand against the true one |
 //! | P_n(w) ∝ count^α | [`NoiseTable`], `noise_exponent` | songs | what they are drawn from |
 //! | t | `subsample` | | share of the log above which a song is passed over now and then |
 //! | c (§2) | `window` | | how far away a song still counts as near |
 //!
-//! Eq. 4, summed over all pairs: `log σ(v′_c·v_w) + Σ_k E[log σ(−v′_k·v_w)]`, by stochastic gradient ascent, one pair a step,
-//! with a rate that falls in a straight line.
+//! Eq. 4, summed over all pairs: `log σ(v′_c·v_w) + Σ_k E[log σ(−v′_k·v_w)]`, by stochastic gradient ascent with a rate that
+//! falls in a straight line. As in word2vec.c the song in the middle is what is predicted. A window's pairs are one step and
+//! share their `k` negatives (Ji, Satish, Li, Dubey, "Parallelizing Word2Vec in Shared and Distributed Memory", 2016,
+//! <https://arxiv.org/abs/1604.04661>): the expectation is that of Eq. 4, and a step touches a sixth of the rows.
 //!
 //! Kept: the shrinking window (its reach is drawn from 1 to `window` for each centre), subsampling, the noise exponent as a
 //! free number below 0 too (Caselles-Dupré found −0.5 best for next-song, 0.75 is the original's), bags (Barkan): where the
@@ -24,7 +26,7 @@
 //! Left out: hierarchical softmax, phrases, CBOW; and racing threads (Hogwild), because the same seed must give the same bits:
 //! training runs on one thread, in the order of the lists, and its speed comes from the kernel.
 
-use super::kernel::{LANES, MAX_TARGETS, Row, step};
+use super::kernel::{LANES, MAX_INPUTS, MAX_TARGETS, Row, Scratch};
 use super::{Corpus, EmbedError, NoiseTable, SongEmbeddings};
 use crate::progress::{Progress, Report};
 use pulp::{Arch, Simd, WithSimd};
@@ -39,7 +41,7 @@ pub struct Song2VecConfig {
     pub dimension: usize,
     /// Songs to each side that may count as near, at least 1 (Mikolov 5; Caselles-Dupré 3 to 7).
     pub window: u32,
-    /// k, negatives a pair, 1 to 31 (Mikolov: 5 to 20 for small data).
+    /// k, negatives a window, 1 to 31 (Mikolov: 5 to 20 for small data).
     pub negatives: usize,
     /// Times that the lists are gone through, at least 1 (gensim 5; Caselles-Dupré up to 150, and it matters).
     pub epochs: u32,
@@ -100,7 +102,7 @@ pub struct Song2Vec {
     /// d.
     pub dimension: usize,
     /// v, one row a song.
-    pub centers: Vec<f32>,
+    pub vectors: Vec<f32>,
     /// v′, one row a song.
     pub contexts: Vec<f32>,
     /// Songs of the lists gone through, all epochs together, those passed over by subsampling too.
@@ -133,88 +135,118 @@ impl Song2Vec {
     /// # Errors
     /// [`EmbedError::ShapeMismatch`], if the tables were changed by hand.
     pub fn embeddings(&self) -> Result<SongEmbeddings, EmbedError> {
-        SongEmbeddings::new(self.dimension, self.centers.clone())
+        SongEmbeddings::new(self.dimension, self.vectors.clone())
+    }
+}
+
+/// The songs that occur, most heard first: rows that are needed often lie close together, and songs never heard take no room.
+struct Vocabulary {
+    /// The song of each row.
+    songs: Vec<u32>,
+    /// How often each row's song occurs.
+    counts: Vec<u32>,
+    /// The lists, in rows.
+    corpus: Corpus,
+}
+
+impl Vocabulary {
+    fn of(corpus: &Corpus) -> Self {
+        let counts = corpus.counts();
+        let mut songs: Vec<u32> = (0u32..).zip(&counts).filter(|(_, count)| **count > 0).map(|(song, _)| song).collect();
+        songs.sort_by_key(|song| (u32::MAX - counts[*song as usize], *song));
+        let mut rows = vec![0u32; corpus.songs];
+        for (row, song) in (0u32..).zip(&songs) {
+            rows[*song as usize] = row;
+        }
+        let mut mapped = corpus.clone();
+        mapped.tokens.iter_mut().for_each(|token| *token = rows[*token as usize]);
+        Self { counts: songs.iter().map(|song| counts[*song as usize]).collect(), songs, corpus: mapped }
     }
 }
 
 /// The state of training at rows of `16·B` coordinates.
 struct Trainer<'a, const B: usize> {
     config: &'a Song2VecConfig,
-    corpus: &'a Corpus,
+    ordered: bool,
     noise: NoiseTable,
     /// The probability to keep a song, for each; empty where all are kept.
     keep: Vec<f32>,
-    centers: Vec<Row<B>>,
+    vectors: Vec<Row<B>>,
     contexts: Vec<Row<B>>,
     rng: Rng,
     done: u64,
     total: u64,
     /// The list at hand, after shuffling and subsampling.
     list: Vec<u32>,
+    /// Negatives drawn for the list at hand, `k` a step.
+    negatives: Vec<u32>,
+    scratch: Scratch<B>,
 }
 
 impl<'a, const B: usize> Trainer<'a, B> {
-    fn run(corpus: &'a Corpus, config: &'a Song2VecConfig, seed: u64, report: Report<'_>) -> Result<Song2Vec, EmbedError> {
-        let mut trainer = Self::new(corpus, config, seed);
+    fn run(corpus: &Corpus, config: &'a Song2VecConfig, seed: u64, report: Report<'_>) -> Result<Song2Vec, EmbedError> {
+        let vocabulary = Vocabulary::of(corpus);
+        let mut trainer = Self::new(&vocabulary, config, corpus.ordered, seed);
         let arch = Arch::new();
-        let lists: Vec<&[u32]> = corpus.lists().collect();
+        let lists: Vec<&[u32]> = vocabulary.corpus.lists().collect();
         for epoch in 1..=config.epochs {
             for lists in lists.chunks(1024) {
                 arch.dispatch(Lists { trainer: &mut trainer, lists });
                 report(Progress { step: "song2vec", done: trainer.done, total: trainer.total });
             }
-            for (what, table) in [("a song vector", &trainer.centers), ("a context vector", &trainer.contexts)] {
+            for (what, table) in [("a song vector", &trainer.vectors), ("a context vector", &trainer.contexts)] {
                 if table.iter().flatten().flatten().any(|x| !x.is_finite()) {
                     return Err(EmbedError::Diverged { what, epoch, learning_rate: config.learning_rate });
                 }
             }
         }
-        let flat = |rows: &[Row<B>]| -> Vec<f32> {
-            rows.iter().flat_map(|row| row.as_flattened()[..config.dimension].iter().copied()).collect()
+        let d = config.dimension;
+        let by_song = |rows: &[Row<B>]| -> Vec<f32> {
+            let mut out = vec![0.0; corpus.songs * d];
+            for (row, song) in rows.iter().zip(&vocabulary.songs) {
+                out[*song as usize * d..][..d].copy_from_slice(&row.as_flattened()[..d]);
+            }
+            out
         };
-        Ok(Song2Vec {
-            dimension: config.dimension,
-            centers: flat(&trainer.centers),
-            contexts: flat(&trainer.contexts),
-            tokens: trainer.done,
-        })
+        let (vectors, contexts) = (by_song(&trainer.vectors), by_song(&trainer.contexts));
+        Ok(Song2Vec { dimension: d, vectors, contexts, tokens: trainer.done })
     }
 
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "probabilities; dimension ≤ 256")]
-    fn new(corpus: &'a Corpus, config: &'a Song2VecConfig, seed: u64) -> Self {
-        let counts = corpus.counts();
-        let tokens = corpus.tokens.len() as f64;
+    fn new(vocabulary: &Vocabulary, config: &'a Song2VecConfig, ordered: bool, seed: u64) -> Self {
+        let tokens = vocabulary.corpus.tokens.len();
         let keep = |count: &u32| {
-            let share = config.subsample * tokens / f64::from(*count);
+            let share = config.subsample * tokens as f64 / f64::from(*count);
             (share.sqrt() + share).min(1.0) as f32
         };
+        let counts = &vocabulary.counts;
         let rng = Rng::new(seed).split("song2vec");
         let mut start = rng.split("init");
-        let mut centers = vec![[[0.0; LANES]; B]; corpus.songs];
-        for (row, count) in centers.iter_mut().zip(&counts) {
-            if *count > 0 {
-                for x in &mut row.as_flattened_mut()[..config.dimension] {
-                    *x = (start.uniform() - 0.5) / config.dimension as f32;
-                }
+        let mut vectors = vec![[[0.0; LANES]; B]; counts.len()];
+        for row in &mut vectors {
+            for x in &mut row.as_flattened_mut()[..config.dimension] {
+                *x = (start.uniform() - 0.5) / config.dimension as f32;
             }
         }
         Self {
             config,
-            corpus,
-            noise: NoiseTable::new(&counts, config.noise_exponent),
+            ordered,
+            noise: NoiseTable::new(counts, config.noise_exponent),
             keep: if config.subsample > 0.0 { counts.iter().map(keep).collect() } else { Vec::new() },
-            centers,
-            contexts: vec![[[0.0; LANES]; B]; corpus.songs],
+            vectors,
+            contexts: vec![[[0.0; LANES]; B]; counts.len()],
             rng: rng.split("steps"),
             done: 0,
-            total: corpus.tokens.len() as u64 * u64::from(config.epochs),
+            total: tokens as u64 * u64::from(config.epochs),
             list: Vec::new(),
+            negatives: Vec::new(),
+            scratch: Scratch::new(),
         }
     }
 
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "lists are below 2³², rates are f32")]
-    fn learn(&mut self, list: &[u32]) {
+    fn learn<S: Simd>(&mut self, simd: S, list: &[u32]) {
         let progress = self.done as f32 / self.total as f32;
         let rate = (self.config.learning_rate * (1.0 - progress)).max(self.config.min_learning_rate);
         self.done += list.len() as u64;
@@ -228,28 +260,42 @@ impl<'a, const B: usize> Trainer<'a, B> {
                 }
             }
         }
-        if !self.corpus.ordered {
+        if !self.ordered {
             for last in (1..self.list.len()).rev() {
                 let other = self.rng.below(last as u32 + 1) as usize;
                 self.list.swap(last, other);
             }
         }
+        // All negatives of the list at once: their draws wait for memory together.
+        self.negatives.clear();
+        let k = self.config.negatives;
+        let steps = self.list.len() * (2 * self.config.window as usize + 1).div_ceil(MAX_INPUTS);
+        for _ in 0..steps * k {
+            self.negatives.push(self.noise.draw(&mut self.rng));
+        }
+        let mut drawn = 0;
         let mut targets = [0u32; MAX_TARGETS];
-        let targets = &mut targets[..=self.config.negatives];
-        for (place, center) in self.list.iter().enumerate() {
+        let targets = &mut targets[..=k];
+        for (place, truth) in self.list.iter().enumerate() {
             let reach = 1 + self.rng.below(self.config.window) as usize;
             let from = place.saturating_sub(reach);
             let to = (place + reach + 1).min(self.list.len());
-            for context in &self.list[from..to] {
-                // The centre's own place, and the same song again: a song is no context of itself.
-                if context == center {
+            // Sixteen at most in one step; a wider window takes several, with negatives of their own.
+            for near in self.list[from..to].chunks(MAX_INPUTS) {
+                let mut inputs = [0u32; MAX_INPUTS];
+                let mut count = 0;
+                for song in near {
+                    // The middle itself, and the same song again: a song is not near itself.
+                    inputs[count] = *song;
+                    count += usize::from(song != truth);
+                }
+                if count == 0 {
                     continue;
                 }
-                targets[0] = *context;
-                for target in &mut targets[1..] {
-                    *target = self.noise.draw(&mut self.rng);
-                }
-                step::<B>(&mut self.centers[*center as usize], &mut self.contexts, targets, rate);
+                targets[0] = *truth;
+                targets[1..].copy_from_slice(&self.negatives[drawn..][..k]);
+                drawn += k;
+                self.scratch.step(simd, &mut self.vectors, &mut self.contexts, &inputs[..count], targets, rate);
             }
         }
     }
@@ -265,9 +311,9 @@ impl<const B: usize> WithSimd for Lists<'_, '_, B> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         for list in self.lists {
-            self.trainer.learn(list);
+            self.trainer.learn(simd, list);
         }
     }
 }
@@ -345,7 +391,7 @@ mod tests {
         heavy.ends.push(heavy.tokens.len());
         let config = Song2VecConfig { noise_exponent: 2.0, ..small() };
         let flat = Song2Vec::train(&heavy, &config, 5, &quiet).unwrap();
-        let units = SongEmbeddings::new(16, flat.centers[..corpus.songs * 16].to_vec()).unwrap();
+        let units = SongEmbeddings::new(16, flat.vectors[..corpus.songs * 16].to_vec()).unwrap();
         let mean = |pairs: &dyn Fn(u32, u32) -> bool| {
             let mut sum = (0.0f64, 0u32);
             for a in 0..160u32 {
@@ -368,7 +414,7 @@ mod tests {
         let corpus = Corpus::from_lists(5, &lists, true);
         let config = Song2VecConfig { dimension: 8, epochs: 60, learning_rate: 0.1, noise_exponent: 0.0, ..small() };
         let model = Song2Vec::train(&corpus, &config, 1, &quiet).unwrap();
-        let product = |a: usize, b: usize| sottovoce::math::dot(&model.centers[a * 8..][..8], &model.contexts[b * 8..][..8]);
+        let product = |a: usize, b: usize| sottovoce::math::dot(&model.vectors[a * 8..][..8], &model.contexts[b * 8..][..8]);
         assert!(product(0, 1) > 1.0 && product(2, 3) > 1.0, "{} {}", product(0, 1), product(2, 3));
         assert!(product(0, 3) < -1.0 && product(2, 1) < -1.0, "{} {}", product(0, 3), product(2, 1));
         // A song in no list has no direction, and no NaN.
@@ -384,9 +430,9 @@ mod tests {
             let config = Song2VecConfig { dimension, epochs: 2, subsample: 0.01, ..small() };
             let train = |seed| Song2Vec::train(&corpus, &config, seed, &report).unwrap();
             let (a, b) = (train(9), train(9));
-            assert!(a.centers.iter().zip(&b.centers).all(|(x, y)| x.to_bits() == y.to_bits()));
-            assert_ne!(a.centers, train(10).centers);
-            assert_eq!((a.centers.len(), a.tokens), (40 * dimension, 1600));
+            assert!(a.vectors.iter().zip(&b.vectors).all(|(x, y)| x.to_bits() == y.to_bits()));
+            assert_ne!(a.vectors, train(10).vectors);
+            assert_eq!((a.vectors.len(), a.tokens), (40 * dimension, 1600));
         }
         assert_eq!(last.into_inner(), 1000);
     }

@@ -181,7 +181,8 @@ mod tests {
     }
 
     fn updates() -> impl Strategy<Value = Vec<Vec<f32>>> {
-        (1usize..12, 1usize..20).prop_flat_map(|(n, p)| prop::collection::vec(prop::collection::vec(-1.0f32..1.0, p), n))
+        (1usize..12, 1usize..20)
+            .prop_flat_map(|(n, p)| prop::collection::vec(prop::collection::vec(-1.0f32..1.0, p), n))
     }
 
     proptest! {

@@ -36,28 +36,32 @@ pub enum Transition {
 }
 
 impl Coordinator {
-    /// Takes up the rounds where the state file left them. `initial` becomes the first version where the file holds none.
+    /// Takes up the rounds where the state file left them. `initial` becomes the first version where the file holds none, and
+    /// the next version where its weights speak about other embeddings ([`CoordinatorConfig::basis`]).
     ///
     /// # Errors
-    /// [`RoundError::Setting`]; [`RoundError::ShapeChanged`] where the file holds weights of another shape;
-    /// [`RoundError::Damaged`], [`RoundError::State`].
+    /// [`RoundError::Setting`]; [`RoundError::ShapeChanged`] where the file holds weights of another shape over the same
+    /// embeddings; [`RoundError::Damaged`], [`RoundError::State`].
     pub async fn open(pool: SqlitePool, config: CoordinatorConfig, initial: TowerWeights) -> Result<Self, RoundError> {
         config.validate()?;
+        let (shape, parameters) = (initial.shape, initial.values.len());
         let mut write = Write::begin(&pool).await?;
-        let (shape, parameters) = match store::newest(write.reader()).await? {
-            Some(Newest { weights, .. }) => {
-                if weights.shape != initial.shape || weights.values.len() != initial.values.len() {
-                    return Err(RoundError::ShapeChanged { stored: weights.shape, asked: initial.shape });
-                }
-                (weights.shape, weights.values.len())
+        let begin = match store::newest(write.reader()).await? {
+            None => Some(initial.version),
+            Some(held) if held.basis != config.basis => {
+                tracing::info!("the song embeddings have changed: the user tower starts anew");
+                Some(WeightsVersion(held.weights.version.0 + 1))
             }
-            None => {
-                let (shape, parameters) = (initial.shape, initial.values.len());
-                let moments = config.optimiser.initial(parameters);
-                write.publish(&Newest { weights: initial, moments }).await?;
-                (shape, parameters)
+            Some(held) if held.weights.shape != shape || held.weights.values.len() != parameters => {
+                return Err(RoundError::ShapeChanged { stored: held.weights.shape, asked: shape });
             }
+            Some(_) => None,
         };
+        if let Some(version) = begin {
+            let moments = config.optimiser.initial(parameters);
+            let weights = TowerWeights { version, ..initial };
+            write.publish(&Newest { weights, moments, basis: config.basis.clone() }).await?;
+        }
         write.commit().await?;
         Ok(Self { pool, config, shape, parameters })
     }
@@ -130,7 +134,13 @@ impl Coordinator {
     /// # Errors
     /// [`RoundError::NoSuchRound`], [`RoundError::OtherRound`], [`RoundError::OtherWeights`], [`RoundError::Length`],
     /// [`RoundError::Unclipped`], [`RoundError::KeyReused`]: nothing was counted. [`RoundError::State`]: unknown; send again.
-    pub async fn accept(&self, now: Millis, round: RoundId, key: UpdateKey, update: &WeightUpdate) -> Result<Receipt, RoundError> {
+    pub async fn accept(
+        &self,
+        now: Millis,
+        round: RoundId,
+        key: UpdateKey,
+        update: &WeightUpdate,
+    ) -> Result<Receipt, RoundError> {
         let (status, full) = self.count(now, round, key, update).await?;
         if full {
             // The update is safe already, so a failure here is no answer to its device: the next tick closes the round.
@@ -166,7 +176,11 @@ impl Coordinator {
             return Err(RoundError::OtherWeights { expected: round.weights_from, got: update.weights() });
         }
         if update.values().len() != self.parameters {
-            return Err(RoundError::Length { what: "the update", expected: self.parameters, got: update.values().len() });
+            return Err(RoundError::Length {
+                what: "the update",
+                expected: self.parameters,
+                got: update.values().len(),
+            });
         }
         let clip_norm = round.plan.clip_norm;
         if !(norm.is_finite() && norm <= f64::from(clip_norm) * NORM_SLACK) {
@@ -213,7 +227,12 @@ impl Coordinator {
             Some(ended) if ended.closed_at.is_some_and(|at| now.since(at) < self.config.rest_ms) => return Ok(None),
             _ => return self.reopen(now).await,
         };
-        let transition = match round.due(now, self.config.extensions) {
+        let due = if self.weights_version().await? == round.weights_from {
+            round.due(now, self.config.extensions)
+        } else {
+            Due::Abandon // the weights started anew under it
+        };
+        let transition = match due {
             Due::Nothing => return Ok(None),
             Due::Close => match self.close(now, &round).await {
                 // These updates will never make weights, however often we try.
@@ -249,12 +268,12 @@ impl Coordinator {
         let mean = write.mean(round.id, self.parameters).await?;
         let count = mean.count();
         let mean = mean.finish()?;
-        let Newest { weights: TowerWeights { shape, mut values, .. }, mut moments } = held;
+        let Newest { weights: TowerWeights { shape, mut values, .. }, mut moments, basis } = held;
         if moments.first.len() != self.parameters {
             moments = self.config.optimiser.initial(self.parameters); // the file was last served with FedAvg
         }
         self.config.optimiser.step(&mut values, &mut moments, &mean)?;
-        write.publish(&Newest { weights: TowerWeights { version, shape, values }, moments }).await?;
+        write.publish(&Newest { weights: TowerWeights { version, shape, values }, moments, basis }).await?;
         write.forget_updates(round.id, true).await?;
         self.open_next(&mut write, now, round.id, version).await?;
         write.commit().await?;
@@ -271,7 +290,8 @@ impl Coordinator {
             return Ok(None);
         }
         write.forget_updates(round.id, false).await?;
-        self.open_next(&mut write, now, round.id, round.weights_from).await?;
+        let version = store::newest_version(write.reader()).await?.unwrap_or(round.weights_from);
+        self.open_next(&mut write, now, round.id, version).await?;
         write.commit().await?;
         metrics::counter!("sottovoce_rounds_total", "state" => "abandoned").increment(1);
         self.shred().await;
@@ -287,13 +307,20 @@ impl Coordinator {
             return Ok(None); // somebody else opened it
         }
         let next = RoundId(newest.map_or(1, |round| round.id.0 + 1));
-        let version = store::newest_version(write.reader()).await?.ok_or(RoundError::Damaged { what: "it holds no weights" })?;
+        let version =
+            store::newest_version(write.reader()).await?.ok_or(RoundError::Damaged { what: "it holds no weights" })?;
         let opened = write.open_round(&self.fresh(now, next, version)).await?;
         write.commit().await?;
         Ok(opened.then_some(Transition::Opened(next)))
     }
 
-    async fn open_next(&self, write: &mut Write, now: Millis, after: RoundId, version: WeightsVersion) -> Result<(), RoundError> {
+    async fn open_next(
+        &self,
+        write: &mut Write,
+        now: Millis,
+        after: RoundId,
+        version: WeightsVersion,
+    ) -> Result<(), RoundError> {
         if self.config.rest_ms == 0 {
             write.open_round(&self.fresh(now, RoundId(after.0 + 1), version)).await?;
         }

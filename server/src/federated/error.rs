@@ -51,7 +51,9 @@ pub enum RoundError {
         message: RoundId,
     },
     /// Trained from other weights than the round's.
-    #[error("the update starts from weights version {got}, the round from {expected}; fetch the weights and train again")]
+    #[error(
+        "the update starts from weights version {got}, the round from {expected}; fetch the weights and train again"
+    )]
     OtherWeights {
         /// The round's.
         expected: WeightsVersion,
@@ -79,7 +81,9 @@ pub enum RoundError {
         got: String,
     },
     /// The state file holds weights of another shape than this server was asked to serve.
-    #[error("the state holds a user tower of {stored:?}, asked for {asked:?}; serve with its shape, or with a new --state file")]
+    #[error(
+        "the state holds a user tower of {stored:?}, asked for {asked:?}; serve with its shape, or with a new --state file"
+    )]
     ShapeChanged {
         /// In the file.
         stored: TowerShape,

@@ -18,5 +18,6 @@ mod tests;
 pub use aggregate::{Mean, Moments, ServerOptimiser};
 pub use coordinator::{Coordinator, Transition};
 pub use error::RoundError;
-pub use key::UpdateKey;
+pub use key::parse_key;
 pub use round::{CoordinatorConfig, Round, RoundState};
+pub use sottovoce::client::UpdateKey;

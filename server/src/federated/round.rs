@@ -107,6 +107,9 @@ pub struct CoordinatorConfig {
     pub plan: LocalPlan,
     /// What the mean becomes.
     pub optimiser: ServerOptimiser,
+    /// Names the song embeddings that the weights speak about. Where the state file's weights have another basis, they mean
+    /// nothing any more and start anew, under the next version.
+    pub basis: String,
 }
 
 impl Default for CoordinatorConfig {
@@ -126,6 +129,7 @@ impl Default for CoordinatorConfig {
                 clip_norm: 1.0,
             },
             optimiser: ServerOptimiser::default(),
+            basis: String::new(),
         }
     }
 }

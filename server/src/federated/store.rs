@@ -27,6 +27,7 @@ pub(super) enum Insert {
 pub(super) struct Newest {
     pub(super) weights: TowerWeights,
     pub(super) moments: Moments,
+    pub(super) basis: String,
 }
 
 /// A write in progress. Dropped without [`Write::commit`], it never was.
@@ -84,7 +85,12 @@ impl Write {
     }
 
     /// Writes an update under its key, or says what is there already.
-    pub(super) async fn insert_update(&mut self, round: RoundId, key: UpdateKey, values: &[f32]) -> Result<Insert, RoundError> {
+    pub(super) async fn insert_update(
+        &mut self,
+        round: RoundId,
+        key: UpdateKey,
+        values: &[f32],
+    ) -> Result<Insert, RoundError> {
         let body = f32_bytes(values);
         let done = sqlx::query("INSERT INTO updates (round, key, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
             .bind(int(round.0))
@@ -104,7 +110,13 @@ impl Write {
     }
 
     /// Moves the deadline of an open round that still has the deadline `from`.
-    pub(super) async fn extend(&mut self, round: RoundId, from: Millis, to: Millis, counts: bool) -> Result<bool, RoundError> {
+    pub(super) async fn extend(
+        &mut self,
+        round: RoundId,
+        from: Millis,
+        to: Millis,
+        counts: bool,
+    ) -> Result<bool, RoundError> {
         let done = sqlx::query(
             "UPDATE rounds SET closes_at = ?, extensions = extensions + ? WHERE id = ? AND state = 'open' AND closes_at = ?",
         )
@@ -118,15 +130,21 @@ impl Write {
     }
 
     /// Ends an open round: closed where there are new weights, else abandoned. False where another coordinator was first.
-    pub(super) async fn end(&mut self, round: RoundId, now: Millis, to: Option<WeightsVersion>) -> Result<bool, RoundError> {
+    pub(super) async fn end(
+        &mut self,
+        round: RoundId,
+        now: Millis,
+        to: Option<WeightsVersion>,
+    ) -> Result<bool, RoundError> {
         let state = if to.is_some() { RoundState::Closed } else { RoundState::Abandoned };
-        let done = sqlx::query("UPDATE rounds SET state = ?, closed_at = ?, weights_to = ? WHERE id = ? AND state = 'open'")
-            .bind(name(state))
-            .bind(int(now.0))
-            .bind(to.map(|version| int(version.0)))
-            .bind(int(round.0))
-            .execute(self.reader())
-            .await?;
+        let done =
+            sqlx::query("UPDATE rounds SET state = ?, closed_at = ?, weights_to = ? WHERE id = ? AND state = 'open'")
+                .bind(name(state))
+                .bind(int(now.0))
+                .bind(to.map(|version| int(version.0)))
+                .bind(int(round.0))
+                .execute(self.reader())
+                .await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -142,7 +160,9 @@ impl Write {
                 .fetch_all(self.reader())
                 .await?;
             for row in &page {
-                let body: &[u8] = row.try_get::<Option<&[u8]>, _>("body")?.ok_or(RoundError::Damaged { what: "an update is empty" })?;
+                let body: &[u8] = row
+                    .try_get::<Option<&[u8]>, _>("body")?
+                    .ok_or(RoundError::Damaged { what: "an update is empty" })?;
                 mean.add(f32s(body, "an update")?)?;
             }
             match page.last() {
@@ -154,8 +174,11 @@ impl Write {
 
     /// Forgets what the devices of an ended round sent; the keys stay where they were counted.
     pub(super) async fn forget_updates(&mut self, round: RoundId, counted: bool) -> Result<(), RoundError> {
-        let forget =
-            if counted { "UPDATE updates SET body = NULL WHERE round = ?" } else { "DELETE FROM updates WHERE round = ?" };
+        let forget = if counted {
+            "UPDATE updates SET body = NULL WHERE round = ?"
+        } else {
+            "DELETE FROM updates WHERE round = ?"
+        };
         sqlx::query(forget).bind(int(round.0)).execute(self.reader()).await?;
         sqlx::query("DELETE FROM updates WHERE round < ?")
             .bind(int(round.0.saturating_sub(KEEP_KEYS)))
@@ -175,13 +198,14 @@ impl Write {
             .execute(self.reader())
             .await?;
         sqlx::query(
-            "INSERT INTO weights (version, dimension, attention, hidden, parameters, first_moment, second_moment)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO weights (version, dimension, attention, hidden, basis, parameters, first_moment, second_moment)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(int(version.0))
         .bind(shape.dimension)
         .bind(shape.attention)
         .bind(shape.hidden)
+        .bind(&newest.basis)
         .bind(f32_bytes(&newest.weights.values))
         .bind(f64_bytes(&newest.moments.first))
         .bind(f64_bytes(&newest.moments.second))
@@ -227,11 +251,8 @@ pub(super) async fn newest(conn: &mut SqliteConnection) -> Result<Option<Newest>
     };
     let values = f32s(row.try_get("parameters")?, "the weights")?.collect();
     let version = WeightsVersion(unsigned(row.try_get("version")?)?);
-    let moments = Moments {
-        first: f64s(row.try_get("first_moment")?)?,
-        second: f64s(row.try_get("second_moment")?)?,
-    };
-    Ok(Some(Newest { weights: TowerWeights { version, shape, values }, moments }))
+    let moments = Moments { first: f64s(row.try_get("first_moment")?)?, second: f64s(row.try_get("second_moment")?)? };
+    Ok(Some(Newest { weights: TowerWeights { version, shape, values }, moments, basis: row.try_get("basis")? }))
 }
 
 /// Has what was deleted overwritten: freed pages with zeros (per connection), and the log of earlier page images cut to nothing.
@@ -261,7 +282,10 @@ fn round_of(row: &SqliteRow) -> Result<Round, RoundError> {
         id: RoundId(unsigned(row.try_get("id")?)?),
         state,
         weights_from: WeightsVersion(unsigned(row.try_get("weights_from")?)?),
-        weights_to: row.try_get::<Option<i64>, _>("weights_to")?.map(|v| unsigned(v).map(WeightsVersion)).transpose()?,
+        weights_to: row
+            .try_get::<Option<i64>, _>("weights_to")?
+            .map(|v| unsigned(v).map(WeightsVersion))
+            .transpose()?,
         plan: LocalPlan {
             epochs: row.try_get("epochs")?,
             batch: row.try_get("batch")?,

@@ -1,28 +1,22 @@
 //! Rounds against a real state file: counting once, closing, deadlines, restarts, forgetting.
 
 use super::*;
+use crate::state::State;
 use proptest::prelude::*;
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
 use sottovoce::privacy::Gradient;
 use sottovoce::protocol::{ReceiptStatus, TowerShape, TowerWeights, WeightUpdate};
 use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
 
 const P: usize = 6;
 
 async fn pool(path: Option<&Path>) -> SqlitePool {
-    let options = match path {
-        Some(path) => SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full),
-        None => SqliteConnectOptions::new().in_memory(true),
+    let state = match path {
+        Some(path) => State::open(path).await,
+        None => State::in_memory().await,
     };
-    let pool = SqlitePoolOptions::new().max_connections(if path.is_some() { 4 } else { 1 }).connect_with(options).await.unwrap();
-    sqlx::migrate!("./migrations").run(&pool).await.unwrap();
-    pool
+    state.unwrap().pool().clone()
 }
 
 fn config(cohort: u32, minimum: u32) -> CoordinatorConfig {
@@ -64,7 +58,10 @@ async fn a_round_opens_fills_closes_and_the_next_one_opens() {
     assert_eq!(send(&c, 14, 1, 0, 3).await, ReceiptStatus::Accepted);
 
     let closed = c.round(RoundId(1)).await.unwrap();
-    assert_eq!((closed.state, closed.weights_to, closed.closed_at), (RoundState::Closed, Some(WeightsVersion(1)), Some(Millis(14))));
+    assert_eq!(
+        (closed.state, closed.weights_to, closed.closed_at),
+        (RoundState::Closed, Some(WeightsVersion(1)), Some(Millis(14)))
+    );
     assert_eq!(send(&c, 15, 1, 0, 3).await, ReceiptStatus::AlreadyCounted, "a lost receipt can be asked for again");
     assert_eq!(send(&c, 15, 1, 0, 4).await, ReceiptStatus::RoundClosed);
     let next = c.offer(Millis(16)).await.unwrap().unwrap();
@@ -85,7 +82,9 @@ async fn what_is_wrong_is_named_and_not_counted() {
     let try_it = async |round: u64, key: UpdateKey, update: WeightUpdate| {
         c.accept(Millis(1), RoundId(round), key, &update).await.unwrap_err()
     };
-    let of = |round, from, values: Vec<f32>, c| WeightUpdate::new(RoundId(round), WeightsVersion(from), Gradient::new(values).clip(c));
+    let of = |round, from, values: Vec<f32>, c| {
+        WeightUpdate::new(RoundId(round), WeightsVersion(from), Gradient::new(values).clip(c))
+    };
     assert!(matches!(try_it(9, key(1), update(9, 0, 1)).await, RoundError::NoSuchRound { .. }));
     assert!(matches!(try_it(1, key(1), update(2, 0, 1)).await, RoundError::OtherRound { .. }));
     assert!(matches!(try_it(1, key(1), update(1, 7, 1)).await, RoundError::OtherWeights { .. }));
@@ -103,7 +102,10 @@ async fn deadlines_close_extend_and_abandon() {
     assert_eq!(c.tick(Millis(999)).await.unwrap(), None);
     // Nobody came: the deadline moves for ever, and the row stays one.
     for i in 1..=5 {
-        assert_eq!(c.tick(Millis(i * 1000)).await.unwrap(), Some(Transition::Extended(RoundId(1), Millis(i * 1000 + 1000))));
+        assert_eq!(
+            c.tick(Millis(i * 1000)).await.unwrap(),
+            Some(Transition::Extended(RoundId(1), Millis(i * 1000 + 1000)))
+        );
     }
     // One came: it waits for two more deadlines, then it is let go.
     assert_eq!(send(&c, 5500, 1, 0, 1).await, ReceiptStatus::Accepted);
@@ -197,10 +199,10 @@ async fn two_coordinators_over_one_file_close_a_round_once() {
     let count = |status| statuses.iter().filter(|s| **s == status).count();
     assert_eq!(count(ReceiptStatus::Accepted), 8, "{statuses:?}");
     let rounds = a.rounds(10).await.unwrap();
-    assert_eq!(rounds.iter().map(|r| (r.id.0, r.state, r.updates)).collect::<Vec<_>>(), [
-        (2, RoundState::Open, 0),
-        (1, RoundState::Closed, 8)
-    ]);
+    assert_eq!(
+        rounds.iter().map(|r| (r.id.0, r.state, r.updates)).collect::<Vec<_>>(),
+        [(2, RoundState::Open, 0), (1, RoundState::Closed, 8)]
+    );
     assert_eq!(b.weights_version().await.unwrap(), WeightsVersion(1));
 }
 
@@ -234,6 +236,31 @@ async fn a_state_of_another_shape_is_refused() {
     other.shape.hidden = 9;
     let opened = Coordinator::open(pool(Some(&path)).await, config(1, 1), other).await;
     assert!(matches!(opened, Err(RoundError::ShapeChanged { .. })));
+}
+
+#[tokio::test]
+async fn other_embeddings_start_the_weights_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state.db");
+    let on = |basis: &str| CoordinatorConfig { basis: basis.into(), ..config(2, 1) };
+    let c = coordinator(Some(&path), on("songs A")).await;
+    c.tick(Millis(0)).await.unwrap();
+    send(&c, 1, 1, 0, 1).await;
+    send(&c, 1, 1, 0, 2).await;
+    assert_eq!(send(&c, 2, 2, 1, 1).await, ReceiptStatus::Accepted);
+
+    let mut other = initial();
+    other.shape.hidden = 2;
+    other.values = vec![0.25; P + 2];
+    let c = Coordinator::open(pool(Some(&path)).await, on("songs B"), other.clone()).await.unwrap();
+    assert_eq!(c.weights().await.unwrap(), TowerWeights { version: WeightsVersion(2), ..other });
+    assert_eq!(
+        c.tick(Millis(3)).await.unwrap(),
+        Some(Transition::Abandoned(RoundId(2))),
+        "its updates speak about songs A"
+    );
+    let offer = c.offer(Millis(4)).await.unwrap().unwrap();
+    assert_eq!((offer.round, offer.weights), (RoundId(3), WeightsVersion(2)));
 }
 
 proptest! {

@@ -54,7 +54,10 @@ pub struct App(pub(super) Arc<Shared>);
 
 impl core::fmt::Debug for App {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("App").field("catalogue", &self.0.catalogue).field("rounds", &self.0.rounds).finish_non_exhaustive()
+        f.debug_struct("App")
+            .field("catalogue", &self.0.catalogue)
+            .field("rounds", &self.0.rounds)
+            .finish_non_exhaustive()
     }
 }
 

@@ -69,17 +69,30 @@ pub(super) struct CandidateEntry {
     (status = 406, description = "Accept excludes JSON", body = Details, content_type = "application/problem+json"),
     (status = 429, description = "Too many requests from this address", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
 ))]
-pub(super) async fn candidates(State(app): State<App>, RawQuery(raw): RawQuery, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn candidates(
+    State(app): State<App>,
+    RawQuery(raw): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     takes(&headers, "application/json")?;
     let query = question(raw.as_deref().unwrap_or(""))?;
     let songs = app.0.catalogue.songs();
     if let Some((unknown, _)) = query.seeds.iter().find(|(song, _)| song.0 as usize >= songs) {
-        return Err(Problem::not_found(format!("there is no song {unknown}; ids go from 0 to {}", songs.saturating_sub(1)), "GET /v1/catalogue"));
+        return Err(Problem::not_found(
+            format!("there is no song {unknown}; ids go from 0 to {}", songs.saturating_sub(1)),
+            "GET /v1/catalogue",
+        ));
     }
     // A scan over the catalogue is milliseconds of arithmetic: not for the threads that wait on sockets.
     let found = tokio::task::spawn_blocking(move || app.0.candidates.candidates(&query)).await.map_err(|error| {
         tracing::error!(%error, "candidates");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", "a channel failed; the server's log says why", "ask again without this seed")
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "The server failed",
+            "a channel failed; the server's log says why",
+            "ask again without this seed",
+        )
     })?;
     let entry = |p: Proposed| CandidateEntry { song: p.song.0, score: p.score, channels: p.channels };
     let body = Candidates { candidates: found.into_iter().map(entry).collect() };
@@ -95,7 +108,9 @@ fn question(raw: &str) -> Result<Query, Problem> {
             ("k", Ok(k)) if (1..=MOST_CANDIDATES).contains(&(k as usize)) => query.k = k as usize,
             ("seed", Ok(song)) if query.seeds.len() < MOST_SEEDS => query.seeds.push((SongId(song), 1.0)),
             ("k", _) => return Err(Problem::malformed(format!("k is a number from 1 to {MOST_CANDIDATES}"), NEXT)),
-            ("seed", _) => return Err(Problem::malformed(format!("a seed is a song's id, at most {MOST_SEEDS} of them"), NEXT)),
+            ("seed", _) => {
+                return Err(Problem::malformed(format!("a seed is a song's id, at most {MOST_SEEDS} of them"), NEXT));
+            }
             _ => {
                 let name: String = name.chars().take(40).collect();
                 return Err(Problem::malformed(format!("unknown parameter `{name}`, expected `k` or `seed`"), NEXT));

@@ -126,7 +126,10 @@ impl Catalogue {
 
     fn shard(&self, index: &str) -> Result<&Shard, Problem> {
         index.parse::<usize>().ok().and_then(|index| self.shards.get(index)).ok_or_else(|| {
-            Problem::not_found(format!("the catalogue has {} shards, numbered from 0", self.shards.len()), "GET /v1/catalogue")
+            Problem::not_found(
+                format!("the catalogue has {} shards, numbered from 0", self.shards.len()),
+                "GET /v1/catalogue",
+            )
         })
     }
 }
@@ -175,7 +178,11 @@ pub(super) async fn manifest(State(app): State<App>, headers: HeaderMap) -> Resu
     (status = 406, description = "Accept excludes JSON", body = Details, content_type = "application/problem+json"),
     (status = 429, description = "Too many requests from this address", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
 ))]
-pub(super) async fn songs(State(app): State<App>, Path(index): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn songs(
+    State(app): State<App>,
+    Path(index): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     takes(&headers, JSON)?;
     Ok(app.0.catalogue.shard(&index)?.songs.answer(&headers))
 }

@@ -57,7 +57,11 @@ impl Limits {
             Ok::<_, HttpError>(Quota::per_second(number(per_second)?).allow_burst(number(burst)?))
         };
         Ok(Self {
-            address: RateLimiter::keyed(quota("requests of an address", config.address_per_second, config.address_burst)?),
+            address: RateLimiter::keyed(quota(
+                "requests of an address",
+                config.address_per_second,
+                config.address_burst,
+            )?),
             round: RateLimiter::keyed(quota("updates of a round", config.round_per_second, config.round_burst)?),
             update_bytes: parameters * size_of::<f32>() + ENVELOPE_BYTES,
         })
@@ -91,7 +95,8 @@ fn seconds(wait: Duration) -> u64 {
 
 /// The layer for everything under `/v1`.
 pub(super) async fn per_address(State(app): State<App>, request: Request, next: Next) -> Response {
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.0.ip());
+    let address =
+        request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.0.ip());
     match app.0.limits.request_of(household(address)) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),

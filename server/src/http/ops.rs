@@ -51,7 +51,8 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
         #[allow(clippy::cast_precision_loss, reason = "exact up to 2⁵³ versions")]
         ::metrics::gauge!("sottovoce_weights_version").set(app.0.rounds.weights_version().await?.0 as f64);
     }
-    let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    let text =
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     Ok((text, app.0.prometheus.render()).into_response())
 }
 

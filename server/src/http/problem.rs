@@ -130,7 +130,9 @@ impl From<RoundError> for Problem {
         };
         match &error {
             RoundError::NoSuchRound { .. } => Self::not_found(error.to_string(), "GET /v1/rounds/next"),
-            RoundError::Key { .. } => Self::malformed(error.to_string(), "draw 16 random bytes and write them as lower-case hex"),
+            RoundError::Key { .. } => {
+                Self::malformed(error.to_string(), "draw 16 random bytes and write them as lower-case hex")
+            }
             RoundError::OtherRound { .. } => {
                 refused("other-round", "The update is for another round", "PUT it to the round that it names")
             }
@@ -144,12 +146,16 @@ impl From<RoundError> for Problem {
                 "The update does not fit the weights",
                 "GET /v1/tower/weights; the update has one value for each of theirs",
             ),
-            RoundError::Unclipped { .. } => {
-                refused("unclipped", "The update is longer than the clip norm C", "scale it to the offer's clip_norm, then send")
-            }
-            RoundError::KeyReused { .. } => {
-                refused("key-reused", "This key already carries another update", "send each new update under a new random key")
-            }
+            RoundError::Unclipped { .. } => refused(
+                "unclipped",
+                "The update is longer than the clip norm C",
+                "scale it to the offer's clip_norm, then send",
+            ),
+            RoundError::KeyReused { .. } => refused(
+                "key-reused",
+                "This key already carries another update",
+                "send each new update under a new random key",
+            ),
             RoundError::State(error) if busy(error) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "busy",
@@ -220,5 +226,8 @@ pub(super) async fn cover(request: Request, next: Next) -> Response {
 /// No route, no file.
 pub(super) async fn no_such_page(request: Request<Body>) -> Problem {
     let path: String = request.uri().path().chars().take(120).collect();
-    Problem::not_found(format!("no route and no file at {path}"), "GET / for the player (served with --www DIR), GET /openapi.json for the API")
+    Problem::not_found(
+        format!("no route and no file at {path}"),
+        "GET / for the player (served with --www DIR), GET /openapi.json for the API",
+    )
 }

@@ -4,7 +4,7 @@ use super::app::App;
 use super::conditional::{Named, digest};
 use super::negotiate::{brings_cbor, takes};
 use super::problem::{Details, Problem};
-use crate::federated::{Round, RoundState, UpdateKey};
+use crate::federated::{Round, RoundState, parse_key};
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, State};
@@ -124,7 +124,11 @@ pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<R
     (status = 429, description = "Too many requests from this address", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
     (status = 503, description = "The state file is busy", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
 ))]
-pub(super) async fn one(State(app): State<App>, Path(round): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn one(
+    State(app): State<App>,
+    Path(round): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     takes(&headers, "application/json")?;
     let round = app.0.rounds.round(number(&round)?).await?;
     Ok(fresh(Json(RoundStatus::from(round))))
@@ -160,7 +164,7 @@ pub(super) async fn update(
     takes(&headers, MEDIA_TYPE)?;
     brings_cbor(&headers)?;
     let round = number(&round)?;
-    let key: UpdateKey = key.parse()?;
+    let key = parse_key(&key)?;
     app.0.limits.update_of(round)?;
     let update: WeightUpdate = decode(&read(&headers, body, app.0.limits.update_bytes).await?)?;
     let receipt = app.0.rounds.accept(app.now(), round, key, &update).await?;
@@ -169,12 +173,14 @@ pub(super) async fn update(
         ReceiptStatus::AlreadyCounted => StatusCode::OK,
         ReceiptStatus::RoundClosed => StatusCode::CONFLICT,
     };
-    Ok((status, [(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")], encode::<Receipt>(&receipt)).into_response())
+    Ok((status, [(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")], encode::<Receipt>(&receipt))
+        .into_response())
 }
 
 /// Reads at most `limit` bytes; a longer body is refused by its header, or else as soon as it is over.
 async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
     if announced.is_some_and(|announced| announced > limit) {
         return Err(Problem::too_large(limit));
     }

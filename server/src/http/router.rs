@@ -68,7 +68,8 @@ pub fn router(app: App, config: &HttpConfig) -> Result<Router, HttpError> {
     let (operations, _) = operations().split_for_parts();
     let guarded = v1.route_layer(from_fn_with_state(app.clone(), limits::per_address));
     let description = openapi();
-    let routes = guarded.merge(operations).route("/openapi.json", get(move || async { Json(description) })).with_state(app);
+    let routes =
+        guarded.merge(operations).route("/openapi.json", get(move || async { Json(description) })).with_state(app);
     let routes = match &config.www {
         Some(www) => routes.fallback_service(static_files::files(www)?),
         None => routes.fallback(problem::no_such_page),
@@ -83,7 +84,5 @@ pub fn router(app: App, config: &HttpConfig) -> Result<Router, HttpError> {
         Some(cors) => routes.layer(cors),
         None => routes,
     };
-    Ok(routes
-        .layer(from_fn_with_state(!config.allow_origins.is_empty(), headers::secure))
-        .layer(from_fn(ops::observe)))
+    Ok(routes.layer(from_fn_with_state(!config.allow_origins.is_empty(), headers::secure)).layer(from_fn(ops::observe)))
 }

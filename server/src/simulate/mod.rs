@@ -9,7 +9,7 @@ mod population;
 mod rounds;
 
 pub use central::{CentralConfig, train_centrally};
-pub use evaluate::{Quality, evaluate};
+pub use evaluate::{HeldOutPart, Quality, evaluate};
 pub use listener::SimulatedListener;
-pub use population::{Population, shards};
-pub use rounds::{RoundsConfig, RoundsOutcome, run_rounds};
+pub use population::Population;
+pub use rounds::{RoundsConfig, RoundsOutcome, SimulationError, run_rounds};

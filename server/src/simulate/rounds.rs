@@ -114,7 +114,7 @@ pub async fn run_rounds(
         // Those whose page closed never answer: the deadline passes, and the round closes with those who did.
         now = Millis(offer.closes_at.0 + 1);
         let closed = match coordinator.tick(now).await? {
-            Some(Transition::Closed { .. }) => true,
+            Some(Transition::Closed(..)) => true,
             _ => coordinator.round(offer.round).await?.weights_to.is_some(),
         };
         after(number, RoundsOutcome { invited, dropped, empty, counted, bytes, closed });

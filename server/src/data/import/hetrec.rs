@@ -29,7 +29,7 @@ pub(super) fn detect(path: &Path) -> bool {
 }
 
 /// Reads a folder.
-pub(super) fn import(folder: &Path, name: String, job: &mut Job) -> Result<Dataset, DataError> {
+pub(super) fn import(folder: &Path, name: String, job: &mut Job<'_>) -> Result<Dataset, DataError> {
     let need = |file: &str| {
         find(folder, file).ok_or_else(|| DataError::MissingFile {
             folder: folder.to_owned(),
@@ -58,8 +58,8 @@ fn song(line: &Line<'_>, key: &str, builder: &Builder) -> Result<SongId, BadRow>
     builder.song(key).ok_or_else(|| line.bad(Some("artistID"), "an artist of artists.dat", key))
 }
 
-fn artists(path: &Path, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
-    let mut lines = Lines::open(path, &job.bar)?;
+fn artists(path: &Path, builder: &mut Builder, job: &mut Job<'_>) -> Result<(), DataError> {
+    let mut lines = Lines::open(path, &job.meter)?;
     lines.skip_header()?;
     while let Some(line) = lines.next(job)? {
         let Some([key, rest]) = job.keep(line.split('\t', ["id", "name"]))? else {
@@ -77,9 +77,9 @@ fn artists(path: &Path, builder: &mut Builder, job: &mut Job) -> Result<(), Data
     Ok(())
 }
 
-fn plays(path: &Path, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
+fn plays(path: &Path, builder: &mut Builder, job: &mut Job<'_>) -> Result<(), DataError> {
     let mut seen = HashSet::new();
-    let mut lines = Lines::open(path, &job.bar)?;
+    let mut lines = Lines::open(path, &job.meter)?;
     lines.skip_header()?;
     while let Some(line) = lines.next(job)? {
         let row = line.split('\t', ["userID", "artistID", "weight"]).and_then(|[listener, artist, weight]| {
@@ -103,9 +103,9 @@ fn plays(path: &Path, builder: &mut Builder, job: &mut Job) -> Result<(), DataEr
     Ok(())
 }
 
-fn tags(names: &Path, given: &Path, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
+fn tags(names: &Path, given: &Path, builder: &mut Builder, job: &mut Job<'_>) -> Result<(), DataError> {
     let mut tags: HashMap<u32, String> = HashMap::new();
-    let mut lines = Lines::open(names, &job.bar)?;
+    let mut lines = Lines::open(names, &job.meter)?;
     lines.skip_header()?;
     while let Some(line) = lines.next(job)? {
         let row = line
@@ -117,7 +117,7 @@ fn tags(names: &Path, given: &Path, builder: &mut Builder, job: &mut Job) -> Res
         tags.insert(id, tag.to_owned());
     }
     let mut counts: HashMap<(SongId, u32), u32> = HashMap::new();
-    let mut lines = Lines::open(given, &job.bar)?;
+    let mut lines = Lines::open(given, &job.meter)?;
     lines.skip_header()?;
     while let Some(line) = lines.next(job)? {
         // The rest of the row is the date of the tag, some of it senseless (1956); nothing here needs it.
@@ -147,8 +147,8 @@ fn tags(names: &Path, given: &Path, builder: &mut Builder, job: &mut Job) -> Res
     Ok(())
 }
 
-fn friends(path: &Path, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
-    let mut lines = Lines::open(path, &job.bar)?;
+fn friends(path: &Path, builder: &mut Builder, job: &mut Job<'_>) -> Result<(), DataError> {
+    let mut lines = Lines::open(path, &job.meter)?;
     lines.skip_header()?;
     while let Some(line) = lines.next(job)? {
         let row = line.split('\t', ["userID", "friendID"]).and_then(|[a, b]| {
@@ -167,8 +167,8 @@ fn friends(path: &Path, builder: &mut Builder, job: &mut Job) -> Result<(), Data
     Ok(())
 }
 
-fn graph(links: &Path, triples: &Path, builder: &mut Builder, job: &mut Job) -> Result<(), DataError> {
-    let mut lines = Lines::open(links, &job.bar)?;
+fn graph(links: &Path, triples: &Path, builder: &mut Builder, job: &mut Job<'_>) -> Result<(), DataError> {
+    let mut lines = Lines::open(links, &job.meter)?;
     while let Some(line) = lines.next(job)? {
         let row = line
             .split('\t', ["artistID", "entity"])
@@ -177,7 +177,7 @@ fn graph(links: &Path, triples: &Path, builder: &mut Builder, job: &mut Job) -> 
             builder.link(song, entity)?;
         }
     }
-    let mut lines = Lines::open(triples, &job.bar)?;
+    let mut lines = Lines::open(triples, &job.meter)?;
     while let Some(line) = lines.next(job)? {
         if let Some([head, relation, tail]) = job.keep(line.split('\t', ["head", "relation", "tail"]))? {
             builder.triple(head.trim(), relation.trim(), tail.trim())?;

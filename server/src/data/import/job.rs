@@ -1,22 +1,32 @@
 //! One run of an importer: how patient it is, what it complained of, how far it is.
 
 use crate::data::error::{BadRow, DataError};
-use indicatif::ProgressBar;
+use crate::progress::{Progress, Report, quiet};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How patient an import is with bad rows.
-#[derive(Clone, Debug)]
-pub struct ImportOptions {
+#[derive(Clone, Copy)]
+pub struct ImportOptions<'a> {
     /// Stop at the first bad row.
     pub strict: bool,
     /// Stop when more rows than this are bad.
     pub max_errors: u64,
-    /// Counts packed bytes read; hidden by default.
-    pub progress: ProgressBar,
+    /// Hears how many bytes were read, packed as they lie on the disk.
+    pub progress: Report<'a>,
 }
 
-impl Default for ImportOptions {
+impl Default for ImportOptions<'_> {
     fn default() -> Self {
-        Self { strict: false, max_errors: 100, progress: ProgressBar::hidden() }
+        Self { strict: false, max_errors: 100, progress: &quiet }
+    }
+}
+
+impl fmt::Debug for ImportOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ImportOptions");
+        shown.field("strict", &self.strict).field("max_errors", &self.max_errors).finish_non_exhaustive()
     }
 }
 
@@ -31,18 +41,40 @@ pub struct ImportReport {
     pub passed_over: Vec<(&'static str, u64)>,
 }
 
+/// How far a run is, in bytes as they lie on the disk. Clones count together.
+#[derive(Clone)]
+pub(super) struct Meter<'a> {
+    report: Report<'a>,
+    read: Arc<AtomicU64>,
+    total: Arc<AtomicU64>,
+}
+
+impl Meter<'_> {
+    /// So many bytes more are to be read.
+    pub(super) fn expect(&self, bytes: u64) {
+        self.total.fetch_add(bytes, Ordering::Relaxed);
+        self.read(0);
+    }
+
+    /// So many bytes more were read.
+    pub(super) fn read(&self, bytes: u64) {
+        let done = self.read.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        (self.report)(Progress { step: "import", done, total: self.total.load(Ordering::Relaxed) });
+    }
+}
+
 /// The state of a run.
-pub(super) struct Job {
-    pub(super) bar: ProgressBar,
+pub(super) struct Job<'a> {
+    pub(super) meter: Meter<'a>,
     strict: bool,
     max_errors: u64,
     report: ImportReport,
 }
 
-impl Job {
-    pub(super) fn new(options: &ImportOptions) -> Self {
+impl<'a> Job<'a> {
+    pub(super) fn new(options: &ImportOptions<'a>) -> Self {
         Self {
-            bar: options.progress.clone(),
+            meter: Meter { report: options.progress, read: Arc::default(), total: Arc::default() },
             strict: options.strict,
             max_errors: options.max_errors,
             report: ImportReport::default(),
@@ -52,11 +84,11 @@ impl Job {
     /// Notes a bad row; an error where that is one too many.
     pub(super) fn bad(&mut self, row: BadRow) -> Result<(), DataError> {
         if self.strict {
-            return Err(DataError::Strict(row));
+            return Err(DataError::Strict(Box::new(row)));
         }
         if self.report.bad.len() as u64 >= self.max_errors {
-            let first = self.report.bad.first().unwrap_or(&row).clone();
-            return Err(DataError::TooManyBadRows { limit: self.max_errors, first });
+            let first = self.report.bad.first().unwrap_or(&row);
+            return Err(DataError::TooManyBadRows { limit: self.max_errors, first: Box::new(first.clone()) });
         }
         self.report.bad.push(row);
         Ok(())

@@ -1,9 +1,8 @@
 //! Files as lines: gzip unpacked on the way, CRLF and byte-order mark taken off, every line numbered and bounded.
 
-use super::job::Job;
+use super::job::{Job, Meter};
 use crate::data::error::{BadRow, DataError};
 use flate2::bufread::MultiGzDecoder;
-use indicatif::ProgressBar;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -19,14 +18,28 @@ pub(super) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     [name.to_owned(), format!("{name}.gz")].into_iter().map(|name| folder.join(name)).find(|path| path.is_file())
 }
 
-/// Opens a file, unpacking it where it starts as gzip does, whatever it is called. The bar counts packed bytes.
-pub(super) fn open(path: &Path, bar: &ProgressBar) -> Result<Box<dyn BufRead + Send>, DataError> {
+/// Opens a file, unpacking it where it starts as gzip does, whatever it is called. The meter counts packed bytes.
+pub(super) fn open<'a>(path: &Path, meter: &Meter<'a>) -> Result<Box<dyn BufRead + 'a>, DataError> {
     let io = |source| DataError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(io)?;
-    bar.inc_length(file.metadata().map_err(io)?.len());
-    let mut reader = BufReader::with_capacity(1 << 16, bar.wrap_read(file));
+    meter.expect(file.metadata().map_err(io)?.len());
+    let mut reader = BufReader::with_capacity(1 << 16, Metered { file, meter: meter.clone() });
     let packed = reader.fill_buf().map_err(io)?.starts_with(&[0x1f, 0x8b]);
     Ok(if packed { Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(reader))) } else { Box::new(reader) })
+}
+
+/// A file that tells the meter what was read of it.
+struct Metered<'a> {
+    file: File,
+    meter: Meter<'a>,
+}
+
+impl Read for Metered<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.meter.read(read as u64);
+        Ok(read)
+    }
 }
 
 /// Whether `path` is a regular file that starts as gzip does.
@@ -42,9 +55,9 @@ pub(super) fn blame(path: &Path, line: u64, source: std::io::Error) -> DataError
 }
 
 /// A whole file, unpacked.
-pub(super) fn whole(path: &Path, bar: &ProgressBar) -> Result<Vec<u8>, DataError> {
+pub(super) fn whole(path: &Path, meter: &Meter<'_>) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
-    open(path, bar)?.take(MAX_WHOLE + 1).read_to_end(&mut bytes).map_err(|source| blame(path, 0, source))?;
+    open(path, meter)?.take(MAX_WHOLE + 1).read_to_end(&mut bytes).map_err(|source| blame(path, 0, source))?;
     if bytes.len() as u64 > MAX_WHOLE {
         return Err(DataError::FileTooLong { path: path.to_owned(), limit: MAX_WHOLE });
     }
@@ -52,17 +65,17 @@ pub(super) fn whole(path: &Path, bar: &ProgressBar) -> Result<Vec<u8>, DataError
 }
 
 /// The lines of a text file, one at a time.
-pub(super) struct Lines {
+pub(super) struct Lines<'a> {
     path: PathBuf,
-    reader: Box<dyn BufRead + Send>,
+    reader: Box<dyn BufRead + 'a>,
     number: u64,
     line: Vec<u8>,
 }
 
-impl Lines {
+impl<'a> Lines<'a> {
     /// Opens a file.
-    pub(super) fn open(path: &Path, bar: &ProgressBar) -> Result<Self, DataError> {
-        Ok(Self { path: path.to_owned(), reader: open(path, bar)?, number: 0, line: Vec::new() })
+    pub(super) fn open(path: &Path, meter: &Meter<'a>) -> Result<Self, DataError> {
+        Ok(Self { path: path.to_owned(), reader: open(path, meter)?, number: 0, line: Vec::new() })
     }
 
     /// Moves to the next line; false at the end.
@@ -90,7 +103,7 @@ impl Lines {
     }
 
     /// The next line that is not empty; lines that are no UTF-8 are reported to the job and passed over.
-    pub(super) fn next(&mut self, job: &mut Job) -> Result<Option<Line<'_>>, DataError> {
+    pub(super) fn next(&mut self, job: &mut Job<'_>) -> Result<Option<Line<'_>>, DataError> {
         loop {
             if !self.advance()? {
                 return Ok(None);

@@ -32,14 +32,14 @@ pub(super) fn detect(path: &Path) -> bool {
 }
 
 /// Reads a folder.
-pub(super) fn import(folder: &Path, name: String, job: &mut Job) -> Result<Dataset, DataError> {
+pub(super) fn import(folder: &Path, name: String, job: &mut Job<'_>) -> Result<Dataset, DataError> {
     let (sequences, attributes) = files(folder).ok_or_else(|| DataError::MissingFile {
         folder: folder.to_owned(),
         file: format!("NAME.txt beside NAME{ATTRIBUTES}"),
         format: "s3rec",
     })?;
     let mut builder = Builder::default();
-    let mut lines = Lines::open(&sequences, &job.bar)?;
+    let mut lines = Lines::open(&sequences, &job.meter)?;
     while let Some(line) = lines.next(job)? {
         let mut fields = line.text.split_ascii_whitespace();
         let Some(user) = fields.next() else { continue };
@@ -65,7 +65,7 @@ pub(super) fn import(folder: &Path, name: String, job: &mut Job) -> Result<Datas
     }
     // A map of arrays of anything: ids are numbers in the published files, names elsewhere.
     let parsed: HashMap<String, Vec<Value>> =
-        serde_json::from_slice(&whole(&attributes, &job.bar)?).map_err(|source| DataError::Json {
+        serde_json::from_slice(&whole(&attributes, &job.meter)?).map_err(|source| DataError::Json {
             path: attributes.clone(),
             expected: "{\"item\": [attribute, …]}",
             source,
