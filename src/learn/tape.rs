@@ -74,6 +74,7 @@ pub struct Tape<'p, R> {
     lists: Vec<Var>,
 }
 
+// Operations are calls, not copies of themselves: a model uses each a few times, and the page carries the code.
 #[allow(clippy::cast_possible_truncation, reason = "a tape holds one example: far fewer than 2³² numbers")]
 impl<'p, R: Number> Tape<'p, R> {
     /// An empty tape.
@@ -89,6 +90,7 @@ impl<'p, R: Number> Tape<'p, R> {
     }
 
     /// A vector that is not differentiated.
+    #[inline(never)]
     pub fn constant(&mut self, values: &[R]) -> Var {
         let start = self.values.len();
         self.values.extend_from_slice(values);
@@ -96,6 +98,7 @@ impl<'p, R: Number> Tape<'p, R> {
     }
 
     /// A part of the parameters, as a vector.
+    #[inline(never)]
     pub fn parameter(&mut self, part: Part) -> Var {
         let start = self.values.len();
         self.values.extend_from_slice(&self.parameters[part.range()]);
@@ -103,6 +106,7 @@ impl<'p, R: Number> Tape<'p, R> {
     }
 
     /// `W·x` for the matrix `w`.
+    #[inline(never)]
     pub fn linear(&mut self, w: Part, x: Var) -> Var {
         let start = self.values.len();
         self.values.resize(start + w.rows as usize, R::zero());
@@ -113,37 +117,44 @@ impl<'p, R: Number> Tape<'p, R> {
     }
 
     /// `a + b`.
+    #[inline(never)]
     pub fn add(&mut self, a: Var, b: Var) -> Var {
         self.zip(a, b, |a, b| a + b, Op::Add(a, b))
     }
 
     /// `a ⊙ b`.
+    #[inline(never)]
     pub fn multiply(&mut self, a: Var, b: Var) -> Var {
         self.zip(a, b, |a, b| a * b, Op::Multiply(a, b))
     }
 
     /// `by · x` for a scalar `by`.
+    #[inline(never)]
     pub fn scale(&mut self, by: Var, x: Var) -> Var {
         let factor = self.value(by)[0];
         self.map(x, |v| factor * v, Op::Scale { by, x })
     }
 
     /// `tanh(x)`.
+    #[inline(never)]
     pub fn tanh(&mut self, x: Var) -> Var {
         self.map(x, Real::tanh, Op::Tanh(x))
     }
 
     /// `max(x, 0)`.
+    #[inline(never)]
     pub fn relu(&mut self, x: Var) -> Var {
         self.map(x, |v| if v > R::zero() { v } else { R::zero() }, Op::Relu(x))
     }
 
     /// `eˣ`.
+    #[inline(never)]
     pub fn exp(&mut self, x: Var) -> Var {
         self.map(x, Real::exp, Op::Exp(x))
     }
 
     /// `[x₁; x₂; …]`.
+    #[inline(never)]
     pub fn concat(&mut self, parts: &[Var]) -> Var {
         let start = self.values.len();
         for part in parts {
@@ -154,6 +165,7 @@ impl<'p, R: Number> Tape<'p, R> {
     }
 
     /// `softmax(x)`, shifted by its maximum.
+    #[inline(never)]
     pub fn softmax(&mut self, x: Var) -> Var {
         let start = self.values.len();
         self.values.extend_from_within(x.range());
@@ -165,6 +177,7 @@ impl<'p, R: Number> Tape<'p, R> {
     ///
     /// # Panics
     /// If there are no vectors.
+    #[inline(never)]
     pub fn mix(&mut self, weights: Var, vectors: &[Var]) -> Var {
         let start = self.values.len();
         self.values.resize(start + vectors[0].len as usize, R::zero());
@@ -177,6 +190,7 @@ impl<'p, R: Number> Tape<'p, R> {
     }
 
     /// `[⟨q, x₁⟩, ⟨q, x₂⟩, …]`.
+    #[inline(never)]
     pub fn dots(&mut self, query: Var, vectors: &[Var]) -> Var {
         let start = self.values.len();
         for x in vectors {
@@ -188,6 +202,7 @@ impl<'p, R: Number> Tape<'p, R> {
     }
 
     /// `−ln softmax(logits)[target]`.
+    #[inline(never)]
     pub fn cross_entropy(&mut self, logits: Var, target: u32) -> Var {
         let start = self.values.len();
         let z = &self.values[logits.range()];
@@ -199,6 +214,7 @@ impl<'p, R: Number> Tape<'p, R> {
     }
 
     /// Adds `seed · ∂loss/∂parameters` to `gradient`. `loss` is a scalar; `gradient` is as long as the parameters.
+    #[inline(never)]
     pub fn backward(&self, loss: Var, seed: R, gradient: &mut [R]) {
         let mut adjoint = vec![R::zero(); self.values.len()];
         adjoint[loss.start as usize] = seed;

@@ -111,7 +111,7 @@ fn envelope(r: &mut Reader<'_>) -> Result<u8, DecodeError> {
     r.narrow()
 }
 
-/// Writes CBOR items.
+/// Writes CBOR items. None of its methods is inlined, nor [`Reader`]'s: messages are many, the page is small.
 #[derive(Debug)]
 pub struct Writer(Encoder<Vec<u8>>);
 
@@ -124,16 +124,19 @@ impl Default for Writer {
 // Writing into a Vec cannot fail, so the results say nothing.
 impl Writer {
     /// A list of `len` items follows.
+    #[inline(never)]
     pub fn array(&mut self, len: u64) {
         let _ = self.0.array(len);
     }
 
     /// A whole number.
+    #[inline(never)]
     pub fn uint(&mut self, value: u64) {
         let _ = self.0.u64(value);
     }
 
     /// A single-precision number.
+    #[inline(never)]
     pub fn float(&mut self, value: f32) {
         let _ = self.0.f32(value);
     }
@@ -144,11 +147,13 @@ impl Writer {
     }
 
     /// A byte string.
+    #[inline(never)]
     pub fn bytes(&mut self, value: &[u8]) {
         let _ = self.0.bytes(value);
     }
 
     /// A list of nothing or one whole number.
+    #[inline(never)]
     pub fn maybe(&mut self, value: Option<u64>) {
         self.array(value.is_some().into());
         if let Some(value) = value {
@@ -190,6 +195,7 @@ impl<'b> Reader<'b> {
     ///
     /// # Errors
     /// [`DecodeError::Malformed`], as all that follow.
+    #[inline(never)]
     pub fn list(&mut self) -> Result<u64, DecodeError> {
         let len = self.0.array();
         let at = self.0.position();
@@ -200,6 +206,7 @@ impl<'b> Reader<'b> {
     ///
     /// # Errors
     /// See [`Reader::list`].
+    #[inline(never)]
     pub fn array(&mut self, len: u64) -> Result<(), DecodeError> {
         let at = self.0.position();
         if self.list()? == len { Ok(()) } else { Err(DecodeError::Malformed { expected: "a list of another length", at }) }
@@ -209,6 +216,7 @@ impl<'b> Reader<'b> {
     ///
     /// # Errors
     /// See [`Reader::list`].
+    #[inline(never)]
     pub fn uint(&mut self) -> Result<u64, DecodeError> {
         let value = self.0.u64();
         self.take(value, "a whole number")
@@ -227,6 +235,7 @@ impl<'b> Reader<'b> {
     ///
     /// # Errors
     /// See [`Reader::list`].
+    #[inline(never)]
     pub fn float(&mut self) -> Result<f32, DecodeError> {
         let value = self.0.f32();
         self.take(value, "a number")
@@ -245,6 +254,7 @@ impl<'b> Reader<'b> {
     ///
     /// # Errors
     /// See [`Reader::list`].
+    #[inline(never)]
     pub fn bytes(&mut self) -> Result<&'b [u8], DecodeError> {
         let value = self.0.bytes();
         self.take(value, "bytes")
