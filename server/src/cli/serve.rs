@@ -99,7 +99,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let initial = TowerWeights { version: WeightsVersion(0), shape, values: initial_weights(shape, seed) };
     let rules = args.rules(catalogue.fingerprint().to_owned());
     let rounds = Coordinator::open(state.pool().clone(), rules, initial).await?;
-    let config = HttpConfig { www: args.www.clone(), allow_origins: args.allow_origin.clone(), ..HttpConfig::default() };
+    let config =
+        HttpConfig { www: args.www.clone(), allow_origins: args.allow_origin.clone(), ..HttpConfig::default() };
     let songs = catalogue.songs();
     let app = App::new(catalogue, channels, rounds.clone(), config.limits, wall_clock)?;
     app.tick().await; // opens the first round, or takes up the one that a kill left behind
@@ -173,7 +174,10 @@ struct World {
 impl World {
     fn learn(data: &Dataset, seed: u64, bar: &Bar) -> anyhow::Result<Self> {
         if data.songs.is_empty() {
-            bail!("{} has no songs; import some with `sottovoce-server data import FORMAT PATH --into FILE.db`", data.name);
+            bail!(
+                "{} has no songs; import some with `sottovoce-server data import FORMAT PATH --into FILE.db`",
+                data.name
+            );
         }
         let corpus = Corpus::of(data);
         let trained = Song2Vec::train(&corpus, &Song2VecConfig::default(), seed, &|progress| bar.show(progress))?;
