@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // The engine with its hands: fetch, clock and storage around the wasm core, which has none of them.
 
 import { Recommender } from "./generated/sottovoce.js";

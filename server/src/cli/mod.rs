@@ -3,10 +3,12 @@
 
 mod bar;
 mod data;
+mod eval;
 mod output;
 mod serve;
 mod simulate;
 mod source;
+mod train;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -25,6 +27,10 @@ enum Command {
     Data(data::Args),
     /// Serve the catalogue, candidates, weights and federated rounds over HTTP, and the player
     Serve(serve::Args),
+    /// Measure every recall channel and their merge on held-out songs
+    Eval(eval::Args),
+    /// Fit the recall channels and keep them in a state file
+    Train(train::Args),
     /// Run federated rounds over simulated listeners and measure what they learn
     Simulate(simulate::Args),
 }
@@ -34,6 +40,8 @@ pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Data(args) => data::run(args).await,
         Command::Serve(args) => serve::run(args).await,
+        Command::Eval(args) => eval::run(args).await,
+        Command::Train(args) => train::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
     };
     match done {

@@ -6,31 +6,44 @@ import { RATE } from "./voices.js";
 const LENGTHS = [1187, 1381, 1583, 1801, 2053, 2311, 2579, 2887] as const;
 const PREDELAY = 560;
 
+/** Shorter than every delay: within a block no line hears what the block makes, and each is one plain loop. */
+const BLOCK = 1024;
+
 /** The room's answer to `dry`, added to left and right with strength `level`. `seconds`: until it is a thousandth. */
 export function addRoom(dry: Float32Array, left: Float32Array, right: Float32Array, level: number, seconds: number): void {
-  const lines = LENGTHS.map((length) => new Float32Array(length));
-  const places = new Int32Array(8);
-  const dull = new Float64Array(8);
-  const keep = LENGTHS.map((length) => 10 ** ((-3 * length) / (seconds * RATE)));
-  const out = new Float64Array(8);
-  for (let i = 0; i < dry.length; i++) {
-    const input = i >= PREDELAY ? (dry[i - PREDELAY] ?? 0) : 0;
-    let sum = 0;
-    for (let k = 0; k < 8; k++) {
-      const heard = lines[k]?.[places[k] ?? 0] ?? 0;
-      dull[k] = (dull[k] ?? 0) + 0.42 * (heard - (dull[k] ?? 0));
-      out[k] = (dull[k] ?? 0) * (keep[k] ?? 0);
-      sum += out[k] ?? 0;
+  const lines = LENGTHS.map((length, k) => ({
+    delay: new Float32Array(length),
+    out: new Float32Array(BLOCK),
+    place: 0,
+    dull: 0,
+    keep: 10 ** ((-3 * length) / (seconds * RATE)),
+    side: k % 2 === 0 ? left : right,
+    level: k % 4 < 2 ? level : -level,
+  }));
+  const shared = new Float32Array(BLOCK);
+  for (let start = 0; start < dry.length; start += BLOCK) {
+    const count = Math.min(BLOCK, dry.length - start);
+    shared.fill(0);
+    for (const line of lines) {
+      const { delay, out, keep } = line;
+      let { place, dull } = line;
+      for (let i = 0; i < count; i++) {
+        dull += 0.42 * ((delay[place] ?? 0) - dull);
+        out[i] = dull * keep;
+        shared[i] = (shared[i] ?? 0) + dull * keep;
+        if (++place === delay.length) place = 0;
+      }
+      line.dull = dull;
     }
-    // Householder: every line hears all the others, and no energy is made.
-    const shared = sum / 4;
-    for (let k = 0; k < 8; k++) {
-      const line = lines[k];
-      const place = places[k] ?? 0;
-      if (line) line[place] = (out[k] ?? 0) - shared + input;
-      places[k] = place + 1 === LENGTHS[k] ? 0 : place + 1;
+    for (const line of lines) {
+      const { delay, out, side } = line;
+      for (let i = 0; i < count; i++) {
+        const from = start + i - PREDELAY;
+        // Householder: every line hears all the others, and no energy is made.
+        delay[line.place] = (out[i] ?? 0) - (shared[i] ?? 0) / 4 + (from >= 0 ? (dry[from] ?? 0) : 0);
+        side[start + i] = (side[start + i] ?? 0) + line.level * (out[i] ?? 0);
+        if (++line.place === delay.length) line.place = 0;
+      }
     }
-    left[i] = (left[i] ?? 0) + level * ((out[0] ?? 0) - (out[2] ?? 0) + (out[4] ?? 0) - (out[6] ?? 0));
-    right[i] = (right[i] ?? 0) + level * ((out[1] ?? 0) - (out[3] ?? 0) + (out[5] ?? 0) - (out[7] ?? 0));
   }
 }

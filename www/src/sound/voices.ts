@@ -17,9 +17,20 @@ export interface Tone {
   readonly brightness: number;
 }
 
+/** Peaks of the instruments against each other: what rings on is played softer than what dies at once. */
+const LEVELS: Record<Voice, number> = { felt: 0.8, tines: 0.72, pluck: 1.7, bell: 0.75, reed: 0.48, glow: 0.8, pad: 0.5, bass: 0.5 };
+
 /** One note, with its ringing. */
 export function sound(voice: Voice, tone: Tone): Float32Array {
-  return VOICES[voice](tone);
+  return levelled(VOICES[voice](tone), LEVELS[voice]);
+}
+
+/** Brings the peak to `level`. */
+export function levelled(out: Float32Array, level: number): Float32Array {
+  let peak = 1e-9;
+  for (const value of out) peak = Math.max(peak, Math.abs(value));
+  for (let i = 0; i < out.length; i++) out[i] = (out[i] ?? 0) * (level / peak);
+  return out;
 }
 
 const VOICES: Record<Voice, (tone: Tone) => Float32Array> = {
@@ -97,12 +108,17 @@ const VOICES: Record<Voice, (tone: Tone) => Float32Array> = {
   reed({ hertz, seconds, brightness }) {
     const out = new Float32Array(samples(seconds + 0.2));
     const stops = [[1, 0.5], [2, 0.24], [3, 0.13 + 0.1 * brightness], [4, 0.09], [6, 0.05 * brightness]] as const;
-    for (const [times, level] of stops) {
-      const step = (TAU * hertz * times) / RATE;
-      for (let i = 0, phase = times; i < out.length; i++) {
-        phase += step * (1 + 0.0016 * Math.sin((TAU * 5.1 * i) / RATE));
-        out[i] = (out[i] ?? 0) + level * Math.sin(phase);
-      }
+    // One turn of all pipes, drawn once and read over and over.
+    const turn = Float32Array.from({ length: 2048 }, (_, i) =>
+      stops.reduce((sum, [times, level]) => sum + (hertz * times < RATE * 0.45 ? level * Math.sin((TAU * times * i) / 2048 + times) : 0), 0),
+    );
+    const step = (2048 * hertz) / RATE;
+    for (let i = 0, place = 0, sway = 0; i < out.length; i++) {
+      if (i % 64 === 0) sway = step * (1 + 0.0016 * Math.sin((TAU * 5.1 * i) / RATE));
+      place = (place + sway) % 2048;
+      const whole = Math.floor(place);
+      const here = turn[whole] ?? 0;
+      out[i] = here + (place - whole) * ((turn[(whole + 1) % 2048] ?? 0) - here);
     }
     return held(out, seconds, 0.035, 0.14);
   },
