@@ -16,9 +16,8 @@ use sottovoce::protocol::{
 };
 use sottovoce_server::catalog::{SHARD_SONGS, Song, shards};
 use sottovoce_server::federated::{Coordinator, CoordinatorConfig};
-use sottovoce_server::http::{
-    App, CandidateSource, Catalogue, HttpConfig, HttpError, LimitConfig, Proposed, openapi, router,
-};
+use sottovoce_server::http::{App, CandidateSource, Catalogue, HttpConfig, HttpError, LimitConfig, openapi, router};
+use sottovoce_server::recall::Merged;
 use sottovoce_server::stage::Query;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
@@ -36,11 +35,11 @@ const PROBLEM: &str = "application/problem+json";
 /// Proposes the songs after the seed, or from 0.
 struct Neighbours;
 impl CandidateSource for Neighbours {
-    fn candidates(&self, query: &Query) -> Vec<Proposed> {
+    fn candidates(&self, query: &Query) -> Vec<Merged> {
         let first = query.seeds.first().map_or(0, |(song, _)| song.0 + 1);
         (first..SONGS)
             .take(query.k)
-            .map(|song| Proposed { song: SongId(song), score: 1.0 / (song + 1) as f32, channels: vec!["next"] })
+            .map(|song| Merged { song: SongId(song), score: 1.0 / (song + 1) as f32, channels: vec!["next"] })
             .collect()
     }
 }

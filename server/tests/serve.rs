@@ -8,6 +8,7 @@ use sottovoce::privacy::Gradient;
 use sottovoce::protocol::{MEDIA_TYPE, RoundOffer, TowerWeights, WeightUpdate, decode, send};
 use sottovoce_server::data::{SyntheticConfig, save_dataset, synthetic};
 use sottovoce_server::federated::{Mean, ServerOptimiser};
+use sottovoce_server::progress::quiet;
 use sottovoce_server::state::State;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -74,7 +75,7 @@ impl Drop for Server {
 async fn world(path: &Path) {
     let state = State::open(path).await.unwrap();
     let config = SyntheticConfig { listeners: 12, songs: 60, events: 1500, ..SyntheticConfig::default() };
-    save_dataset(&state, &synthetic(&config), Millis(0), &indicatif::ProgressBar::hidden()).await.unwrap();
+    save_dataset(&state, &synthetic(&config), Millis(0), &quiet).await.unwrap();
     state.close().await;
 }
 

@@ -3,21 +3,22 @@
 use super::bar::Bar;
 use super::output::say;
 use crate::catalog::{SHARD_SONGS, shards};
-use crate::data::{Dataset, SyntheticConfig, load_dataset, open, synthetic};
-use crate::embed::{Corpus, Song2Vec, Song2VecConfig, SongEmbeddings};
+use crate::config::ChannelConfig;
+use crate::data::{Artefact, Dataset, SyntheticConfig, load_artefact, load_dataset, open, save_artefact, synthetic};
 use crate::federated::{Coordinator, CoordinatorConfig, UpdateKey};
-use crate::http::{App, CandidateSource, Catalogue, HttpConfig, Proposed, router};
+use crate::http::{App, Catalogue, HttpConfig, router};
+use crate::registry::Channels;
 use crate::simulate::Companions;
-use crate::stage::Query;
 use crate::state::State;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::json;
-use sottovoce::ids::{Millis, SongId, WeightsVersion};
-use sottovoce::math::{Rng, axpy, dot, normalize, top_k};
+use sottovoce::ids::{Millis, WeightsVersion};
+use sottovoce::math::Rng;
 use sottovoce::protocol::{CatalogueShard, TowerShape, TowerWeights};
 use sottovoce::tower::initial_weights;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -89,17 +90,25 @@ impl Args {
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let bar = Bar::new(args.json);
     let (state, data) = begin(&args).await?;
-    let (seed, data) = (args.seed, std::sync::Arc::new(data));
-    let world = tokio::task::spawn_blocking({
-        let data = std::sync::Arc::clone(&data);
-        move || World::learn(&data, seed, &bar)
-    });
-    let World { catalogue, shards, channels, shape } = world.await.context("the training thread ended early")??;
+    let data = Arc::new(data);
+    let seed = args.seed;
+    let channels = match kept(&state).await? {
+        Some(channels) if channels.songs() == data.songs.len() => channels,
+        _ => {
+            let data = Arc::clone(&data);
+            let fit = move || Channels::fit(&data, &ChannelConfig::default(), seed, &|progress| bar.show(progress));
+            let channels = tokio::task::spawn_blocking(fit).await.context("the training thread ended early")??;
+            keep(&state, &args, &channels).await?;
+            channels
+        }
+    };
+    let World { catalogue, shards, shape } = World::of(&data, &channels)?;
 
     let initial = TowerWeights { version: WeightsVersion(0), shape, values: initial_weights(shape, seed) };
     let rules = args.rules(catalogue.fingerprint().to_owned());
     let rounds = Coordinator::open(state.pool().clone(), rules, initial).await?;
-    let config = HttpConfig { www: args.www.clone(), allow_origins: args.allow_origin.clone(), ..HttpConfig::default() };
+    let config =
+        HttpConfig { www: args.www.clone(), allow_origins: args.allow_origin.clone(), ..HttpConfig::default() };
     let songs = catalogue.songs();
     let app = App::new(catalogue, channels, rounds.clone(), config.limits, wall_clock)?;
     app.tick().await; // opens the first round, or takes up the one that a kill left behind
@@ -162,65 +171,45 @@ async fn begin(args: &Args) -> anyhow::Result<(State, Dataset)> {
     Ok((State::in_memory().await?, data))
 }
 
-/// What the data set becomes before it is served.
+/// The channels that `train`, or an earlier run, left in the state file.
+async fn kept(state: &State) -> anyhow::Result<Option<Channels>> {
+    let Some(artefact) = load_artefact(state, Channels::ARTEFACT).await? else { return Ok(None) };
+    if artefact.version != Channels::VERSION {
+        tracing::warn!("the state file's channels are of another version; fitting them anew");
+        return Ok(None);
+    }
+    Ok(Some(Channels::from_bytes(&artefact.bytes)?))
+}
+
+/// Keeps freshly fitted channels for the next run, where there is a file to keep them in.
+async fn keep(state: &State, args: &Args, channels: &Channels) -> anyhow::Result<()> {
+    if args.state.is_some() {
+        let artefact = Artefact { version: Channels::VERSION, bytes: channels.to_bytes()?, made_at: wall_clock() };
+        save_artefact(state, Channels::ARTEFACT, &artefact).await?;
+    }
+    Ok(())
+}
+
+/// What devices download.
 struct World {
     catalogue: Catalogue,
     shards: Vec<CatalogueShard>,
-    channels: Channels,
     shape: TowerShape,
 }
 
 impl World {
-    fn learn(data: &Dataset, seed: u64, bar: &Bar) -> anyhow::Result<Self> {
-        if data.songs.is_empty() {
-            bail!("{} has no songs; import some with `sottovoce-server data import FORMAT PATH --into FILE.db`", data.name);
+    fn of(data: &Dataset, channels: &Channels) -> anyhow::Result<Self> {
+        let embeddings = channels.song_embeddings();
+        let mut plays = vec![0u32; data.songs.len()];
+        for event in &data.events {
+            if let Some(plays) = plays.get_mut(event.song.0 as usize) {
+                *plays = plays.saturating_add(event.plays);
+            }
         }
-        let corpus = Corpus::of(data);
-        let trained = Song2Vec::train(&corpus, &Song2VecConfig::default(), seed, &|progress| bar.show(progress))?;
-        let mut embeddings = trained.embeddings()?;
-        embeddings.fill_from_catalogue(data);
-        let plays = corpus.counts();
         let shards = shards(&data.songs, &embeddings.rows, embeddings.dimension, &plays, SHARD_SONGS)?;
         let catalogue = Catalogue::build(&data.name, &data.songs, &data.artists, &shards);
         let shape = TowerShape { dimension: u32::try_from(embeddings.dimension)?, attention: TOWER.0, hidden: TOWER.1 };
-        Ok(Self { catalogue, shards, channels: Channels::new(embeddings, &plays), shape })
-    }
-}
-
-/// The nearest songs to the seeds; without seeds, the most played.
-struct Channels {
-    embeddings: SongEmbeddings,
-    plays: Vec<f32>,
-}
-
-impl Channels {
-    #[allow(clippy::cast_precision_loss, reason = "plays beyond 2²⁴ may be rounded")]
-    fn new(embeddings: SongEmbeddings, plays: &[u32]) -> Self {
-        Self { embeddings, plays: plays.iter().map(|plays| *plays as f32).collect() }
-    }
-}
-
-impl CandidateSource for Channels {
-    fn candidates(&self, query: &Query) -> Vec<Proposed> {
-        let d = self.embeddings.dimension;
-        let mut centre = vec![0.0; d];
-        for (song, weight) in &query.seeds {
-            axpy(*weight, self.embeddings.row(*song), &mut centre);
-        }
-        let (name, mut scores) = if normalize(&mut centre) {
-            ("song2vec", self.embeddings.rows.chunks_exact(d).map(|row| dot(&centre, row)).collect())
-        } else {
-            ("popular", self.plays.clone())
-        };
-        for song in query.seeds.iter().map(|(song, _)| song).chain(&query.exclude) {
-            if let Some(score) = scores.get_mut(song.0 as usize) {
-                *score = f32::NEG_INFINITY;
-            }
-        }
-        let mut best = Vec::new();
-        top_k(&scores, query.k, &mut best);
-        let proposed = |song: u32| Proposed { song: SongId(song), score: scores[song as usize], channels: vec![name] };
-        best.into_iter().map(proposed).filter(|proposed| proposed.score.is_finite()).collect()
+        Ok(Self { catalogue, shards, shape })
     }
 }
 

@@ -3,7 +3,9 @@
 use super::app::App;
 use super::negotiate::takes;
 use super::problem::{Details, Problem};
-use crate::stage::Query;
+use crate::recall::Merged;
+use crate::registry::Channels;
+use crate::stage::{Candidate, Query};
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -17,21 +19,22 @@ const MOST_CANDIDATES: usize = 1000;
 /// At most so many seeds a question.
 const MOST_SEEDS: usize = 100;
 
-/// A candidate and the channels that proposed it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Proposed {
-    /// Which song.
-    pub song: SongId,
-    /// The merge's score; falling.
-    pub score: f32,
-    /// The channels' names.
-    pub channels: Vec<&'static str>,
-}
-
 /// Whatever can propose candidates.
 pub trait CandidateSource: Send + Sync {
-    /// At most `query.k` candidates, by falling score, without repeats, without `query.exclude`. Without seeds: the popular.
-    fn candidates(&self, query: &Query) -> Vec<Proposed>;
+    /// At most `query.k` candidates, by falling score, without repeats, without seeds. Without seeds: the popular.
+    fn candidates(&self, query: &Query) -> Vec<Merged>;
+}
+
+impl CandidateSource for Channels {
+    fn candidates(&self, query: &Query) -> Vec<Merged> {
+        if query.seeds.is_empty() {
+            // A question that says nothing has one answer, and the merge gives that channel no weight.
+            let [popular, ..] = self.channels();
+            let alone = |c: Candidate| Merged { song: c.song, score: c.score, channels: vec![popular.name()] };
+            return popular.recall(query).into_iter().map(alone).collect();
+        }
+        self.funnel().run(query).0
+    }
 }
 
 /// The candidates.
@@ -94,7 +97,7 @@ pub(super) async fn candidates(
             "ask again without this seed",
         )
     })?;
-    let entry = |p: Proposed| CandidateEntry { song: p.song.0, score: p.score, channels: p.channels };
+    let entry = |p: Merged| CandidateEntry { song: p.song.0, score: p.score, channels: p.channels };
     let body = Candidates { candidates: found.into_iter().map(entry).collect() };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
@@ -117,6 +120,7 @@ fn question(raw: &str) -> Result<Query, Problem> {
             }
         }
     }
+    query.exclude = query.seeds.iter().map(|(song, _)| *song).collect(); // whoever asks has them already
     Ok(query)
 }
 

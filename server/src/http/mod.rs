@@ -20,7 +20,7 @@ mod static_files;
 mod tower;
 
 pub use app::{App, HttpConfig, HttpError};
-pub use candidates::{CandidateSource, Proposed};
+pub use candidates::CandidateSource;
 pub use catalogue::Catalogue;
 pub use limits::LimitConfig;
 pub use router::{openapi, router};
