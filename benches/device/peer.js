@@ -52,10 +52,10 @@ export class Peer {
       this.songs.set(songs, at);
       this.artists.set(words(shard[3]), at);
       this.popularity.set(floats(shard[4]), at);
-      const scales = floats(shard[5]);
-      const codes = new Int8Array(shard[6].slice().buffer);
+      const scales = floats(shard[6]);
+      const codes = new Int8Array(shard[7].slice().buffer);
       for (let i = 0; i < codes.length; i += 1) this.rows[at * d + i] = codes[i] * scales[(i / d) | 0];
-      plays.set(words(shard[7]), at);
+      plays.set(words(shard[5]), at);
       songs.forEach((song, i) => this.slotOf.set(song, at + i));
       at += songs.length;
     }

@@ -5,11 +5,16 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod config;
 pub mod data;
 pub mod embed;
+pub mod eval;
 pub mod federated;
+pub mod funnel;
 pub mod http;
 pub mod progress;
+pub mod recall;
+pub mod registry;
 pub mod simulate;
 pub mod stage;
 pub mod state;

@@ -14,7 +14,7 @@ use sottovoce::protocol::{
     CatalogueShard, MEDIA_TYPE, Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights, WeightUpdate, decode,
     encode, send,
 };
-use sottovoce_server::catalog::Song;
+use sottovoce_server::catalog::{SHARD_SONGS, Song, shards};
 use sottovoce_server::federated::{Coordinator, CoordinatorConfig};
 use sottovoce_server::http::{
     App, CandidateSource, Catalogue, HttpConfig, HttpError, LimitConfig, Proposed, openapi, router,
@@ -64,7 +64,8 @@ async fn world(config: CoordinatorConfig, http: HttpConfig) -> World {
     let rounds = Coordinator::open(pool.clone(), config, initial).await.unwrap();
     let songs: Vec<Song> = (0..SONGS).map(song).collect();
     let rows: Vec<f32> = (0..SONGS * 4).map(|i| (i % 7) as f32 - 3.0).collect();
-    let catalogue = Catalogue::build("test", &songs, &["Artist".into()], &rows, 4, &[7; SONGS as usize]).unwrap();
+    let shards = shards(&songs, &rows, 4, &[7; SONGS as usize], SHARD_SONGS).unwrap();
+    let catalogue = Catalogue::build("test", &songs, &["Artist".into()], &shards);
     let clock = Arc::new(AtomicU64::new(1000));
     let now = Arc::clone(&clock);
     let app =
@@ -444,7 +445,7 @@ async fn a_player_that_is_not_there_is_named() {
     let shape = TowerShape { dimension: 4, attention: 2, hidden: 2 };
     let initial = TowerWeights { version: WeightsVersion(0), shape, values: vec![0.25; P] };
     let rounds = Coordinator::open(pool, rules(1), initial).await.unwrap();
-    let catalogue = Catalogue::build("test", &[], &[], &[], 4, &[]).unwrap();
+    let catalogue = Catalogue::build("test", &[], &[], &[]);
     let app = App::new(catalogue, Neighbours, rounds, LimitConfig::default(), || Millis(0)).unwrap();
     let config = HttpConfig { www: Some("/nowhere".into()), ..HttpConfig::default() };
     assert!(matches!(router(app, &config), Err(HttpError::Www { .. })));

@@ -44,7 +44,8 @@ pub struct DppConfig {
     /// `α` in `[0, 1]`: the similarity of two songs is `α·⟨v_i, v_j⟩ + 1 − α`. The paper's ½ maps cosines to `[0, 1]`.
     pub similarity: f32,
     /// `ε` in `[0.001, 1]`: the share of every song that nothing else covers. It keeps determinants positive beyond rank
-    /// `d + 1`; at 1 every song is new and quality alone decides.
+    /// `d + 1`; at 1 every song is new and quality alone decides. A copy of a chosen song keeps `1 − (1 − ε)²` of its gain.
+    /// More of it costs less relevance for the same mean distance and lets near copies through (`tests/diversity.rs`).
     pub ridge: f32,
     /// How many of the latest choices a song should differ from; `None` is all of them.
     pub window: Option<usize>,
@@ -52,7 +53,7 @@ pub struct DppConfig {
 
 impl Default for DppConfig {
     fn default() -> Self {
-        Self { similarity: 0.5, ridge: 0.02, window: None }
+        Self { similarity: 0.5, ridge: 0.1, window: None }
     }
 }
 

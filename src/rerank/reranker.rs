@@ -349,7 +349,7 @@ mod tests {
         let slate = world.slate(&RerankConfig { diversity: 0.5, ..RerankConfig::default() }, 3);
         assert!(slate.songs().map(|s| s.0).eq([0, 2, 1]));
         assert_eq!(slate.placements()[1].why, Why::Variety);
-        assert!(slate.placements()[2].diversity < 0.05);
+        assert!(slate.placements()[2].diversity < 0.2);
     }
 
     #[test]

@@ -261,7 +261,7 @@ fn formats(as_json: bool) -> anyhow::Result<()> {
     for format in Format::ALL {
         let _ = writeln!(text, "{:<10}{}", format.name(), format.about());
         for (file, columns) in format.files() {
-            let _ = writeln!(text, "{:10}  {file:<32}{columns}", "");
+            let _ = writeln!(text, "{:10}  {file:<35}{columns}", "");
         }
     }
     text.push_str("\n? need not be there. Every text file may be packed with gzip. docs/data.md says more.");

@@ -3,9 +3,12 @@
 
 mod bar;
 mod data;
+mod eval;
 mod output;
+mod serve;
 mod simulate;
 mod source;
+mod train;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -22,6 +25,12 @@ pub struct Cli {
 enum Command {
     /// Import, invent or describe listening data
     Data(data::Args),
+    /// Serve the catalogue, candidates, weights and federated rounds over HTTP, and the player
+    Serve(serve::Args),
+    /// Measure every recall channel and their merge on held-out songs
+    Eval(eval::Args),
+    /// Fit the recall channels and keep them in a state file
+    Train(train::Args),
     /// Run federated rounds over simulated listeners and measure what they learn
     Simulate(simulate::Args),
 }
@@ -30,6 +39,9 @@ enum Command {
 pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Data(args) => data::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Eval(args) => eval::run(args).await,
+        Command::Train(args) => train::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
     };
     match done {

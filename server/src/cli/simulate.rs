@@ -117,7 +117,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         UserTower::new(shape, &weights.values).context("the coordinator published weights of another length")
     };
     let measure = |tower: &UserTower, part| evaluate(tower, &population.items, &data, &population.held_out, part);
-    let mut report = Report::new(&args, &data);
+    let report = Report::new(&args, &data);
     report.quality("before", measure(&tower(&start)?, HeldOutPart::Test), None)?;
 
     let mut population_of_rounds = populate(&args, &split)?;

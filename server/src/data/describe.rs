@@ -107,8 +107,7 @@ pub fn describe(data: &Dataset) -> Description {
     for log in data.events.chunk_by(|a, b| a.listener == b.listener) {
         pairs += log.iter().map(|e| e.song).collect::<HashSet<_>>().len() as u64;
         sessions += log.chunk_by(|a, b| a.session == b.session).count();
-        if let (Some(first), Some(count)) = (log.first(), per_listener.get_mut(log[0].listener.0 as usize)) {
-            debug_assert_eq!(first.listener, log[0].listener);
+        if let Some(count) = per_listener.get_mut(log[0].listener.0 as usize) {
             *count = log.len();
         }
     }
@@ -188,7 +187,9 @@ impl fmt::Display for Description {
             _ => "as totals, without order",
         };
         writeln!(f, "{} (a log {clock})\n", self.name)?;
-        let mut row = |what: &str, value: &str, unit: &str| writeln!(f, "  {what:<24}{value:>14}  {unit}");
+        let mut row = |what: &str, value: &str, unit: &str| {
+            writeln!(f, "{}", format!("  {what:<24}{value:>14}  {unit}").trim_end())
+        };
         let count = |n: usize| grouped(n as u64);
         let percent = |share: f64| {
             // Sparsity lives in the last digits.

@@ -158,31 +158,35 @@ pub async fn load_dataset(state: &State) -> Result<Dataset, DataError> {
         "order" => Clock::OrderOnly,
         _ => Clock::None,
     };
-    let artists = list(&mut reading, "SELECT id, name FROM artists ORDER BY id", named).await?;
-    let listeners = list(&mut reading, "SELECT id, key FROM listeners ORDER BY id", named).await?;
-    let entities = list(&mut reading, "SELECT id, name FROM entities ORDER BY id", named).await?;
-    let relations = list(&mut reading, "SELECT id, name FROM relations ORDER BY id", named).await?;
-    let songs = list(
+    let artists =
+        numbered(&mut reading, "SELECT id, name FROM artists WHERE id >= ? ORDER BY id LIMIT ?", named).await?;
+    let listeners =
+        numbered(&mut reading, "SELECT id, key FROM listeners WHERE id >= ? ORDER BY id LIMIT ?", named).await?;
+    let entities =
+        numbered(&mut reading, "SELECT id, name FROM entities WHERE id >= ? ORDER BY id LIMIT ?", named).await?;
+    let relations =
+        numbered(&mut reading, "SELECT id, name FROM relations WHERE id >= ? ORDER BY id LIMIT ?", named).await?;
+    let songs = numbered(
         &mut reading,
-        "SELECT id, key, title, artist, album, genre, language, attributes, duration_ms, url FROM songs ORDER BY id",
+        "SELECT id, key, title, artist, album, genre, language, attributes, duration_ms, url FROM songs WHERE id >= ? ORDER BY id LIMIT ?",
         song,
     )
     .await?;
-    let events = list(
+    let events = numbered(
         &mut reading,
-        "SELECT id, listener, song, at, behaviour, heard, plays, played_ms, total_ms, session FROM events ORDER BY id",
+        "SELECT id, listener, song, at, behaviour, heard, plays, played_ms, total_ms, session FROM events WHERE id >= ? ORDER BY id LIMIT ?",
         event,
     )
     .await?;
-    let triples = list(&mut reading, "SELECT head, relation, tail FROM triples ORDER BY 1, 2, 3", |_, row| {
+    let triples = list(&mut reading, "SELECT head, relation, tail FROM triples ORDER BY 1, 2, 3", |row| {
         Ok(Triple { head: EntityId(natural(row, 0)?), relation: natural(row, 1)?, tail: EntityId(natural(row, 2)?) })
     });
     let triples = triples.await?;
-    let links = list(&mut reading, "SELECT song, entity FROM links ORDER BY 1, 2", |_, row| {
+    let links = list(&mut reading, "SELECT song, entity FROM links ORDER BY 1, 2", |row| {
         Ok((SongId(natural(row, 0)?), EntityId(natural(row, 1)?)))
     });
     let links = links.await?;
-    let friends = list(&mut reading, "SELECT a, b FROM friends ORDER BY 1, 2", |_, row| {
+    let friends = list(&mut reading, "SELECT a, b FROM friends ORDER BY 1, 2", |row| {
         Ok((ListenerId(natural(row, 0)?), ListenerId(natural(row, 1)?)))
     });
     let friends = friends.await?;
@@ -205,13 +209,33 @@ pub async fn load_dataset(state: &State) -> Result<Dataset, DataError> {
     if sound { Ok(data) } else { Err(damaged("an event or a song refers to what is not there")) }
 }
 
+/// Rows of a table whose ids are places, some at a time: a row in SQLite's hands is many times the size of ours.
+async fn numbered<T>(
+    reading: &mut Transaction<'_, Sqlite>,
+    statement: &'static str,
+    make: impl Fn(usize, &SqliteRow) -> Result<T, DataError>,
+) -> Result<Vec<T>, DataError> {
+    const PAGE: usize = 20_000;
+    let mut all = Vec::new();
+    loop {
+        let page = sqlx::query(statement).bind(signed(all.len() as u64)?).bind(signed(PAGE as u64)?);
+        let rows = page.fetch_all(&mut **reading).await.map_err(failed("read the data set"))?;
+        for row in &rows {
+            all.push(make(all.len(), row)?);
+        }
+        if rows.len() < PAGE {
+            return Ok(all);
+        }
+    }
+}
+
 async fn list<T>(
     reading: &mut Transaction<'_, Sqlite>,
     statement: &'static str,
-    mut make: impl FnMut(usize, &SqliteRow) -> Result<T, DataError>,
+    make: impl Fn(&SqliteRow) -> Result<T, DataError>,
 ) -> Result<Vec<T>, DataError> {
     let rows = sqlx::query(statement).fetch_all(&mut **reading).await.map_err(failed("read the data set"))?;
-    rows.iter().enumerate().map(|(place, row)| make(place, row)).collect()
+    rows.iter().map(make).collect()
 }
 
 /// Ids are places: a gap would shift every row of every matrix.

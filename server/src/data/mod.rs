@@ -11,6 +11,9 @@ mod schema;
 mod split;
 mod synthetic;
 
+#[cfg(test)]
+mod real_tests;
+
 pub use artefacts::{Artefact, load_artefact, save_artefact};
 pub use describe::{Description, Quantiles, describe};
 pub use error::{BadRow, DataError};

@@ -121,10 +121,10 @@ impl Default for CoordinatorConfig {
             extensions: 3,
             rest_ms: 0,
             plan: LocalPlan {
-                epochs: 1,
+                epochs: 2,
                 batch: 16,
                 learning_rate: 0.1,
-                negatives: 8,
+                negatives: 64,
                 max_examples: 256,
                 clip_norm: 1.0,
             },

@@ -1,15 +1,15 @@
 //! The catalogue, cut into shards that a browser caches: names and pictures of songs as JSON, embeddings as int8 CBOR.
 
 use super::app::App;
-use super::conditional::Named;
+use super::conditional::{Named, digest};
 use super::negotiate::takes;
 use super::problem::{Details, Problem};
-use crate::catalog::{SHARD_SONGS, ShardError, Song};
+use crate::catalog::Song;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
-use sottovoce::protocol::{MEDIA_TYPE, encode};
+use sottovoce::protocol::{CatalogueShard, MEDIA_TYPE, encode};
 use utoipa::ToSchema;
 
 const JSON: &str = "application/json";
@@ -18,6 +18,7 @@ const JSON: &str = "application/json";
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     songs: usize,
+    fingerprint: String,
     manifest: Named,
     shards: Vec<Shard>,
 }
@@ -36,7 +37,7 @@ pub(super) struct Manifest {
     /// Songs in all shards.
     songs: usize,
     /// Dimension of the embeddings.
-    dimension: usize,
+    dimension: u32,
     /// The shards, in the order of their songs' ids.
     shards: Vec<ShardEntry>,
 }
@@ -86,23 +87,15 @@ pub(super) struct SongEntry<'a> {
 }
 
 impl Catalogue {
-    /// Cuts a catalogue into shards and encodes them. `embeddings` holds `songs × dimension` values, row by row; `plays` how often
-    /// each song was played.
-    ///
-    /// # Errors
-    /// [`ShardError`] where the columns do not fit.
-    pub fn build(
-        name: &str,
-        songs: &[Song],
-        artists: &[String],
-        embeddings: &[f32],
-        dimension: usize,
-        plays: &[u32],
-    ) -> Result<Self, ShardError> {
-        let mut shards = Vec::new();
-        let mut entries = Vec::new();
-        let cut = crate::catalog::shards(songs, embeddings, dimension, plays, SHARD_SONGS)?;
-        for (index, (shard, songs)) in cut.iter().zip(songs.chunks(SHARD_SONGS)).enumerate() {
+    /// Encodes a catalogue that [`crate::catalog::shards`] cut: `shards` hold all of `songs`, in order.
+    #[must_use]
+    pub fn build(name: &str, songs: &[Song], artists: &[String], shards: &[CatalogueShard]) -> Self {
+        let mut rest = songs;
+        let mut entries = Vec::with_capacity(shards.len());
+        let mut encoded = Vec::with_capacity(shards.len());
+        for (index, shard) in shards.iter().enumerate() {
+            let (songs, after) = rest.split_at(shard.songs.len().min(rest.len()));
+            rest = after;
             let embeddings = Named::by_content(encode(shard), MEDIA_TYPE);
             entries.push(ShardEntry {
                 index,
@@ -112,10 +105,18 @@ impl Catalogue {
                 metadata: format!("/v1/catalogue/shards/{index}/songs"),
                 embeddings: format!("/v1/catalogue/shards/{index}/embeddings"),
             });
-            shards.push(Shard { songs: json(&described(songs, artists, &shard.popularity)), embeddings });
+            encoded.push(Shard { songs: json(&described(songs, artists, &shard.popularity)), embeddings });
         }
+        let etags: String = entries.iter().map(|entry| entry.etag.as_str()).collect();
+        let dimension = shards.first().map_or(0, |shard| shard.dimension);
         let manifest = json(&Manifest { name: name.to_owned(), songs: songs.len(), dimension, shards: entries });
-        Ok(Self { songs: songs.len(), manifest, shards })
+        Self { songs: songs.len(), fingerprint: digest(etags.as_bytes(), 16), manifest, shards: encoded }
+    }
+
+    /// A hash of all embeddings: weights that were trained over others mean nothing here.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// Songs in all shards.

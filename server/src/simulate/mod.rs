@@ -3,12 +3,14 @@
 //! centrally. May be imported by `cli` and `http` (companions).
 
 mod central;
+mod companions;
 mod evaluate;
 mod listener;
 mod population;
 mod rounds;
 
 pub use central::{CentralConfig, train_centrally};
+pub use companions::{CompanionError, Companions};
 pub use evaluate::{HeldOutPart, Quality, evaluate};
 pub use listener::SimulatedListener;
 pub use population::Population;

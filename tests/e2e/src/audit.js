@@ -22,11 +22,9 @@ export function readUpdate(body) {
   if (!Array.isArray(envelope) || envelope.length !== 3) throw new Error("not an envelope [version, kind, payload]");
   const [version, kind, payload] = envelope;
   if (version !== VERSION || kind !== WEIGHT_UPDATE) throw new Error(`message of version ${version} and kind ${kind}, not a weight update`);
-  const fields = payload instanceof Map ? [0, 1, 2].map((key) => payload.get(key)) : payload;
-  const count = payload instanceof Map ? payload.size : payload?.length;
-  const [round, weights, bytes] = fields ?? [];
-  if (count !== 3 || !Number.isInteger(round) || !Number.isInteger(weights) || !(bytes instanceof Uint8Array)) {
-    throw new Error("not {round, weights, values} and nothing else");
+  const [round, weights, bytes] = Array.isArray(payload) ? payload : [];
+  if (payload.length !== 3 || !Number.isInteger(round) || !Number.isInteger(weights) || !(bytes instanceof Uint8Array)) {
+    throw new Error("not [round, weights, values] and nothing else");
   }
   if (bytes.length === 0 || bytes.length % 4 !== 0) throw new Error("values are no whole f32s");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -11,4 +11,4 @@ mod wasm_target;
 pub(crate) use browser::Browser;
 pub(crate) use npm::{node_program, npm, npm_packages};
 pub(crate) use tools::{wasm_bindgen, wasm_pack};
-pub(crate) use wasm_target::WasmToolchain;
+pub(crate) use wasm_target::{TARGET, WasmToolchain};

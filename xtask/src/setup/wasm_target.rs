@@ -70,6 +70,23 @@ impl WasmToolchain {
         Ok(if added.is_ok() && this.compiles(workspace)? { Some(this) } else { None })
     }
 
+    /// Whether std can be built from source with this compiler; rustup is asked to fetch the sources once.
+    pub(crate) fn has_std_sources(&self) -> Result<bool> {
+        let there = || -> Result<bool> {
+            let sysroot = run::capture(self.command("rustc", &[])?.args(["--print", "sysroot"]))?;
+            Ok(PathBuf::from(sysroot.trim()).join("lib/rustlib/src/rust/library/std/Cargo.toml").exists())
+        };
+        if there()? {
+            return Ok(true);
+        }
+        if run::find_on_path("rustup").is_some() {
+            run::say("the std sources: rustup component add rust-src");
+            // Where this fails, the installed std serves.
+            let _ = run::run(Command::new("rustup").args(["component", "add", "rust-src"]));
+        }
+        there()
+    }
+
     fn debian(workspace: &Workspace) -> Result<Self> {
         let debian = debian::ready(workspace)?;
         let this = Self {

@@ -85,7 +85,7 @@ impl Format {
             Format::S3rec => {
                 &[("NAME.txt", "user item item …"), ("NAME_item2attributes.json", "{\"item\": [attribute, …]}")]
             }
-            Format::Sessions => &[("train_sessions.txt or sessions.txt", "song song …")],
+            Format::Sessions => &[("train_sessions.txt | sessions.txt", "song song …")],
             Format::Kuairand => &[
                 (
                     "log_standard*.csv",

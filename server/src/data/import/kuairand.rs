@@ -52,8 +52,8 @@ pub(super) fn import(folder: &Path, name: String, job: &mut Job<'_>) -> Result<D
     }
     let mut builder = Builder::default();
     // The statistic file counts the whole month, the test days with it: never read for features.
-    let videos = files(folder, "video_features_basic").into_iter();
-    if let Some(path) = videos.filter(|path| !path.to_string_lossy().contains("statistic")).next_back() {
+    let honest = |path: &PathBuf| !path.file_name().unwrap_or_default().to_string_lossy().contains("statistic");
+    if let Some(path) = files(folder, "video_features_basic").into_iter().find(honest) {
         songs(&path, &mut builder, job)?;
     }
     for path in logs {

@@ -21,6 +21,8 @@ mod time;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
+mod parquet_tests;
+#[cfg(test)]
 mod tests;
 
 pub use format::Format;

@@ -1,0 +1,264 @@
+//! `serve`: the catalogue, candidates, weights and rounds over HTTP, and the player's page.
+
+use super::bar::Bar;
+use super::output::say;
+use crate::catalog::{SHARD_SONGS, shards};
+use crate::data::{Dataset, SyntheticConfig, load_dataset, open, synthetic};
+use crate::embed::{Corpus, Song2Vec, Song2VecConfig, SongEmbeddings};
+use crate::federated::{Coordinator, CoordinatorConfig, UpdateKey};
+use crate::http::{App, CandidateSource, Catalogue, HttpConfig, Proposed, router};
+use crate::simulate::Companions;
+use crate::stage::Query;
+use crate::state::State;
+use anyhow::{Context, bail};
+use serde_json::json;
+use sottovoce::ids::{Millis, SongId, WeightsVersion};
+use sottovoce::math::{Rng, axpy, dot, normalize, top_k};
+use sottovoce::protocol::{CatalogueShard, TowerShape, TowerWeights};
+use sottovoce::tower::initial_weights;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// What `serve --help` shows below the options.
+const EXAMPLES: &str = "\
+Examples:
+  sottovoce-server serve --www www/dist                          a synthetic world and the player
+  sottovoce-server serve --data lastfm-hetrec2k --companions 8   a data set, and eight simulated listeners in its rounds
+  sottovoce-server serve --state sottovoce.db --cohort 50        keeps weights and rounds from run to run
+  sottovoce-server serve --port 0 --json                         any free port, told as JSON";
+
+/// So long may requests under way take after Ctrl-C.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+/// Hidden widths of the user tower: attention, output network.
+const TOWER: (u32, u32) = (32, 64);
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// A folder of a known format; rounds then live in memory only [default: a synthetic world]
+    #[arg(long, value_name = "PATH", conflicts_with = "state")]
+    data: Option<PathBuf>,
+    /// A state file that `data import --into` wrote; weights and rounds are kept in it
+    #[arg(long, value_name = "FILE.db")]
+    state: Option<PathBuf>,
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// Port to listen on; 0 takes any free one
+    #[arg(long, default_value_t = 7700)]
+    port: u16,
+    /// Folder with the player's files
+    #[arg(long, value_name = "DIR")]
+    www: Option<PathBuf>,
+    /// Simulated listeners who take part in the rounds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    companions: u32,
+    /// Updates that close a round [default: companions + 1, or 16 without companions]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    cohort: Option<u32>,
+    /// Seconds from a round's opening to its deadline
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    round_seconds: u64,
+    /// Everything random is drawn from it
+    #[arg(long, default_value_t = 2020)]
+    seed: u64,
+    /// Another site whose pages may call this server, as in https://player.example; may be repeated
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
+    /// One JSON object a line instead of text, no progress bar
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    fn rules(&self, basis: String) -> CoordinatorConfig {
+        let cohort = self.cohort.unwrap_or(if self.companions > 0 { self.companions + 1 } else { 16 });
+        CoordinatorConfig {
+            cohort,
+            minimum: cohort.div_ceil(4),
+            deadline_ms: self.round_seconds * 1000,
+            basis,
+            ..CoordinatorConfig::default()
+        }
+    }
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let bar = Bar::new(args.json);
+    let (state, data) = begin(&args).await?;
+    let (seed, data) = (args.seed, std::sync::Arc::new(data));
+    let world = tokio::task::spawn_blocking({
+        let data = std::sync::Arc::clone(&data);
+        move || World::learn(&data, seed, &bar)
+    });
+    let World { catalogue, shards, channels, shape } = world.await.context("the training thread ended early")??;
+
+    let initial = TowerWeights { version: WeightsVersion(0), shape, values: initial_weights(shape, seed) };
+    let rules = args.rules(catalogue.fingerprint().to_owned());
+    let rounds = Coordinator::open(state.pool().clone(), rules, initial).await?;
+    let config = HttpConfig { www: args.www.clone(), allow_origins: args.allow_origin.clone(), ..HttpConfig::default() };
+    let songs = catalogue.songs();
+    let app = App::new(catalogue, channels, rounds.clone(), config.limits, wall_clock)?;
+    app.tick().await; // opens the first round, or takes up the one that a kill left behind
+    let router = router(app.clone(), &config)?;
+    let companions = Companions::new(&data, &shards, args.companions as usize, seed);
+    drop((data, shards));
+
+    let address = SocketAddr::new(args.host, args.port);
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; is another server running? --port 0 takes any free port")
+    })?;
+    let url = format!("http://{}", listener.local_addr()?);
+    if args.json {
+        say(&json!({ "listening": url, "songs": songs, "companions": companions.len() }).to_string())?;
+    } else {
+        say(&format!("listening on {url}"))?;
+    }
+
+    let mut work = JoinSet::new();
+    work.spawn(async move {
+        loop {
+            app.tick().await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
+    work.spawn(accompany(companions, rounds, args.round_seconds, seed));
+    let (stop, mut stopped) = tokio::sync::watch::channel(false);
+    let asked = async move {
+        interrupted().await;
+        let _ = stop.send(true); // the server may be gone already
+    };
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(asked);
+    let patience = async {
+        let _ = stopped.wait_for(|stop| *stop).await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        served = async { serving.await } => served.context("the server ended")?,
+        () = patience => tracing::warn!("requests under way were cut off"),
+    }
+    work.shutdown().await;
+    state.close().await;
+    Ok(())
+}
+
+/// The state file, and the data set that it or the arguments name.
+async fn begin(args: &Args) -> anyhow::Result<(State, Dataset)> {
+    if let Some(path) = &args.state {
+        let state = State::open_existing(path).await?;
+        let data = load_dataset(&state).await.with_context(|| format!("cannot serve {}", path.display()))?;
+        return Ok((state, data));
+    }
+    let (path, seed) = (args.data.clone(), args.seed);
+    let read = tokio::task::spawn_blocking(move || match path {
+        Some(path) => open(&path),
+        None => Ok(synthetic(&SyntheticConfig { seed, ..SyntheticConfig::default() })),
+    });
+    let data = read.await.context("the reading thread ended early")??;
+    Ok((State::in_memory().await?, data))
+}
+
+/// What the data set becomes before it is served.
+struct World {
+    catalogue: Catalogue,
+    shards: Vec<CatalogueShard>,
+    channels: Channels,
+    shape: TowerShape,
+}
+
+impl World {
+    fn learn(data: &Dataset, seed: u64, bar: &Bar) -> anyhow::Result<Self> {
+        if data.songs.is_empty() {
+            bail!("{} has no songs; import some with `sottovoce-server data import FORMAT PATH --into FILE.db`", data.name);
+        }
+        let corpus = Corpus::of(data);
+        let trained = Song2Vec::train(&corpus, &Song2VecConfig::default(), seed, &|progress| bar.show(progress))?;
+        let mut embeddings = trained.embeddings()?;
+        embeddings.fill_from_catalogue(data);
+        let plays = corpus.counts();
+        let shards = shards(&data.songs, &embeddings.rows, embeddings.dimension, &plays, SHARD_SONGS)?;
+        let catalogue = Catalogue::build(&data.name, &data.songs, &data.artists, &shards);
+        let shape = TowerShape { dimension: u32::try_from(embeddings.dimension)?, attention: TOWER.0, hidden: TOWER.1 };
+        Ok(Self { catalogue, shards, channels: Channels::new(embeddings, &plays), shape })
+    }
+}
+
+/// The nearest songs to the seeds; without seeds, the most played.
+struct Channels {
+    embeddings: SongEmbeddings,
+    plays: Vec<f32>,
+}
+
+impl Channels {
+    #[allow(clippy::cast_precision_loss, reason = "plays beyond 2²⁴ may be rounded")]
+    fn new(embeddings: SongEmbeddings, plays: &[u32]) -> Self {
+        Self { embeddings, plays: plays.iter().map(|plays| *plays as f32).collect() }
+    }
+}
+
+impl CandidateSource for Channels {
+    fn candidates(&self, query: &Query) -> Vec<Proposed> {
+        let d = self.embeddings.dimension;
+        let mut centre = vec![0.0; d];
+        for (song, weight) in &query.seeds {
+            axpy(*weight, self.embeddings.row(*song), &mut centre);
+        }
+        let (name, mut scores) = if normalize(&mut centre) {
+            ("song2vec", self.embeddings.rows.chunks_exact(d).map(|row| dot(&centre, row)).collect())
+        } else {
+            ("popular", self.plays.clone())
+        };
+        for song in query.seeds.iter().map(|(song, _)| song).chain(&query.exclude) {
+            if let Some(score) = scores.get_mut(song.0 as usize) {
+                *score = f32::NEG_INFINITY;
+            }
+        }
+        let mut best = Vec::new();
+        top_k(&scores, query.k, &mut best);
+        let proposed = |song: u32| Proposed { song: SongId(song), score: scores[song as usize], channels: vec![name] };
+        best.into_iter().map(proposed).filter(|proposed| proposed.score.is_finite()).collect()
+    }
+}
+
+/// Companions join one by one over the first third of a round.
+async fn accompany(mut companions: Companions, rounds: Coordinator, round_seconds: u64, seed: u64) {
+    if companions.is_empty() {
+        return;
+    }
+    let pause = Duration::from_secs(round_seconds) / 3 / u32::try_from(companions.len()).unwrap_or(u32::MAX);
+    let mut keys = Rng::new(seed ^ wall_clock().0).split("companions' keys"); // two runs must not draw the same keys
+    loop {
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&keys.next_u64().to_le_bytes());
+        key[8..].copy_from_slice(&keys.next_u64().to_le_bytes());
+        if let Err(error) = companions.step(&rounds, wall_clock(), UpdateKey(key)).await {
+            tracing::warn!(%error, "a companion stays out of this round");
+        }
+        tokio::time::sleep(pause.clamp(Duration::from_millis(20), Duration::from_secs(2))).await;
+    }
+}
+
+fn wall_clock() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Ctrl-C, or a service manager's SIGTERM.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await; // without a handler the default one ends the process, which is what was asked
+}
