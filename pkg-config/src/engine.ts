@@ -341,7 +341,7 @@ export class Sottovoce {
     let loaded = 0;
     for (const { metadata, embeddings, etag } of shards) {
       const [songs, bytes] = await Promise.all([
-        this.#http.songs(metadata, etag, signal),
+        this.#http.songs(metadata, signal),
         this.#http.embeddings(embeddings, etag, signal),
       ]);
       loaded += this.#core.loadShard(bytes);

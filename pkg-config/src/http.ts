@@ -54,8 +54,8 @@ export class Http {
   }
 
   /** Titles and artists of a shard. */
-  async songs(path: string, etag: string, signal?: AbortSignal): Promise<Song[]> {
-    const rows = JSON.parse(text(await this.#cached("song list", path, { etag, signal }))) as Record<string, never>[];
+  async songs(path: string, signal?: AbortSignal): Promise<Song[]> {
+    const rows = JSON.parse(text(await this.#cached("song list", path, { signal }))) as Record<string, never>[];
     return rows.map((row) => ({
       id: row["id"] as unknown as SongId,
       title: row["title"] ?? "",

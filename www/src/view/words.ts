@@ -33,6 +33,8 @@ export function timeOfDay(at: number): string {
 
 /** `English` for `en`; the text itself where it is no language. */
 export function language(tag: string): string {
+  // BCP 47's tag for what has no words.
+  if (tag === "zxx") return "instrumental";
   try {
     return new Intl.DisplayNames("en", { type: "language" }).of(tag) ?? tag;
   } catch {
