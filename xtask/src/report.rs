@@ -124,29 +124,28 @@ impl Measured {
         }
         line
     }
+}
 
-    /// One line for people.
-    pub(crate) fn text(&self) -> String {
-        let show = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.3}"));
-        let q = |p| show(quantile(&self.own, p));
-        let mut out = format!(
-            "{} {}: median {} {unit}, p95 {} {unit}, n {}",
-            self.bench,
-            self.op,
-            q(0.5),
-            q(0.95),
-            self.own.len(),
-            unit = self.unit
+/// A measurement in words, from the object that a machine would read.
+pub(crate) fn bench_text(line: &Value) -> String {
+    let word = |key: &str| line[key].as_str().unwrap_or("?").to_owned();
+    let number = |value: &Value| value.as_f64().map_or("?".to_owned(), |v| format!("{v:.3}"));
+    let unit = word("unit");
+    let spread = [&line["spread"][0], &line["spread"][1]].map(number);
+    let mut out =
+        format!("{} {}: {} {unit} ({} to {})", word("bench"), word("op"), number(&line["own"]), spread[0], spread[1]);
+    if line["peer"].is_string() {
+        out += &format!(
+            "; {}: {} {unit}, {} times that",
+            word("peer"),
+            number(&line["peer_value"]),
+            number(&line["ratio"])
         );
-        if let Some((name, samples)) = &self.peer {
-            out += &format!("; {name}: median {} {}", show(quantile(samples, 0.5)), self.unit);
-        }
-        if let Some(bar) = self.bar {
-            let holds = quantile(&self.own, 0.95).is_some_and(|p95| p95 <= bar);
-            out += &format!("; bar p95 ≤ {bar} {}: {}", self.unit, if holds { "holds" } else { "missed" });
-        }
-        out
     }
+    if let Some(holds) = line["holds"].as_bool() {
+        out += &format!("; bar {}: {}", line["bar"], if holds { "holds" } else { "missed" });
+    }
+    out
 }
 
 /// The value below which a share `p` of the samples lies (nearest rank); none without samples.
@@ -219,5 +218,8 @@ mod tests {
         measured.bar = Some(95.0);
         assert_eq!(measured.json()["ratio"], 2.0);
         assert_eq!(measured.json()["holds"], false);
+        let words =
+            "device skip_to_queue: 51.000 ms (6.000 to 96.000); js: 102.000 ms, 2.000 times that; bar 95.0: missed";
+        assert_eq!(bench_text(&measured.json()), words);
     }
 }

@@ -43,6 +43,7 @@ async function story(player) {
   await next(() => player.finish());
   // A picture without a contribution is still a picture: the round may be between two.
   await player.setConsent(true).catch(() => {});
+  await player.click("contribute").catch(() => {});
   await until("an update in the ledger", async () => (await player.ledger()).some((entry) => entry.direction === "up"), { within: 15_000 }).catch(() => {});
   await player.page.evaluate(() => window.scrollTo(0, 0));
   await player.page.waitForTimeout(600);

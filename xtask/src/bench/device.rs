@@ -12,7 +12,7 @@ use std::process::Command;
 const BAR_MS: f64 = 1.0;
 
 /// The driver prints one object a line: `{"op", "unit", "own": [samples], "peer": {"name", "samples"}}`.
-pub(super) fn run(workspace: &Workspace, peers: bool) -> Result<Vec<Measured>> {
+pub(super) fn run(workspace: &Workspace, peers: bool) -> Result<Vec<Value>> {
     let browser = Browser::ready(workspace)?;
     web::build_package(workspace)?;
     let world = workspace.scratch("device-bench-world");
@@ -32,7 +32,7 @@ pub(super) fn run(workspace: &Workspace, peers: bool) -> Result<Vec<Measured>> {
         node.arg("--peers");
     }
     let said = run::result_of(&mut node)?;
-    said.lines().map(|line| measured(line).with_context(|| format!("not a measurement: {line}"))).collect()
+    said.lines().map(|line| Ok(measured(line).with_context(|| format!("not a measurement: {line}"))?.json())).collect()
 }
 
 fn measured(line: &str) -> Option<Measured> {

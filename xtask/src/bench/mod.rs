@@ -2,11 +2,13 @@
 //! run) are measured, and installed, only with `--peers`.
 
 mod device;
+mod native;
 
-use crate::report::Measured;
+use crate::report::bench_text;
 use crate::run;
 use crate::workspace::Workspace;
 use anyhow::{Result, bail};
+use serde_json::Value;
 use std::process::ExitCode;
 
 /// What `bench` takes.
@@ -32,14 +34,17 @@ pub(crate) struct Arguments {
 struct Bench {
     name: &'static str,
     about: &'static str,
-    run: fn(&Workspace, bool) -> Result<Vec<Measured>>,
+    run: fn(&Workspace, bool) -> Result<Vec<Value>>,
 }
 
-const ALL: [Bench; 1] = [Bench {
-    name: "device",
-    about: "skip to new queue in the page: 10,000 songs, pool of 500, slate of 30",
-    run: device::run,
-}];
+const ALL: [Bench; 2] = [
+    Bench {
+        name: "device",
+        about: "skip to new queue in the page: 10,000 songs, pool of 500, slate of 30",
+        run: device::run,
+    },
+    Bench { name: "rerank", about: "what a slate costs natively, beside the textbook DPP", run: native::rerank },
+];
 
 /// Runs what was asked for.
 pub(crate) fn bench(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
@@ -57,12 +62,8 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &Arguments) -> Result<Exit
     }
     for bench in chosen {
         run::say(&format!("bench {}: {}", bench.name, bench.about));
-        for measured in (bench.run)(workspace, arguments.peers)? {
-            if arguments.json {
-                println!("{}", measured.json());
-            } else {
-                println!("{}", measured.text());
-            }
+        for line in (bench.run)(workspace, arguments.peers)? {
+            println!("{}", if arguments.json { line.to_string() } else { bench_text(&line) });
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -63,7 +63,10 @@ fn rust(workspace: &Workspace) -> Result<Counts> {
 }
 
 fn node(workspace: &Workspace) -> Result<Counts> {
-    count::run(wasm_pack(workspace)?.args(["--node", ".", "--test", "parity"]), Reading::Counted)
+    count::run(
+        wasm_pack(workspace)?.args(["--node", ".", "--package", "sottovoce", "--test", "parity"]),
+        Reading::Counted,
+    )
 }
 
 fn browser(workspace: &Workspace) -> Result<Counts> {
@@ -71,7 +74,10 @@ fn browser(workspace: &Workspace) -> Result<Counts> {
     let mut command = wasm_pack(workspace)?;
     browser.drive(&mut command);
     command.arg("--chromedriver").arg(&browser.chromedriver);
-    count::run(command.args(["--headless", "--chrome", ".", "--test", "browser"]), Reading::Counted)
+    count::run(
+        command.args(["--headless", "--chrome", ".", "--package", "sottovoce", "--test", "browser"]),
+        Reading::Counted,
+    )
 }
 
 /// `wasm-pack test` with the right compiler and the right wasm-bindgen in reach.
