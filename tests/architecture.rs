@@ -88,7 +88,10 @@ fn imports_run_one_way() {
                     let used: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                     let Some(theirs) = order.get(&used) else { continue };
                     let place = number + 1;
-                    assert!(theirs <= mine, "{inside}:{place} imports `{used}`, which stands below it in ARCHITECTURE.md");
+                    assert!(
+                        theirs <= mine,
+                        "{inside}:{place} imports `{used}`, which stands below it in ARCHITECTURE.md"
+                    );
                 }
             }
         }

@@ -9,9 +9,11 @@ mod cases;
 fn native_bits_are_the_recorded_ones() {
     let results = cases::results();
     if std::env::var_os("SOTTOVOCE_BLESS").is_some() {
-        let cases: Vec<_> = results.iter().map(|(name, bits)| serde_json::json!({ "name": name, "bits": bits })).collect();
+        let cases: Vec<_> =
+            results.iter().map(|(name, bits)| serde_json::json!({ "name": name, "bits": bits })).collect();
         let text = serde_json::to_string_pretty(&serde_json::json!({ "cases": cases })).expect("plain values");
-        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/device.json"), text + "\n").expect("a writable tree");
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/device.json"), text + "\n")
+            .expect("a writable tree");
         return;
     }
     assert_eq!(results, cases::recorded());

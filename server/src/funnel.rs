@@ -68,7 +68,10 @@ impl<'a> Funnel<'a> {
             step: "merge".into(),
             into: proposed,
             out: slate.len(),
-            dropped: vec![("proposed by several channels", proposed - different), ("below the last place", different - slate.len())],
+            dropped: vec![
+                ("proposed by several channels", proposed - different),
+                ("below the last place", different - slate.len()),
+            ],
         });
         (slate, trace)
     }

@@ -193,7 +193,8 @@ mod tests {
     use sottovoce::ids::SongId;
 
     fn small() -> (Dataset, ChannelConfig) {
-        let world = SyntheticConfig { listeners: 60, songs: 200, artists: 30, events: 3000, ..SyntheticConfig::default() };
+        let world =
+            SyntheticConfig { listeners: 60, songs: 200, artists: 30, events: 3000, ..SyntheticConfig::default() };
         let config = ChannelConfig {
             song2vec: Song2VecConfig { dimension: 16, epochs: 3, ..Song2VecConfig::default() },
             spectral: SpectralConfig { rank: 12, ..SpectralConfig::default() },

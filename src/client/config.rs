@@ -48,7 +48,11 @@ impl EngineConfig {
     /// # Errors
     /// The field's allowed range, or that there is no such field.
     pub fn set(&mut self, name: &str, value: f64) -> Result<(), &'static str> {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and ranges are checked")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates, and ranges are checked"
+        )]
         let (count, number) = (value as u32, value as f32);
         let within = |low: f64, high: f64| (low..=high).contains(&value);
         match name {

@@ -17,7 +17,9 @@ pub enum Error {
         kind: u8,
     },
     /// A shard does not fit to what is here.
-    #[error("shard {index} has dimension {dimension}, resident songs have {resident}; delete the cached catalogue and load it again")]
+    #[error(
+        "shard {index} has dimension {dimension}, resident songs have {resident}; delete the cached catalogue and load it again"
+    )]
     ShardDimension {
         /// Which shard.
         index: u32,
@@ -35,7 +37,9 @@ pub enum Error {
         got: usize,
     },
     /// Weights for embeddings of another dimension.
-    #[error("weights are for dimension {weights}, the songs have dimension {songs}; load catalogue and weights from the same server")]
+    #[error(
+        "weights are for dimension {weights}, the songs have dimension {songs}; load catalogue and weights from the same server"
+    )]
     WeightsDimension {
         /// The tower's.
         weights: usize,

@@ -36,7 +36,8 @@ impl Past {
     #[must_use]
     pub fn new(events: &[Remembered], items: &Resident) -> Self {
         let dimension = items.dimension();
-        let mut past = Self { dimension, rows: Vec::new(), slots: Vec::new(), behaviours: Vec::new(), contexts: Vec::new() };
+        let mut past =
+            Self { dimension, rows: Vec::new(), slots: Vec::new(), behaviours: Vec::new(), contexts: Vec::new() };
         for Remembered { event, context } in events {
             if let Some(slot) = items.slot(event.impression.song) {
                 let start = past.rows.len();

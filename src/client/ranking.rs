@@ -41,9 +41,16 @@ struct Pool {
 
 /// The session memory that an engine keeps.
 pub(crate) fn session(config: &EngineConfig, dimension: usize) -> Session {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates; a NaN becomes the least")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates; a NaN becomes the least"
+    )]
     let half_life_ms = ((config.half_life_minutes * 60_000.0) as u64).max(1);
-    Session::new(dimension, SessionConfig { history: config.no_repeat.max(1), half_life_ms, ..SessionConfig::default() })
+    Session::new(
+        dimension,
+        SessionConfig { history: config.no_repeat.max(1), half_life_ms, ..SessionConfig::default() },
+    )
 }
 
 impl Ranking {
@@ -73,7 +80,8 @@ impl Ranking {
         self.draw(items, user, config, session.is_empty());
         let gap = u32::try_from(config.artist_gap).unwrap_or(u32::MAX);
         let before: Vec<ArtistId> = {
-            let mut newest: Vec<ArtistId> = session.newest_first().take(config.artist_gap).map(|(h, _)| h.artist).collect();
+            let mut newest: Vec<ArtistId> =
+                session.newest_first().take(config.artist_gap).map(|(h, _)| h.artist).collect();
             newest.reverse();
             newest
         };

@@ -9,7 +9,9 @@ use super::{EngineConfig, Error, Resident};
 use crate::ids::{Millis, RoundId, SongId, WeightsVersion};
 use crate::math::Rng;
 use crate::privacy::{Direction, Ledger, LedgerEntry};
-use crate::protocol::{CatalogueShard, Message, Receipt, RoundOffer, TowerShape, TowerWeights, WeightUpdate, decode, kind};
+use crate::protocol::{
+    CatalogueShard, Message, Receipt, RoundOffer, TowerShape, TowerWeights, WeightUpdate, decode, kind,
+};
 use crate::rerank::Slate;
 use crate::session::{ListenEvent, Session};
 use crate::tower::{Context, Embedding, TowerInput, UserTower};

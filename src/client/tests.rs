@@ -4,7 +4,8 @@ use super::*;
 use crate::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
 use crate::math::{Rng, quantize_row};
 use crate::protocol::{
-    CatalogueShard, LocalPlan, Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights, WeightUpdate, decode, encode,
+    CatalogueShard, LocalPlan, Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights, WeightUpdate, decode,
+    encode,
 };
 use crate::session::{Feedback, Fraction, Impression, ListenEvent};
 use crate::tower::initial_weights;

@@ -377,7 +377,13 @@ mod tests {
         assert_eq!(layout.len(), parameters.len());
         let mut t = Tape::new(parameters);
         let rows: Vec<Var> = (0..3).map(|i| t.parameter(table.column(i))).collect();
-        let hidden: Vec<Var> = rows.iter().map(|&x| { let z = t.linear(w, x); t.tanh(z) }).collect();
+        let hidden: Vec<Var> = rows
+            .iter()
+            .map(|&x| {
+                let z = t.linear(w, x);
+                t.tanh(z)
+            })
+            .collect();
         let query = t.constant(&[0.3, -0.7, 0.2]);
         let scores = t.dots(query, &hidden);
         let attention = t.softmax(scores);

@@ -209,7 +209,11 @@ impl<'b> Reader<'b> {
     #[inline(never)]
     pub fn array(&mut self, len: u64) -> Result<(), DecodeError> {
         let at = self.0.position();
-        if self.list()? == len { Ok(()) } else { Err(DecodeError::Malformed { expected: "a list of another length", at }) }
+        if self.list()? == len {
+            Ok(())
+        } else {
+            Err(DecodeError::Malformed { expected: "a list of another length", at })
+        }
     }
 
     /// A whole number.

@@ -265,7 +265,11 @@ impl Message for RoundOffer {
             return Err(invalid("clip_norm", "not a positive number"));
         }
         let within = |v: u32, most: u32| (1..=most).contains(&v);
-        if !within(plan.epochs, 100) || !within(plan.batch, 4096) || !within(plan.negatives, 1024) || !within(plan.max_examples, 4096) {
+        if !within(plan.epochs, 100)
+            || !within(plan.batch, 4096)
+            || !within(plan.negatives, 1024)
+            || !within(plan.max_examples, 4096)
+        {
             return Err(invalid("plan", "a count is zero or too large"));
         }
         Ok(())

@@ -14,7 +14,9 @@
 mod codec;
 mod message;
 
-pub use codec::{DecodeError, Element, MAX_MESSAGE_BYTES, MEDIA_TYPE, Reader, VERSION, Writer, decode, encode, kind, send};
+pub use codec::{
+    DecodeError, Element, MAX_MESSAGE_BYTES, MEDIA_TYPE, Reader, VERSION, Writer, decode, encode, kind, send,
+};
 pub use message::{
     CatalogueShard, Downlink, LocalPlan, Message, Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights, Uplink,
     WeightUpdate,

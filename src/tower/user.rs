@@ -198,7 +198,9 @@ fn user<R: Number>(layout: &TowerLayout, t: &mut Tape<'_, R>, input: &TowerInput
     let hidden = affine(t, layout.hidden, layout.hidden_bias, all);
     let hidden = t.relu(hidden);
     let mut user = affine(t, layout.out, layout.out_bias, hidden);
-    for (gate, sign, path) in [(layout.gate_liked, 1.0, liked), (layout.gate_last, 1.0, last), (layout.gate_left, -1.0, left)] {
+    for (gate, sign, path) in
+        [(layout.gate_liked, 1.0, liked), (layout.gate_last, 1.0, last), (layout.gate_left, -1.0, left)]
+    {
         let gate = t.parameter(gate);
         let sign = constant(t, &[sign]);
         let gate = t.multiply(gate, sign);
@@ -302,7 +304,8 @@ mod tests {
         let mut tower = UserTower::new(SHAPE, &initial_weights(SHAPE, 1)).expect("same shape");
         let history: Vec<Vec<Heard<'_>>> =
             (0..8).map(|i| (0..3).map(|j| Heard::new(&bank[i * 3 + j], Behaviour::Complete)).collect()).collect();
-        let picks: Vec<Vec<&[f32]>> = (0..8).map(|i| (0..4).map(|j| bank[(24 + i * 2 + j * 3) % 40].as_slice()).collect()).collect();
+        let picks: Vec<Vec<&[f32]>> =
+            (0..8).map(|i| (0..4).map(|j| bank[(24 + i * 2 + j * 3) % 40].as_slice()).collect()).collect();
         let epoch = |tower: &mut UserTower, adam: &mut crate::learn::Adam| {
             let mut gradient = vec![0.0; tower.weights().len()];
             let mut total = 0.0;
@@ -332,7 +335,8 @@ mod tests {
         let mut rng = Rng::new(3);
         // Two genres, opposite on the first axis. The listener completed one song of each and skipped two of one genre; the
         // next song is of the other genre. Without the skips the past says nothing.
-        let song = |genre: f32, rng: &mut Rng| vec![genre, 0.3 * (rng.uniform() - 0.5), 0.3 * (rng.uniform() - 0.5), 0.1];
+        let song =
+            |genre: f32, rng: &mut Rng| vec![genre, 0.3 * (rng.uniform() - 0.5), 0.3 * (rng.uniform() - 0.5), 0.1];
         let cases: Vec<(Vec<(Vec<f32>, Behaviour)>, [Vec<f32>; 2])> = (0..60)
             .map(|i| {
                 let liked = if i % 2 == 0 { 1.0 } else { -1.0 };
@@ -361,7 +365,11 @@ mod tests {
                         .collect();
                     let songs = [next[0].as_slice(), next[1].as_slice()];
                     let input = TowerInput { history: &history, context: Context::default() };
-                    last += tower.learn(&Example { input, songs: &songs, popularity: &[0.0; 2] }, 1.0 / 60.0, &mut gradient) / 60.0;
+                    last += tower.learn(
+                        &Example { input, songs: &songs, popularity: &[0.0; 2] },
+                        1.0 / 60.0,
+                        &mut gradient,
+                    ) / 60.0;
                 }
                 adam.step(tower.weights_mut(), &gradient);
             }

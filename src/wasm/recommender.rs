@@ -79,8 +79,9 @@ impl Recommender {
         behaviour: u8,
         heard: f32,
     ) -> Result<(), JsValue> {
-        let behaviour = Behaviour::from_u8(behaviour)
-            .ok_or_else(|| super::error::with_code("behaviour is 0 skip, 1 complete, 2 like or 3 dislike", "event/behaviour"))?;
+        let behaviour = Behaviour::from_u8(behaviour).ok_or_else(|| {
+            super::error::with_code("behaviour is 0 skip, 1 complete, 2 like or 3 dislike", "event/behaviour")
+        })?;
         let impression = Impression { song: SongId(song), slot, at: millis(shown_at) };
         let feedback = behaviour.feedback(Fraction::new(heard));
         Ok(self.engine.observe(ListenEvent { impression, feedback, at: millis(at) })?)
@@ -134,11 +135,7 @@ impl Recommender {
     #[allow(clippy::cast_precision_loss, reason = "round ids stay below 2⁵³")]
     pub fn outbox(&self) -> Option<Outgoing> {
         let outgoing = self.engine.outbox()?;
-        Some(Outgoing {
-            round: outgoing.round.0 as f64,
-            key: outgoing.key.to_string(),
-            bytes: outgoing.bytes.clone(),
-        })
+        Some(Outgoing { round: outgoing.round.0 as f64, key: outgoing.key.to_string(), bytes: outgoing.bytes.clone() })
     }
 
     /// See [`client::Recommender::abandon`].
@@ -222,4 +219,3 @@ impl Recommender {
 fn millis(value: f64) -> Millis {
     Millis(value as u64)
 }
-

@@ -16,10 +16,7 @@ pub(super) fn to_js<T: Serialize>(value: &T) -> JsValue {
 }
 
 /// Visits the numeric fields of a plain object; `undefined` fields, and an undefined object, are passed over.
-pub(super) fn fields(
-    object: &JsValue,
-    mut visit: impl FnMut(&str, f64) -> Result<(), JsValue>,
-) -> Result<(), JsValue> {
+pub(super) fn fields(object: &JsValue, mut visit: impl FnMut(&str, f64) -> Result<(), JsValue>) -> Result<(), JsValue> {
     let Some(object) = object.dyn_ref::<Object>() else { return Ok(()) };
     for entry in Object::entries(object).iter() {
         let entry: Array = entry.unchecked_into();
@@ -37,7 +34,6 @@ pub(super) enum ReceivedView {
     Weights { version: f64 },
     Offer { round: f64, weights: f64, cohort: u32, closes_at: f64, clip_norm: f32 },
     Receipt { round: f64, status: &'static str },
-
 }
 
 #[allow(clippy::cast_precision_loss, reason = "ids and times stay below 2⁵³")]

@@ -21,7 +21,10 @@ pub fn results() -> Vec<(String, String)> {
         ("exp over [-20, 20]".to_owned(), digest(grid(-20.0, 20.0).map(Real::exp))),
         ("ln over (0, 40]".to_owned(), digest(grid(0.01, 40.0).map(Real::ln))),
         ("tanh over [-5, 5]".to_owned(), digest(grid(-5.0, 5.0).map(Real::tanh))),
-        ("exp in f64".to_owned(), hex(fnv(grid(-20.0, 20.0).flat_map(|x| Real::exp(f64::from(x)).to_bits().to_le_bytes())))),
+        (
+            "exp in f64".to_owned(),
+            hex(fnv(grid(-20.0, 20.0).flat_map(|x| Real::exp(f64::from(x)).to_bits().to_le_bytes()))),
+        ),
         ("random stream of seed 7".to_owned(), random()),
         ("initial weights of seed 5".to_owned(), digest(initial_weights(SHAPE, 5).into_iter())),
     ];
@@ -30,7 +33,10 @@ pub fn results() -> Vec<(String, String)> {
         let at = Millis(1_000_000 + 47_000 * u64::from(step));
         if step % 8 == 0 {
             let slate: Vec<u32> = engine.recommend(None, 30, at).songs().map(|s| s.0).collect();
-            out.push((format!("slate before event {step}"), slate.iter().map(|s| format!("{s:x} ")).collect::<String>().trim().to_owned()));
+            out.push((
+                format!("slate before event {step}"),
+                slate.iter().map(|s| format!("{s:x} ")).collect::<String>().trim().to_owned(),
+            ));
         }
         let feedback = match step % 5 {
             0 | 3 => Feedback::Complete,
@@ -44,7 +50,8 @@ pub fn results() -> Vec<(String, String)> {
     out.push(("user embedding after 40 events".to_owned(), digest(engine.embed().vector.into_iter())));
     engine.set_consent(true);
     let plan = LocalPlan { epochs: 2, batch: 8, learning_rate: 0.1, negatives: 16, max_examples: 64, clip_norm: 0.8 };
-    let offer = RoundOffer { round: RoundId(3), weights: WeightsVersion(0), plan, cohort: 2, closes_at: Millis(u64::MAX) };
+    let offer =
+        RoundOffer { round: RoundId(3), weights: WeightsVersion(0), plan, cohort: 2, closes_at: Millis(u64::MAX) };
     engine.receive(&encode(&offer)).expect("an offer");
     let lessons = engine.contribute(UpdateKey([5; 16])).expect("everything is there");
     out.push(("lessons of the round".to_owned(), format!("{lessons:x}")));

@@ -95,7 +95,8 @@ fn answers(channels: &Channels, query: &Query) -> Vec<Answer> {
         near: plain(channels.merge().merge(&asked(NEAR), NEAR).0),
         deep: plain(channels.merge().merge(&asked(DEEP), DEEP).0),
     };
-    let alone = |(channel, list): &(&'static str, Vec<Candidate>)| Answer { channel, near: list.clone(), deep: list.clone() };
+    let alone =
+        |(channel, list): &(&'static str, Vec<Candidate>)| Answer { channel, near: list.clone(), deep: list.clone() };
     lists.iter().map(alone).chain([merge]).collect()
 }
 
@@ -114,9 +115,7 @@ fn lines_of_json(lines: &[Line], data: &str, protocol: Protocol, seed: u32) -> a
 fn table(lines: &[Line], data: &str, protocol: Protocol) -> anyhow::Result<()> {
     const COLUMNS: [&str; 6] = ["recall@20", "ndcg@20", "hr@10", "ndcg@10", "recall@500", "coverage@20"];
     let find = |channel: &str, metric: &str, segment: Option<&str>| {
-        let named = |line: &&Line| {
-            line.segment.map(|s| format!("{s:?}").to_lowercase()).as_deref() == segment
-        };
+        let named = |line: &&Line| line.segment.map(|s| format!("{s:?}").to_lowercase()).as_deref() == segment;
         lines.iter().filter(named).find(|l| l.channel == channel && l.metric == metric)
     };
     let listeners = lines.iter().find(|l| l.channel == "merge").map_or(0, |l| l.listeners);
@@ -135,7 +134,10 @@ fn table(lines: &[Line], data: &str, protocol: Protocol) -> anyhow::Result<()> {
         say(&row)?;
     }
     if let Some(share) = lines.iter().find(|l| l.channel == "log") {
-        say(&format!("The head, a fifth of the songs that were heard, has {:.1} % of all listener-song pairs.", 100.0 * share.value))?;
+        say(&format!(
+            "The head, a fifth of the songs that were heard, has {:.1} % of all listener-song pairs.",
+            100.0 * share.value
+        ))?;
     }
     say("More figures: --json. Other settings: --config, chosen with --on validation.")
 }

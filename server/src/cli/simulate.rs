@@ -107,7 +107,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         None => data::synthetic(&data::SyntheticConfig { seed: args.seed, ..Default::default() }),
     };
     if data.clock == Clock::None {
-        bail!("{} tells no order of listening, so no next song can be held out; simulate needs sequences or times", data.name);
+        bail!(
+            "{} tells no order of listening, so no next song can be held out; simulate needs sequences or times",
+            data.name
+        );
     }
     let split = leave_one_out(&data);
     let population = populate(&args, &split)?;
@@ -121,8 +124,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     report.quality("before", measure(&tower(&start)?, HeldOutPart::Test), None)?;
 
     let mut population_of_rounds = populate(&args, &split)?;
-    let coordinator = Coordinator::open(State::in_memory().await?.pool().clone(), args.coordinator(), start.clone()).await?;
-    let rounds = RoundsConfig { clients: args.clients as usize, rounds: args.rounds, dropout: args.dropout, seed: args.seed };
+    let coordinator =
+        Coordinator::open(State::in_memory().await?.pool().clone(), args.coordinator(), start.clone()).await?;
+    let rounds =
+        RoundsConfig { clients: args.clients as usize, rounds: args.rounds, dropout: args.dropout, seed: args.seed };
     let bar = args.bar(u64::from(args.rounds), "rounds");
     let began = Instant::now();
     let mut sums = Sums::default();

@@ -57,7 +57,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         ),
         _ => {}
     }
-    let now = || Millis(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(0)));
+    let now = || {
+        Millis(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(0)))
+    };
     let began = Instant::now();
     let (seed, json) = (args.seed, args.json);
     let work = move || {

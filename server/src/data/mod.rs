@@ -22,5 +22,5 @@ pub use import::{Format, ImportOptions, ImportReport};
 pub use log::{StoredDataset, load_dataset, save_dataset, stored_dataset};
 pub use open::open;
 pub use schema::{Clock, Dataset, ListenerId, LoggedEvent};
-pub use synthetic::{SyntheticConfig, World, synthetic};
 pub use split::{HeldOut, LeaveOneOut, leave_one_out};
+pub use synthetic::{SyntheticConfig, World, synthetic};

@@ -90,7 +90,9 @@ impl Song2VecConfig {
             c if !(-2.0..=2.0).contains(&c.noise_exponent) => {
                 fail("song2vec.noise_exponent", f64::from(c.noise_exponent), "-2 to 2")
             }
-            c if !(c.subsample >= 0.0 && c.subsample.is_finite()) => fail("song2vec.subsample", c.subsample, "0 or more"),
+            c if !(c.subsample >= 0.0 && c.subsample.is_finite()) => {
+                fail("song2vec.subsample", c.subsample, "0 or more")
+            }
             _ => Ok(()),
         }
     }
@@ -152,7 +154,8 @@ struct Vocabulary {
 impl Vocabulary {
     fn of(corpus: &Corpus) -> Self {
         let counts = corpus.counts();
-        let mut songs: Vec<u32> = (0u32..).zip(&counts).filter(|(_, count)| **count > 0).map(|(song, _)| song).collect();
+        let mut songs: Vec<u32> =
+            (0u32..).zip(&counts).filter(|(_, count)| **count > 0).map(|(song, _)| song).collect();
         songs.sort_by_key(|song| (u32::MAX - counts[*song as usize], *song));
         let mut rows = vec![0u32; corpus.songs];
         for (row, song) in (0u32..).zip(&songs) {
@@ -245,7 +248,11 @@ impl<'a, const B: usize> Trainer<'a, B> {
     }
 
     #[inline(always)]
-    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "lists are below 2³², rates are f32")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "lists are below 2³², rates are f32"
+    )]
     fn learn<S: Simd>(&mut self, simd: S, list: &[u32]) {
         let progress = self.done as f32 / self.total as f32;
         let rate = (self.config.learning_rate * (1.0 - progress)).max(self.config.min_learning_rate);
@@ -382,7 +389,8 @@ mod tests {
     fn without_negatives_that_oppose_it_everything_falls_together() {
         // Noise that always draws the one most heard song teaches next to nothing apart from "not that one".
         let corpus = planted(8, 20, 400, 12, true, 2);
-        let good = purity(&Song2Vec::train(&corpus, &Song2VecConfig { negatives: 5, ..small() }, 5, &quiet).unwrap(), 20, 10);
+        let good =
+            purity(&Song2Vec::train(&corpus, &Song2VecConfig { negatives: 5, ..small() }, 5, &quiet).unwrap(), 20, 10);
         let mut heavy = corpus.clone();
         // A ninth "taste" of one song heard more than all else together: with α = 2 it is nearly every negative.
         heavy.songs += 1;
@@ -414,7 +422,8 @@ mod tests {
         let corpus = Corpus::from_lists(5, &lists, true);
         let config = Song2VecConfig { dimension: 8, epochs: 60, learning_rate: 0.1, noise_exponent: 0.0, ..small() };
         let model = Song2Vec::train(&corpus, &config, 1, &quiet).unwrap();
-        let product = |a: usize, b: usize| sottovoce::math::dot(&model.vectors[a * 8..][..8], &model.contexts[b * 8..][..8]);
+        let product =
+            |a: usize, b: usize| sottovoce::math::dot(&model.vectors[a * 8..][..8], &model.contexts[b * 8..][..8]);
         assert!(product(0, 1) > 1.0 && product(2, 3) > 1.0, "{} {}", product(0, 1), product(2, 3));
         assert!(product(0, 3) < -1.0 && product(2, 1) < -1.0, "{} {}", product(0, 3), product(2, 1));
         // A song in no list has no direction, and no NaN.

@@ -7,7 +7,9 @@ use sottovoce::ids::SongId;
 #[non_exhaustive]
 pub enum EvalError {
     /// A score that cannot be ranked.
-    #[error("song {song} has score {score} in a list to be measured; find out what diverged before any number is believed")]
+    #[error(
+        "song {song} has score {score} in a list to be measured; find out what diverged before any number is believed"
+    )]
     NonFinite {
         /// Whose.
         song: SongId,

@@ -76,7 +76,9 @@ impl Protocol {
         let split = match (self, holdout) {
             (Self::RandomFifth, Holdout::Test) => random_fifth(dataset, seed),
             // Of what the test leaves, another fifth, by another stream.
-            (Self::RandomFifth, Holdout::Validation) => random_fifth(&random_fifth(dataset, seed).train, seed.wrapping_add(1)),
+            (Self::RandomFifth, Holdout::Validation) => {
+                random_fifth(&random_fifth(dataset, seed).train, seed.wrapping_add(1))
+            }
             (Self::LeaveOneOut, _) => last_song(dataset, holdout),
         };
         if split.cases.is_empty() { Err(EvalError::NothingHeldOut) } else { Ok(split) }
@@ -221,8 +223,8 @@ mod tests {
         assert_eq!(LegacyPermutations::new(2020).permutation(5), [3, 1, 2, 4, 0]);
         assert_eq!(LegacyPermutations::new(2020).permutation(10), [2, 4, 9, 1, 5, 7, 6, 3, 8, 0]);
         let fifty = [
-            25, 13, 26, 37, 41, 19, 12, 0, 16, 45, 40, 18, 34, 43, 17, 36, 2, 30, 14, 23, 4, 22, 31, 21, 38, 39, 35, 15, 42,
-            1, 33, 6, 48, 20, 28, 5, 44, 11, 9, 10, 24, 49, 29, 7, 46, 27, 47, 3, 8, 32,
+            25, 13, 26, 37, 41, 19, 12, 0, 16, 45, 40, 18, 34, 43, 17, 36, 2, 30, 14, 23, 4, 22, 31, 21, 38, 39, 35,
+            15, 42, 1, 33, 6, 48, 20, 28, 5, 44, 11, 9, 10, 24, 49, 29, 7, 46, 27, 47, 3, 8, 32,
         ];
         assert_eq!(LegacyPermutations::new(2020).permutation(50), fifty);
         // Three in a row from one state, and the next number after them.
@@ -234,7 +236,13 @@ mod tests {
     }
 
     fn world() -> Dataset {
-        synthetic(&SyntheticConfig { listeners: 40, songs: 120, artists: 20, events: 2000, ..SyntheticConfig::default() })
+        synthetic(&SyntheticConfig {
+            listeners: 40,
+            songs: 120,
+            artists: 20,
+            events: 2000,
+            ..SyntheticConfig::default()
+        })
     }
 
     #[test]
@@ -293,7 +301,9 @@ mod tests {
         let all = split.cases.clone();
         split.sample(7, 3);
         assert_eq!(split.cases.len(), 7);
-        assert!(split.cases.is_sorted_by_key(|case| case.listener) && split.cases.iter().all(|case| all.contains(case)));
+        assert!(
+            split.cases.is_sorted_by_key(|case| case.listener) && split.cases.iter().all(|case| all.contains(case))
+        );
         split.sample(100, 3);
         assert_eq!(split.cases.len(), 7);
     }

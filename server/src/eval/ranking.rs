@@ -157,7 +157,9 @@ mod tests {
             let run: Vec<u32> = run.iter().map(|(song, _)| *song).collect();
             let mut next = vec![];
             for order in permutations(&run) {
-                next.extend(all.iter().map(|before: &Vec<u32>| before.iter().chain(&order).copied().collect::<Vec<_>>()));
+                next.extend(
+                    all.iter().map(|before: &Vec<u32>| before.iter().chain(&order).copied().collect::<Vec<_>>()),
+                );
             }
             all = next;
         }

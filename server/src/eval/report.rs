@@ -93,7 +93,11 @@ pub fn evaluate(
     let scored = scored?;
     let mut lines = vec![head_share(listeners, &segments, scored.len())];
     for (place, channel) in channels.iter().enumerate() {
-        lines.extend(lines_of(channel, &scored.iter().filter_map(|s| s.get(place)).collect::<Vec<_>>(), listeners.len()));
+        lines.extend(lines_of(
+            channel,
+            &scored.iter().filter_map(|s| s.get(place)).collect::<Vec<_>>(),
+            listeners.len(),
+        ));
     }
     Ok(lines)
 }
@@ -135,8 +139,16 @@ fn lines_of(channel: &'static str, scored: &[&Scored], songs: usize) -> Vec<Line
     line("recall@200", None, mean(&mut scored.iter().map(|s| s.deep[0].recall)));
     line("recall@500", None, mean(&mut scored.iter().map(|s| s.deep[1].recall)));
     for (place, segment) in [Segment::Head, Segment::Mid, Segment::Tail].into_iter().enumerate() {
-        line("recall@20", Some(segment), mean(&mut scored.iter().filter_map(|s| s.segments[place].map(|(near, _)| near))));
-        line("recall@500", Some(segment), mean(&mut scored.iter().filter_map(|s| s.segments[place].map(|(_, deep)| deep))));
+        line(
+            "recall@20",
+            Some(segment),
+            mean(&mut scored.iter().filter_map(|s| s.segments[place].map(|(near, _)| near))),
+        );
+        line(
+            "recall@500",
+            Some(segment),
+            mean(&mut scored.iter().filter_map(|s| s.segments[place].map(|(_, deep)| deep))),
+        );
     }
     let mut listed = vec![0u32; songs];
     for song in scored.iter().flat_map(|s| &s.page) {
@@ -208,13 +220,15 @@ mod tests {
         // Ten songs: 0 and 1 are the head, 2 to 4 the middle, the rest the tail.
         let listeners = [50.0, 40.0, 9.0, 8.0, 7.0, 1.0, 1.0, 1.0, 1.0, 1.0];
         let answer = |_: &Query| {
-            let list: Vec<Candidate> =
-                [(1u32, 0.9f32), (2, 0.8), (0, 0.1)].map(|(song, score)| Candidate { song: SongId(song), score }).to_vec();
+            let list: Vec<Candidate> = [(1u32, 0.9f32), (2, 0.8), (0, 0.1)]
+                .map(|(song, score)| Candidate { song: SongId(song), score })
+                .to_vec();
             vec![Answer { channel: "a", near: list.clone(), deep: list }]
         };
         let lines = evaluate(&split(), &listeners, &["a"], &answer, &quiet).unwrap();
         let value = |channel: &str, metric: &str, segment| {
-            let line = lines.iter().find(|l| l.channel == channel && l.metric == metric && l.segment == segment).unwrap();
+            let line =
+                lines.iter().find(|l| l.channel == channel && l.metric == metric && l.segment == segment).unwrap();
             (line.value, line.listeners)
         };
         assert_eq!(value("a", "recall@20", None), (0.75, 2));

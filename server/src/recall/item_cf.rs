@@ -138,7 +138,10 @@ impl ItemCf {
         let place = song.0 as usize;
         let end = self.ends.get(place).map_or(0, |end| *end as usize);
         let start = if place == 0 { 0 } else { self.ends.get(place - 1).map_or(0, |end| *end as usize) };
-        self.songs[start..end.max(start)].iter().zip(&self.weights[start..end.max(start)]).map(|(s, w)| (SongId(*s), *w))
+        self.songs[start..end.max(start)]
+            .iter()
+            .zip(&self.weights[start..end.max(start)])
+            .map(|(s, w)| (SongId(*s), *w))
     }
 }
 
@@ -148,7 +151,9 @@ impl ItemCfConfig {
         let fail = |field, got, expected| Err(RecallError::Config { field, got, expected });
         match self {
             c if c.neighbours == 0 => fail("item_cf.neighbours", 0.0, "at least 1"),
-            c if !(c.shrinkage >= 0.0 && c.shrinkage.is_finite()) => fail("item_cf.shrinkage", c.shrinkage, "0 or more"),
+            c if !(c.shrinkage >= 0.0 && c.shrinkage.is_finite()) => {
+                fail("item_cf.shrinkage", c.shrinkage, "0 or more")
+            }
             c if !(0.0..=1.0).contains(&c.alpha) => fail("item_cf.alpha", c.alpha, "0 to 1"),
             c if c.songs_per_listener < 2 => {
                 fail("item_cf.songs_per_listener", c.songs_per_listener as f64, "at least 2")
@@ -251,7 +256,8 @@ mod tests {
         assert_eq!(channel.neighbours(SongId(3)).count(), 0, "heard by nobody who heard anything else");
         assert_eq!(channel.neighbours(SongId(9)).count(), 0);
         // α is which side pays for its popularity.
-        let towards = ItemCf::fit(&Interactions::of(&dataset), &ItemCfConfig { alpha: 1.0, ..plain() }, &quiet).unwrap();
+        let towards =
+            ItemCf::fit(&Interactions::of(&dataset), &ItemCfConfig { alpha: 1.0, ..plain() }, &quiet).unwrap();
         let (_, weight) = towards.neighbours(SongId(2)).find(|(s, _)| s.0 == 0).unwrap();
         assert!((f64::from(weight) - l(1.0) / l(9.0)).abs() < 1e-6);
     }

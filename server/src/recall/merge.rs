@@ -55,7 +55,8 @@ impl Default for MergeConfig {
         Self {
             fusion: Fusion::Scores,
             depth: 500,
-            channels: [share("popular", 0.0), share("item_cf", 0.5), share("song2vec", 0.3), share("spectral", 1.0)].into(),
+            channels: [share("popular", 0.0), share("item_cf", 0.5), share("song2vec", 0.3), share("spectral", 1.0)]
+                .into(),
         }
     }
 }
@@ -177,8 +178,9 @@ mod tests {
     }
 
     fn merge(fusion: Fusion, shares: &[(&str, f32, f32)]) -> Merge {
-        let channels =
-            shares.iter().map(|(name, weight, quota)| ((*name).to_owned(), ChannelShare { weight: *weight, quota: *quota }));
+        let channels = shares
+            .iter()
+            .map(|(name, weight, quota)| ((*name).to_owned(), ChannelShare { weight: *weight, quota: *quota }));
         Merge::new(MergeConfig { fusion, depth: 10, channels: channels.collect() }, &["a", "b"]).unwrap()
     }
 
@@ -206,13 +208,20 @@ mod tests {
         assert_eq!(songs(&without), [1, 2, 3, 4]);
         let with = merge(Fusion::Scores, &[("a", 1.0, 0.0), ("b", 0.1, 0.25)]).merge(&lists, 4).0;
         assert_eq!(songs(&with), [1, 2, 3, 9]);
-        assert_eq!(merge(Fusion::Scores, &[("a", 1.0, 0.0)]).merge(&lists, 9).0.len(), 4, "a channel without a part has none");
+        assert_eq!(
+            merge(Fusion::Scores, &[("a", 1.0, 0.0)]).merge(&lists, 9).0.len(),
+            4,
+            "a channel without a part has none"
+        );
     }
 
     #[test]
     fn depth_follows_k_and_channels_without_a_part_are_not_asked() {
         let merge = merge(Fusion::Ranks, &[("a", 1.0, 0.0), ("b", 0.0, 0.0)]);
-        assert_eq!((merge.depth("a", 3), merge.depth("a", 30), merge.depth("b", 3), merge.depth("c", 3)), (10, 30, 0, 0));
+        assert_eq!(
+            (merge.depth("a", 3), merge.depth("a", 30), merge.depth("b", 3), merge.depth("c", 3)),
+            (10, 30, 0, 0)
+        );
     }
 
     #[test]
@@ -223,7 +232,9 @@ mod tests {
         };
         let error = Merge::new(config("itemcf", 1.0, 0.0), &["a", "b"]).unwrap_err().to_string();
         assert!(error.contains("itemcf") && error.contains("a, b"), "{error}");
-        for bad in [config("a", -1.0, 0.0), config("a", f32::NAN, 0.0), config("a", 1.0, 1.1), config("a", 1.0, f32::NAN)] {
+        for bad in
+            [config("a", -1.0, 0.0), config("a", f32::NAN, 0.0), config("a", 1.0, 1.1), config("a", 1.0, f32::NAN)]
+        {
             assert!(matches!(Merge::new(bad, &["a"]), Err(RecallError::Config { .. })));
         }
         assert!(Merge::new(MergeConfig { depth: 0, ..MergeConfig::default() }, &["a"]).is_err());

@@ -35,7 +35,11 @@ impl Song2VecRecall {
     /// # Errors
     /// [`RecallError::Artefact`] where there are not as many songs with listeners as with embeddings.
     #[allow(clippy::cast_precision_loss, reason = "a small threshold")]
-    pub fn new(embeddings: SongEmbeddings, listeners: &[f32], config: &Song2VecRecallConfig) -> Result<Self, RecallError> {
+    pub fn new(
+        embeddings: SongEmbeddings,
+        listeners: &[f32],
+        config: &Song2VecRecallConfig,
+    ) -> Result<Self, RecallError> {
         if embeddings.songs() != listeners.len() {
             let detail = format!("{} embeddings for {} songs", embeddings.songs(), listeners.len());
             return Err(RecallError::Artefact { detail });

@@ -304,15 +304,18 @@ mod tests {
         let config = SpectralConfig { rank: 5, damping: 0.5, iterations: 30 };
         let fitted = Spectral::fit(&two_tastes(), &config, 1, &quiet).unwrap();
         // Dense, by nalgebra.
-        let dense = DMatrix::from_fn(60, 26, |u, i| matrix.rows[u].iter().find(|(s, _)| *s == i).map_or(0.0, |(_, v)| *v));
+        let dense =
+            DMatrix::from_fn(60, 26, |u, i| matrix.rows[u].iter().find(|(s, _)| *s == i).map_or(0.0, |(_, v)| *v));
         let svd = dense.svd(false, true);
         let v = svd.v_t.unwrap();
         let mut order: Vec<usize> = (0..26).collect();
         order.sort_by(|a, b| svd.singular_values[*b].total_cmp(&svd.singular_values[*a]));
         for a in 0..25 {
             for b in 0..25 {
-                let exact: f64 = order[..5].iter().map(|j| v[(*j, a)] * v[(*j, b)]).sum::<f64>() / matrix.damped[a] * matrix.damped[b];
-                let got: f64 = (0..5).map(|j| f64::from(fitted.queries[a * 5 + j]) * f64::from(fitted.answers[b * 5 + j])).sum();
+                let exact: f64 = order[..5].iter().map(|j| v[(*j, a)] * v[(*j, b)]).sum::<f64>() / matrix.damped[a]
+                    * matrix.damped[b];
+                let got: f64 =
+                    (0..5).map(|j| f64::from(fitted.queries[a * 5 + j]) * f64::from(fitted.answers[b * 5 + j])).sum();
                 assert!((exact - got).abs() < 1e-4, "{a}, {b}: {exact} against {got}");
             }
         }
@@ -320,18 +323,23 @@ mod tests {
 
     #[test]
     fn the_filter_completes_a_taste_where_the_raw_signal_cannot() {
-        let channel = Spectral::fit(&two_tastes(), &SpectralConfig { rank: 2, ..SpectralConfig::default() }, 1, &quiet).unwrap();
+        let channel =
+            Spectral::fit(&two_tastes(), &SpectralConfig { rank: 2, ..SpectralConfig::default() }, 1, &quiet).unwrap();
         let seeds = vec![(SongId(0), 2.0), (SongId(1), 1.0)];
         let query = Query { exclude: vec![SongId(0), SongId(1), SongId(24)], seeds, k: 10 };
         let found = channel.recall(&query);
         assert!(found.iter().all(|c| c.song.0 < 12), "the ten other songs of the taste come first: {found:?}");
-        assert!(channel.recall(&Query { k: 26, ..query }).iter().all(|c| c.song.0 != 25), "a song nobody heard is not proposed");
+        assert!(
+            channel.recall(&Query { k: 26, ..query }).iter().all(|c| c.song.0 != 25),
+            "a song nobody heard is not proposed"
+        );
         assert!(channel.recall(&Query { k: 3, ..Query::default() }).is_empty());
     }
 
     #[test]
     fn the_same_seed_gives_the_same_bits_and_small_worlds_are_no_trouble() {
-        let fit = |matrix: &Interactions, seed| Spectral::fit(matrix, &SpectralConfig::default(), seed, &quiet).unwrap();
+        let fit =
+            |matrix: &Interactions, seed| Spectral::fit(matrix, &SpectralConfig::default(), seed, &quiet).unwrap();
         let (a, b) = (fit(&two_tastes(), 1), fit(&two_tastes(), 1));
         assert!(a.queries.iter().zip(&b.queries).all(|(x, y)| x.to_bits() == y.to_bits()));
         // Wider than the matrix has rank, and a listener without songs.

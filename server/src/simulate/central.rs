@@ -43,8 +43,11 @@ pub fn train_centrally(
     let items = &population.items;
     let negatives = Negatives { items, count: config.negatives };
     let pasts: Vec<Past> = population.listeners.iter().map(|l| Past::new(l.engine().history(), items)).collect();
-    let mut lessons: Vec<(usize, usize)> =
-        pasts.iter().enumerate().flat_map(|(p, past)| past.lessons(usize::MAX).into_iter().map(move |i| (p, i))).collect();
+    let mut lessons: Vec<(usize, usize)> = pasts
+        .iter()
+        .enumerate()
+        .flat_map(|(p, past)| past.lessons(usize::MAX).into_iter().map(move |i| (p, i)))
+        .collect();
     let shared = tower.shared().len();
     let mut adam = Adam::new(shared, config.learning_rate);
     let rng = Rng::new(config.seed).split("central");

@@ -32,7 +32,13 @@ pub struct Quality {
 
 /// Ranks each listener's held-out song. `data` is the whole data set, from which the histories are read.
 #[must_use]
-pub fn evaluate(tower: &UserTower, items: &Resident, data: &Dataset, held_out: &[Option<HeldOut>], part: HeldOutPart) -> Quality {
+pub fn evaluate(
+    tower: &UserTower,
+    items: &Resident,
+    data: &Dataset,
+    held_out: &[Option<HeldOut>],
+    part: HeldOutPart,
+) -> Quality {
     let ranks: Vec<f64> = held_out
         .par_iter()
         .enumerate()

@@ -38,7 +38,13 @@ impl SimulatedListener {
     ///
     /// # Errors
     /// What the engine says to the server's bytes.
-    pub fn contribute(&mut self, offer: &[u8], weights: &[u8], key: UpdateKey, now: Millis) -> Result<Option<Outgoing>, client::Error> {
+    pub fn contribute(
+        &mut self,
+        offer: &[u8],
+        weights: &[u8],
+        key: UpdateKey,
+        now: Millis,
+    ) -> Result<Option<Outgoing>, client::Error> {
         self.engine.receive(offer)?;
         self.engine.receive(weights)?;
         if self.engine.contribute(key)? == 0 {
