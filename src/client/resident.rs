@@ -161,7 +161,7 @@ mod tests {
         let slot = resident.slot(SongId(7)).expect("resident");
         let mut row = [0.0; 2];
         resident.blocks().row(slot, &mut row);
-        assert_eq!(row, [2.0, 2.0]);
+        assert_eq!(row.map(f32::to_bits), [2.0f32; 2].map(f32::to_bits));
         assert_eq!(resident.slot(SongId(4)), None);
     }
 

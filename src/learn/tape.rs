@@ -280,7 +280,7 @@ impl<'p, R: Number> Tape<'p, R> {
             Op::CrossEntropy { logits, target } => {
                 let mut p = self.value(*logits).to_vec();
                 softmax(&mut p);
-                p[*target as usize] = p[*target as usize] - R::one();
+                p[*target as usize] -= R::one();
                 axpy(&mut adjoint[logits.range()], g[0], &p);
             }
         }
@@ -361,7 +361,7 @@ fn softmax<R: Number>(z: &mut [R]) {
         *v = Real::exp(*v - most);
         sum += *v;
     }
-    z.iter_mut().for_each(|v| *v = *v / sum);
+    z.iter_mut().for_each(|v| *v /= sum);
 }
 
 #[cfg(test)]

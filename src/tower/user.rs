@@ -337,7 +337,8 @@ mod tests {
         // next song is of the other genre. Without the skips the past says nothing.
         let song =
             |genre: f32, rng: &mut Rng| vec![genre, 0.3 * (rng.uniform() - 0.5), 0.3 * (rng.uniform() - 0.5), 0.1];
-        let cases: Vec<(Vec<(Vec<f32>, Behaviour)>, [Vec<f32>; 2])> = (0..60)
+        type Past = Vec<(Vec<f32>, Behaviour)>;
+        let cases: Vec<(Past, [Vec<f32>; 2])> = (0..60)
             .map(|i| {
                 let liked = if i % 2 == 0 { 1.0 } else { -1.0 };
                 let first = if (i / 2) % 2 == 0 { 1.0 } else { -1.0 }; // the order of the completes tells nothing

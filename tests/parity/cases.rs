@@ -9,14 +9,14 @@ use sottovoce::session::{Feedback, Fraction, Impression, ListenEvent};
 use sottovoce::tower::{Context, initial_weights};
 
 /// The recorded results, by name.
-pub const VECTORS: &str = include_str!("../vectors/device.json");
+pub(crate) const VECTORS: &str = include_str!("../vectors/device.json");
 
 const SHAPE: TowerShape = TowerShape { dimension: 24, attention: 12, hidden: 20 };
 const SONGS: u32 = 600;
 
 /// Every case with its result in hexadecimal.
 #[must_use]
-pub fn results() -> Vec<(String, String)> {
+pub(crate) fn results() -> Vec<(String, String)> {
     let mut out = vec![
         ("exp over [-20, 20]".to_owned(), digest(grid(-20.0, 20.0).map(Real::exp))),
         ("ln over (0, 40]".to_owned(), digest(grid(0.01, 40.0).map(Real::ln))),
@@ -63,7 +63,7 @@ pub fn results() -> Vec<(String, String)> {
 
 /// The recorded results as pairs.
 #[must_use]
-pub fn recorded() -> Vec<(String, String)> {
+pub(crate) fn recorded() -> Vec<(String, String)> {
     let value: serde_json::Value = serde_json::from_str(VECTORS).expect("tests/vectors/device.json is JSON");
     let cases = value["cases"].as_array().expect("a list of cases");
     let text = |v: &serde_json::Value| v.as_str().expect("text").to_owned();

@@ -265,6 +265,7 @@ mod tests {
             seen.dedup();
             prop_assert_eq!(seen.len(), merged.len());
             for (_, list) in &lists {
+                #[allow(clippy::cast_possible_truncation, reason = "a share of a small count")]
                 for candidate in list.iter().take((quota * k as f32) as usize) {
                     prop_assert!(merged.iter().any(|m| m.song == candidate.song));
                 }
