@@ -19,8 +19,13 @@ export interface Errand {
 export async function contribute(core: Recommender, http: Http, errand: Errand): Promise<Contribution> {
   // An update that a closed tab or a lost connection left behind goes first, under the key it was made with.
   const waiting = await deliver(core, http, errand, 0);
-  if (waiting?.status === "accepted") return waiting;
+  if (waiting && waiting.status !== "round-closed") return waiting;
+  const first = await takePart(core, http, errand);
+  // Rounds close while devices learn; the next one is usually open already.
+  return first.kind === "sent" && first.status === "round-closed" ? takePart(core, http, errand) : first;
+}
 
+async function takePart(core: Recommender, http: Http, errand: Errand): Promise<Contribution> {
   const offer = await http.offer(errand.signal);
   if ("retryAfterMs" in offer) return { kind: "no-round", ...offer };
   const { round } = core.receive(offer.bytes) as { round: number };

@@ -20,6 +20,8 @@ const skip = existsSync(WASM) ? false : "the engine is not built: cargo xtask pa
 const asked: { method: string; url: string; bytes: number; headers: IncomingMessage["headers"] }[] = [];
 let url = "";
 let roundOpen = true;
+let round = 9;
+let late = false;
 let refuse = 0;
 let weights = 0;
 const server = createServer(async (request, response) => {
@@ -39,9 +41,13 @@ const server = createServer(async (request, response) => {
   if (path === "/v1/rounds") return response.end(JSON.stringify({ rounds: [{ round: 9, state: "open", updates: 1, cohort: 4, opened_at: 1, closes_at: 2, closed_at: null, weights_from: 5, weights_to: null, clip_norm: 1 }] }));
   if (path === "/v1/rounds/next") {
     if (!roundOpen) return response.writeHead(204, { "retry-after": "7" }).end();
-    return cbor(message(3, list(uint(9), uint(5), uint(4), uint(2 ** 41), uint(1), uint(8), float(0.05), uint(4), uint(64), float(1))));
+    return cbor(message(3, list(uint(round), uint(5), uint(4), uint(2 ** 41), uint(1), uint(8), float(0.05), uint(4), uint(64), float(1))));
   }
-  if (request.method === "PUT") return cbor(message(4, list(uint(9), uint(0))), 201);
+  if (request.method === "PUT") {
+    const [answered, status, code] = late ? [round, 2, 409] : [round, 0, 201];
+    if (late) [late, round] = [false, round + 1];
+    return cbor(message(4, list(uint(answered), uint(status))), code);
+  }
   return response.writeHead(404).end("{}");
 });
 
@@ -162,6 +168,21 @@ test("an update that could not be sent waits, under its key, and survives a rest
   assert.ok(result.kind === "sent" && result.status === "accepted");
   assert.equal(again.ledger().sentMessages, 1);
   await again.close();
+});
+
+test("a round that closed meanwhile is no loss: the next one gets an update of its own", { skip }, async () => {
+  const engine = await open();
+  hear(engine, 6);
+  engine.setConsent(true);
+  asked.length = 0;
+  late = true;
+  const result = await engine.contribute();
+  assert.ok(result.kind === "sent" && result.status === "accepted" && result.round === 10);
+  const keys = asked.filter(({ method }) => method === "PUT").map(({ url }) => url.split("/").at(-1));
+  assert.equal(new Set(keys).size, 2);
+  assert.equal(engine.ledger().sentMessages, 2);
+  round = 9;
+  await engine.close();
 });
 
 test("no open round says when to ask again", { skip }, async () => {

@@ -45,7 +45,7 @@ export class RoundWatch {
     this.#move({ busy: true, outcome: "Learning here, in this page …" });
     try {
       const result = await this.#engine.contribute();
-      if (result.kind === "sent") this.#engine.keep("contributed", { round: result.round, seen: this.#engine.seen } satisfies Notes);
+      if (result.kind === "sent" && result.status !== "round-closed") this.#engine.keep("contributed", { round: result.round, seen: this.#engine.seen } satisfies Notes);
       this.#move({ busy: false, outcome: this.#told(result) });
       await this.#look();
     } catch (error) {

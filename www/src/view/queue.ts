@@ -25,21 +25,23 @@ export function queueView(player: Player, coverOf: CoverOf): void {
   player.watch((changed) => {
     if (!changed.has("queue")) return;
     const before = new Map(shown.map(({ song }, i) => [song.id, i]));
+    const first = before.size === 0;
     const advanced = shown[0] && player.now?.song.id === shown[0].song.id ? 1 : 0;
     shown = player.queue.slice(0, IN_SIGHT);
-    const scales = scalesOf(shown);
+    const levels = levelsOf(shown);
     const items = shown.map((coming, i) => {
       const row = rows.get(coming.song.id) ?? new Row(coming.song, coverOf, () => player.jump(coming.song.id));
       rows.set(coming.song.id, row);
       const was = before.get(coming.song.id);
-      row.show(i, coming, scales, was === undefined ? "new" : was - advanced - i);
+      const moved = first ? 0 : was === undefined ? "new" : was - advanced - i;
+      row.show(i, coming, levels, moved, player.engine.seen === 0);
       return row.element;
     });
     glide(list, items);
     const inSight = new Set(shown.map(({ song }) => song.id));
     for (const id of rows.keys()) if (!inSight.has(id)) rows.delete(id);
     say(part("queue-hint"), hint(player.queue.length - shown.length));
-    if (before.size > 0) announce(spoken(player.shift, shown[0]));
+    if (!first) announce(spoken(player.shift, shown[0]));
   });
 }
 
@@ -68,17 +70,18 @@ class Row {
     );
   }
 
-  show(place: number, { reason }: Coming, scales: ReadonlyMap<string, number>, moved: number | "new"): void {
+  show(place: number, { reason }: Coming, levels: Levels, moved: number | "new", guessing: boolean): void {
     say(this.#place, String(place + 1));
-    say(this.#why, reason?.text ?? "");
+    // Before anything was heard there is no taste to be close to.
+    say(this.#why, guessing && reason?.why === "taste" ? "A first guess" : (reason?.text ?? ""));
     const tendency = moved === "new" ? "new" : moved > 0 ? "up" : moved < 0 ? "down" : "";
     say(this.#moved, moved === "new" ? "new" : moved === 0 ? "" : `${moved > 0 ? "↑" : "↓"}${Math.abs(moved)}`);
     this.#moved.dataset["tendency"] = tendency;
     PARTS.forEach(([name], i) => {
       const value = reason?.[name] ?? 0;
       const bar = this.#bars[i];
-      bar?.style.setProperty("--level", (Math.abs(value) / (scales.get(name) ?? 1)).toFixed(3));
-      bar?.classList.toggle("against", value < 0);
+      bar?.style.setProperty("--level", levels[name](value).toFixed(3));
+      bar?.classList.toggle("against", name === "session" && value < 0);
     });
     const spelled = PARTS.map(([name, word]) => `${word} ${(reason?.[name] ?? 0).toFixed(2)}`).join(", ");
     this.#chart.setAttribute("aria-label", spelled);
@@ -91,9 +94,23 @@ const RULED = {
   "gap-relaxed": "the same artist again, for want of others",
 } as const satisfies Record<NonNullable<SlotReason["rule"]>, string>;
 
-/** Each part on the scale of its largest value in sight: the bars compare songs, not parts. */
-function scalesOf(shown: readonly Coming[]): ReadonlyMap<string, number> {
-  return new Map(PARTS.map(([name]) => [name, Math.max(1e-6, ...shown.map(({ reason }) => Math.abs(reason?.[name] ?? 0)))]));
+type Levels = Readonly<Record<(typeof PARTS)[number][0], (value: number) => number>>;
+
+/**
+ * How high each part's bar is, 0 to 1. Bars compare the songs in sight: taste has no zero, only more and less; the session speaks
+ * for or against; variety is a share already.
+ */
+function levelsOf(shown: readonly Coming[]): Levels {
+  const values = (name: keyof Levels) => shown.map(({ reason }) => reason?.[name] ?? 0);
+  const [least, most] = [Math.min(...values("relevance")), Math.max(...values("relevance"))];
+  const largest = (name: keyof Levels) => Math.max(1e-6, ...values(name).map(Math.abs));
+  const [session, explore] = [largest("session"), largest("explore")];
+  return {
+    relevance: (value) => 0.15 + (0.85 * (value - least)) / Math.max(1e-6, most - least),
+    session: (value) => Math.abs(value) / session,
+    diversity: (value) => Math.min(1, Math.max(0, value)),
+    explore: (value) => Math.abs(value) / explore,
+  };
 }
 
 function hint(more: number): string {
