@@ -1,5 +1,5 @@
 //! What can be configured, as one TOML file. Each model defines its own part beside its code; this room only puts them
-//! together and reads them. `configs/` holds documented examples.
+//! together and reads them.
 
 use crate::embed::Song2VecConfig;
 use crate::recall::{ItemCfConfig, MergeConfig, Song2VecRecallConfig, SpectralConfig};

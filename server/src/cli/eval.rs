@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   sottovoce-server eval                                        the synthetic world
   sottovoce-server eval --data lastfm-hetrec2k --json          one JSON object a line
-  sottovoce-server eval --data DIR --on validation --config configs/recall.toml
+  sottovoce-server eval --data DIR --on validation --config recall.toml
 
 Logs of totals (no times): a random fifth of each listener's songs is held out, drawn as numpy draws it, so that figures can be
 compared with other people's. Logs with an order: each listener's last finished song. The whole catalogue is ranked. Choose

@@ -51,11 +51,11 @@ pub struct MergeConfig {
 
 impl Default for MergeConfig {
     fn default() -> Self {
-        let share = |name: &str, weight| (name.to_owned(), ChannelShare { weight, quota: 0.05 });
+        let share = |name: &str, weight| (name.to_owned(), ChannelShare { weight, quota: 0.0 });
         Self {
             fusion: Fusion::Scores,
             depth: 500,
-            channels: [share("popular", 0.0), share("item_cf", 0.5), share("song2vec", 0.3), share("spectral", 1.0)]
+            channels: [share("popular", 0.0), share("item_cf", 0.5), share("song2vec", 0.05), share("spectral", 1.0)]
                 .into(),
         }
     }
