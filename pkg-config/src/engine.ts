@@ -3,7 +3,7 @@
 
 import { Recommender } from "./generated/sottovoce.js";
 import { SottovoceError, codeOf } from "./errors.js";
-import { Http } from "./http.js";
+import { Http, type Manifest } from "./http.js";
 import { init } from "./init.js";
 import { contribute } from "./rounds.js";
 import { Keeper } from "./keeper.js";
@@ -77,7 +77,8 @@ type EventOf<T extends EngineEvent["type"]> = Extract<EngineEvent, { type: T }>;
 export class Sottovoce {
   readonly #core: Recommender;
   readonly #http: Http;
-  readonly #keeper: Keeper;
+  /** Set before {@link Sottovoce.open} gives the engine out. */
+  #keeper!: Keeper;
   readonly #songs = new Map<SongId, Song>();
   readonly #listeners = new Map<string, Set<(event: never) => void>>();
   /** Aborts all that only consent allows. */
@@ -87,13 +88,12 @@ export class Sottovoce {
   #online = true;
   #closed = false;
 
-  private constructor(core: Recommender, options: OpenOptions, store: Store, storage: Storage) {
+  private constructor(core: Recommender, options: OpenOptions) {
     this.#core = core;
-    const name = nameOf(options);
     this.#http = new Http({
       server: serverOf(options),
       fetch: options.fetch ?? fetch.bind(globalThis),
-      cache: name,
+      cache: nameOf(options),
       received: (message, bytes, meaning) => {
         core.recordDownload(message, bytes, meaning, Date.now());
         this.#emit({ type: "ledger" });
@@ -104,12 +104,14 @@ export class Sottovoce {
         this.#emit({ type: "connection", online });
       },
     });
-    this.#keeper = new Keeper(store, storage, () => core.snapshot(), (now) => this.#emit({ type: "storage", storage: now }));
   }
 
   /**
    * Loads the engine, the listener's kept state and the catalogue. With a catalogue in the cache it opens without a network
    * too. It never asks for a round, with or without consent.
+   *
+   * State is kept by the catalogue's name: a song's number means something only within its catalogue, so another catalogue
+   * begins another history.
    *
    * Storage that is refused, damaged or held by another tab does not fail it: it then works in memory, and
    * {@link Sottovoce.storage} says why.
@@ -119,12 +121,19 @@ export class Sottovoce {
   static async open(options: OpenOptions = {}): Promise<Sottovoce> {
     await init();
     const seed = options.seed ?? crypto.getRandomValues(new BigUint64Array(1))[0]!;
-    const { store, storage } = await storeOf(options);
-    const engine = new Sottovoce(new Recommender(options.config ?? {}, seed), options, store, storage);
+    const core = new Recommender(options.config ?? {}, seed);
+    const engine = new Sottovoce(core, options);
     try {
-      await engine.#keeper.start(nameOf(options), (snapshot) => engine.#core.restore(snapshot));
+      const manifest = await engine.#http.manifest(options.signal);
+      // What came down so far is in the ledger of the engine that the kept state replaces.
+      const { entries } = core.ledger() as Ledger;
+      const name = `${nameOf(options)}:${manifest.name}`;
+      const { store, storage } = await storeOf(options, name);
+      engine.#keeper = new Keeper(store, storage, () => core.snapshot(), (now) => engine.#emit({ type: "storage", storage: now }));
+      const restored = await engine.#keeper.start(name, (snapshot) => core.restore(snapshot));
+      if (restored) for (const { message, bytes, meaning, at } of entries) core.recordDownload(message, bytes, meaning, at);
       if (options.context) engine.setContext(options.context);
-      await engine.#load(options);
+      await engine.#load(manifest, options);
       await engine.refresh().catch(onlyServer);
       engine.#keeper.changed();
       return engine;
@@ -319,7 +328,7 @@ export class Sottovoce {
     if (this.#closed) return;
     this.#closed = true;
     this.#consented.abort();
-    await this.#keeper.close();
+    await (this.#keeper as Keeper | undefined)?.close();
     this.#core.free();
   }
 
@@ -335,8 +344,7 @@ export class Sottovoce {
     return this.#core;
   }
 
-  async #load({ progress, signal }: OpenOptions): Promise<void> {
-    const { name, shards, songs: total } = await this.#http.manifest(signal);
+  async #load({ name, shards, songs: total }: Manifest, { progress, signal }: OpenOptions): Promise<void> {
     this.#catalogue = name;
     let loaded = 0;
     for (const { metadata, embeddings, etag } of shards) {
@@ -401,12 +409,11 @@ function serverOf({ server = "/" }: OpenOptions): URL {
   return url;
 }
 
-async function storeOf(options: OpenOptions): Promise<{ store: Store; storage: Storage }> {
-  const { store = "indexeddb" } = options;
+async function storeOf({ store = "indexeddb" }: OpenOptions, name: string): Promise<{ store: Store; storage: Storage }> {
   if (store === "memory") return { store: memoryStore(), storage: { kind: "memory", why: "chosen" } };
   if (store !== "indexeddb") return { store, storage: { kind: "kept" } };
   try {
-    return { store: await indexedDbStore(nameOf(options)), storage: { kind: "kept" } };
+    return { store: await indexedDbStore(name), storage: { kind: "kept" } };
   } catch (error) {
     return { store: memoryStore(), storage: { kind: "memory", why: "refused", error: error as Error } };
   }

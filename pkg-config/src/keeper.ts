@@ -24,13 +24,13 @@ export class Keeper {
     this.#moved = moved;
   }
 
-  /** Takes the lock and reads what is kept. Never throws for the store's sake. */
-  async start(name: string, restore: (snapshot: Uint8Array) => void): Promise<void> {
+  /** Takes the lock and reads what is kept; true when there was something. Never throws for the store's sake. */
+  async start(name: string, restore: (snapshot: Uint8Array) => void): Promise<boolean> {
     this.#name = name;
-    if (this.storage.kind === "memory") return;
+    if (this.storage.kind === "memory") return false;
     this.#release = await hold(name, false, () => this.#lost());
     if (!this.#release) this.#fallBack("elsewhere");
-    await this.#read(restore);
+    return this.#read(restore);
   }
 
   /** Takes the lock away from the tab that has it. */
@@ -72,15 +72,17 @@ export class Keeper {
     this.#release?.();
   }
 
-  async #read(restore: (snapshot: Uint8Array) => void): Promise<void> {
+  async #read(restore: (snapshot: Uint8Array) => void): Promise<boolean> {
     try {
       const saved = await this.#store.load();
-      if (!saved) return;
+      if (!saved) return false;
       restore(saved.engine);
       this.page = JSON.parse(saved.page) as Record<string, unknown>;
+      return true;
     } catch (error) {
       // What is there stays untouched until the listener decides to delete it.
       this.#fallBack(codeOf(error) === "store/refused" ? "refused" : "damaged", error);
+      return false;
     }
   }
 

@@ -213,6 +213,18 @@ test("after deletion nothing is left, here or in the store", { skip }, async () 
   await engine.close();
 });
 
+test("what came down is told byte for byte, before and after a restart", { skip }, async () => {
+  const store = memoryStore();
+  const expected = ["catalogue", "song list", "catalogue shard", "tower weights"];
+  for (const visits of [1, 2]) {
+    const engine = await open({ store });
+    const down = engine.ledger().entries.map(({ message }) => message).sort();
+    assert.deepEqual(down, Array.from({ length: visits }, () => expected).flat().sort());
+    assert.ok(engine.ledger().entries.every(({ bytes, meaning, direction }) => bytes > 0 && meaning && direction === "down"));
+    await engine.close();
+  }
+});
+
 test("history comes back as it went in", { skip }, async () => {
   const engine = await open();
   const event = { song: songId(3), slot: 2, shownAt: 100, at: 200, feedback: { kind: "skip", heard: 0.25 } } as const;

@@ -15,15 +15,17 @@ export function glide(list: HTMLElement, items: readonly HTMLElement[]): void {
     else list.insertBefore(item, place);
   }
   if (CALM.matches || document.hidden) return;
+  // All places are read before anything is animated: reading between would lay the page out anew for every item.
+  const last = items.map((item) => item.getBoundingClientRect().top);
   items.forEach((item, i) => {
     const was = first.get(item);
-    const delay = Math.min(i, 8) * 14;
+    const timing = { delay: Math.min(i, 8) * 14, easing: EASE, fill: "backwards" } as const;
     if (was === undefined) {
-      item.animate([{ opacity: 0, transform: "translateX(14px)" }, { opacity: 1, transform: "none" }], { duration: 420, delay, easing: EASE, fill: "backwards" });
+      item.animate([{ opacity: 0, transform: "translateX(14px)" }, { opacity: 1, transform: "none" }], { duration: 420, ...timing });
       return;
     }
-    const moved = was - item.getBoundingClientRect().top;
+    const moved = was - (last[i] ?? was);
     if (Math.abs(moved) < 1) return;
-    item.animate([{ transform: `translateY(${moved}px)` }, { transform: "none" }], { duration: 520, delay, easing: EASE, fill: "backwards" });
+    item.animate([{ transform: `translateY(${moved}px)` }, { transform: "none" }], { duration: 520, ...timing });
   });
 }

@@ -4,20 +4,32 @@ import type { Feedback } from "sottovoce";
 import type { CoverOf } from "../art/cover.js";
 import type { Heard, Player } from "../player.js";
 import { make, part, say } from "./page.js";
-import { ago, count } from "./words.js";
+import { onTab, shownTab } from "./tabs.js";
+import { ago, byline, count } from "./words.js";
 
 /** Shows the newest first. */
 export function heardView(player: Player, coverOf: CoverOf): void {
   const list = part("heard");
   const badge = part("heard-count");
+  let stale = false;
+
   player.watch((changed) => {
     if (!changed.has("heard")) return;
     const seen = player.engine.seen;
     say(badge, String(seen));
     badge.dataset["count"] = String(seen);
+    stale = true;
+    show();
+  });
+  onTab(show);
+
+  /** Only when somebody looks. */
+  function show(): void {
+    if (!stale || shownTab() !== "heard") return;
+    stale = false;
     part("heard-hint").hidden = player.heard.length > 0;
     list.replaceChildren(...[...player.heard].reverse().map(item));
-  });
+  }
 
   function item({ song: id, at, feedback, effect }: Heard): HTMLElement {
     const song = player.engine.songs.get(id);
@@ -30,7 +42,7 @@ export function heardView(player: Player, coverOf: CoverOf): void {
         "span",
         { className: "names" },
         make("span", { className: "title" }, song?.title ?? `Song ${id}`),
-        make("span", { className: "artist" }, song?.artist ?? ""),
+        make("span", { className: "artist" }, song ? byline(song) : ""),
         make("span", { className: "why" }, effectOf(effect)),
       ),
       make("span", { className: "verdict" }, make("span", { className: "verb" }, verb), make("span", { className: "when" }, ago(at, Date.now()))),

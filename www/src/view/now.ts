@@ -3,7 +3,7 @@
 import type { CoverOf } from "../art/cover.js";
 import type { Player } from "../player.js";
 import { part, say } from "./page.js";
-import { clock, language } from "./words.js";
+import { byline, clock, language } from "./words.js";
 
 const WAVE = { width: 352, height: 48 };
 
@@ -50,9 +50,9 @@ export function nowView(player: Player, coverOf: CoverOf): void {
     const source = coverOf(song);
     if (cover.src !== source) cover.src = source;
     say(part("now-title"), song.title);
-    say(part("now-artist"), song.artist);
-    // Some catalogues name the artist twice.
-    const meta = [song.album, song.genre, song.language && language(song.language)].filter((each) => each && each !== song.artist);
+    const line = byline(song);
+    say(part("now-artist"), line || "\u00a0");
+    const meta = [song.album, song.genre, song.language && language(song.language)].filter((each) => each && each !== song.title && each !== line);
     say(part("now-meta"), meta.join(" · ") || "\u00a0");
     like.setAttribute("aria-pressed", String(now.liked));
     say(part("total"), clock(player.durationMs));

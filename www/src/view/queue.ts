@@ -6,7 +6,7 @@ import type { Player } from "../player.js";
 import { IN_SIGHT, type Coming, type Shift } from "../shift.js";
 import { glide } from "./glide.js";
 import { announce, make, part, say } from "./page.js";
-import { count } from "./words.js";
+import { byline, count } from "./words.js";
 
 /** The parts of a reason, in the order of the legend. */
 const PARTS = [
@@ -63,7 +63,7 @@ class Row {
         { type: "button", onclick: play, className: "row" },
         this.#place,
         make("img", { src: coverOf(song, true), alt: "", width: 48, height: 48, loading: "lazy" }),
-        make("span", { className: "names" }, make("span", { className: "title" }, song.title), make("span", { className: "artist" }, song.artist), this.#why),
+        make("span", { className: "names" }, make("span", { className: "title" }, song.title), make("span", { className: "artist" }, byline(song)), this.#why),
         this.#moved,
       ),
       this.#chart,

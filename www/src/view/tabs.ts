@@ -7,6 +7,18 @@ export type Tab = "queue" | "heard" | "device";
 const TABS: readonly Tab[] = ["queue", "heard", "device"];
 const WIDE = matchMedia("(min-width: 1080px)");
 
+const watchers: (() => void)[] = [];
+
+/** The list in view. */
+export function shownTab(): Tab {
+  return (part("main").dataset["tab"] ?? "queue") as Tab;
+}
+
+/** Calls `watcher` whenever another list comes into view. */
+export function onTab(watcher: () => void): void {
+  watchers.push(watcher);
+}
+
 /** Brings a list into view. */
 export function openTab(tab: Tab): void {
   // The panel is beside the lists then.
@@ -21,6 +33,7 @@ export function openTab(tab: Tab): void {
     button.setAttribute("aria-selected", String(each === tab));
     button.tabIndex = each === tab ? 0 : -1;
   }
+  for (const watcher of watchers) watcher();
 }
 
 /** Takes the tabs' clicks and arrow keys. */
@@ -38,6 +51,6 @@ export function tabsView(): void {
     };
   }
   WIDE.onchange = () => {
-    if (part("main").dataset["tab"] === "device") openTab("queue");
+    if (shownTab() === "device") openTab("queue");
   };
 }

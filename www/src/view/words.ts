@@ -1,4 +1,6 @@
-// Numbers as people read them.
+// Numbers and names as people read them.
+
+import type { Song } from "sottovoce";
 
 /** `0:07`, `3:41`. */
 export function clock(ms: number): string {
@@ -40,4 +42,9 @@ export function language(tag: string): string {
   } catch {
     return tag;
   }
+}
+
+/** Who it is by; its genre in catalogues of artists, where title and artist are the same. */
+export function byline({ title, artist, genre }: Pick<Song, "title" | "artist" | "genre">): string {
+  return artist !== title ? artist : (genre ?? "");
 }
