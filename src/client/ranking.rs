@@ -90,19 +90,16 @@ impl Ranking {
             diversity: config.diversity,
             session_weight: config.session,
             popularity_weight: 1.0,
-            rules: RuleConfig { artist_gap: gap, max_per_artist: None },
+            rules: RuleConfig { artist_gap: gap, ..RuleConfig::default() },
             ..RerankConfig::default()
         };
         self.reranker.rerank(
             &rerank,
             &Candidates {
-                items: &pool.items,
-                songs: &pool.songs,
-                artists: &pool.artists,
-                relevance: &pool.taste,
                 session: &pool.session,
                 popularity: &pool.popularity,
                 explore: &pool.explore,
+                ..Candidates::new(&pool.items, &pool.songs, &pool.artists, &pool.taste)
             },
             Before { artists: &before, vectors: &[] },
             k,
