@@ -2,6 +2,7 @@
 
 use super::fill::Songs;
 use crate::ids::ArtistId;
+use core::fmt;
 
 /// A proof that no slate of `slots` songs keeps the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,32 @@ pub enum Infeasible {
     },
 }
 
+impl fmt::Display for Infeasible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Songs { slots, songs } => write!(f, "{slots} slots, and {songs} songs that may come"),
+            Self::Tag { tag, songs, cap, others, slots } => {
+                write!(
+                    f,
+                    "{slots} slots; tag {tag} is on {songs} songs, of which {cap} may come, and {others} have it not"
+                )
+            }
+            Self::Artist { artist, songs, room, fit, slots, gap, .. } => write!(
+                f,
+                "{slots} slots with {gap} songs of others between hold {room} of one artist; artist {artist} has {songs} songs, \
+                 and of all artists together {fit} fit"
+            ),
+            Self::Opening { artists, slots, gap } => write!(
+                f,
+                "with {gap} songs of others between, the next {slots} slots need as many artists, and {artists} may come there"
+            ),
+            Self::Searched { slots, gap } => {
+                write!(f, "every way to fill {slots} slots with {gap} songs of others between was tried")
+            }
+        }
+    }
+}
+
 /// The line before its first choice: artists and tags by place, what is left of each artist, when it came last.
 pub(super) struct Line<'a> {
     pub(super) artists: &'a [ArtistId],
@@ -85,16 +112,21 @@ pub(super) fn prove(line: &Line<'_>, songs: &Songs, gap: u32, slots: usize) -> I
         .unwrap_or(Infeasible::Searched { slots, gap })
 }
 
+#[allow(clippy::cast_possible_truncation, reason = "candidates are u32")]
+fn count(of: impl Iterator) -> u32 {
+    of.count() as u32
+}
+
 fn tag(line: &Line<'_>, songs: &Songs, slots: u32) -> Option<Infeasible> {
     let with =
         |tag: usize| (0..songs.len()).filter(move |i| songs.artist(*i).is_some() && songs.tags(*i).any(|t| t == tag));
-    let all = (0..songs.len()).filter(|i| songs.artist(*i).is_some()).count() as u32;
+    let all = count((0..songs.len()).filter(|i| songs.artist(*i).is_some()));
     (0..line.tags.len()).find_map(|tag| {
-        let (count, cap) = (with(tag).count() as u32, songs.tag_left[tag]);
-        let others = all - count;
-        (cap.min(count) + others < slots).then_some(Infeasible::Tag {
+        let (tagged, cap) = (count(with(tag)), songs.tag_left[tag]);
+        let others = all - tagged;
+        (cap.min(tagged) + others < slots).then_some(Infeasible::Tag {
             tag: line.tags[tag],
-            songs: count,
+            songs: tagged,
             cap,
             others,
             slots,
@@ -106,7 +138,7 @@ fn tag(line: &Line<'_>, songs: &Songs, slots: u32) -> Option<Infeasible> {
 fn opening(line: &Line<'_>, gap: u32, slots: u32) -> Option<Infeasible> {
     (1..=slots.min(gap.saturating_add(1))).find_map(|first| {
         let ready = |(left, last): &(&u32, &i64)| **left > 0 && **last + i64::from(gap) < i64::from(first);
-        let artists = line.left.iter().zip(line.last).filter(ready).count() as u32;
+        let artists = count(line.left.iter().zip(line.last).filter(ready));
         (artists < first).then_some(Infeasible::Opening { artists, slots: first, gap })
     })
 }
@@ -118,14 +150,14 @@ fn pigeonhole(line: &Line<'_>, gap: u32, slots: u32) -> Option<Infeasible> {
     let (q, r) = (slots / stretch, slots % stretch);
     let among_first = |last: &i64| *last + i64::from(gap) + 1 < i64::from(r);
     let whole: u32 = line.left.iter().map(|left| (*left).min(q)).sum();
-    let more = line.left.iter().zip(line.last).filter(|(left, last)| **left > q && among_first(last)).count() as u32;
+    let more = count(line.left.iter().zip(line.last).filter(|(left, last)| **left > q && among_first(last)));
     let fit = whole + more.min(r);
     let (most, artist) = line.left.iter().zip(line.artists).max_by_key(|(left, _)| **left)?;
     (fit < slots).then_some(Infeasible::Artist {
         artist: *artist,
         songs: *most,
         room: q + u32::from(r > 0),
-        crowded: line.left.iter().filter(|left| **left > q).count() as u32,
+        crowded: count(line.left.iter().filter(|left| **left > q)),
         fit,
         slots,
         gap,

@@ -238,9 +238,26 @@ fn long_slates_look_ahead() {
     let songs: Vec<SongId> = (0..30).map(SongId).collect();
     let mut rules = Rules::default();
     assert_eq!(rules.start(RuleConfig::default(), &songs, &artists, &[], 30, &mut |_| true), 30);
-    assert_eq!(rules.kept_gap(), 2);
+    assert_eq!((rules.kept_gap(), rules.too_close()), (2, None));
     for _ in 0..30 {
         let pick = (0..30).find(|i| rules.allows(*i, 2));
         assert_eq!(rules.choose(pick.expect("the slate can be filled")), None);
     }
+}
+
+#[test]
+fn a_proof_names_who_and_how_many() {
+    // Six of eight songs are by artist 5: with one song of others between, eight slots hold four of them.
+    let artists = [5, 5, 5, 5, 5, 5, 8, 9].map(ArtistId);
+    let songs: Vec<SongId> = (0..8).map(SongId).collect();
+    let mut rules = Rules::default();
+    let config = RuleConfig { artist_gap: 3, ..RuleConfig::default() };
+    assert_eq!(rules.start(config, &songs, &artists, &[], 8, &mut |_| true), 8);
+    assert_eq!(rules.kept_gap(), 0);
+    let proof = rules.too_close().expect("a count");
+    assert!(matches!(
+        proof,
+        Infeasible::Artist { artist: ArtistId(5), songs: 6, room: 4, fit: 6, slots: 8, gap: 1, .. }
+    ));
+    assert!(proof.to_string().contains("artist 5 has 6 songs"), "{proof}");
 }

@@ -30,7 +30,7 @@
 
 use super::frontier::{Allow, Frontier, Pick};
 use super::likeness::{Classes, Likeness};
-use crate::math::{ItemBlocks, axpy, dot, scale};
+use crate::math::ItemBlocks;
 
 /// What a slot is worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,7 +52,7 @@ impl Default for SsdConfig {
 }
 
 /// Below this share of its squared length, what is left of a song is rounding and has no direction.
-const FLAT: f32 = 1e-5;
+const FLAT: f64 = 1e-5;
 
 /// The greedy selection, one song at a time; its storage is used again by the next [`Ssd::start`].
 ///
@@ -78,10 +78,11 @@ pub struct Ssd {
     left: Vec<f32>,
     /// What there was of it, squared.
     whole: Vec<f32>,
-    /// `q̂_s` of the window, oldest first, as wide as `φ` each; all zeros where a song added nothing.
-    basis: Vec<f32>,
+    /// `q̂_s` of the window, oldest first, as wide as `φ` each; all zeros where a song added nothing. In f64, which costs nothing
+    /// here: what is left of a song after nine others loses three digits, and the next song's basis is built on it.
+    basis: Vec<f64>,
     /// `‖q_s‖` of the window.
-    lengths: Vec<f32>,
+    lengths: Vec<f64>,
     frontier: Frontier,
     pending: Option<usize>,
     phi: Vec<f32>,
@@ -125,8 +126,9 @@ impl Ssd {
             let own = self.likeness.write(items, chosen, &mut self.phi);
             self.take_in(items, own);
         }
-        let volume: f32 = if self.config.volume { self.lengths.iter().product() } else { 1.0 };
-        let weight = self.config.gamma * volume;
+        let volume: f64 = if self.config.volume { self.lengths.iter().product() } else { 1.0 };
+        #[allow(clippy::cast_possible_truncation, reason = "a product of lengths near 1")]
+        let weight = self.config.gamma * volume as f32;
         self.frontier.fill(&self.relevance, &self.left, |r, left| r + weight * left.sqrt());
         let (candidate, gain, refused) = self.frontier.choose(allow)?;
         self.relevance[candidate] = f32::NEG_INFINITY;
@@ -147,25 +149,28 @@ impl Ssd {
         if self.config.window.is_some_and(|w| self.lengths.len() >= w) {
             self.forget_oldest(items);
         }
-        let whole = dot(&self.phi, &self.phi) + own;
-        let mut squared = whole;
-        self.column.clear();
-        self.column.extend_from_slice(&self.phi);
-        for q in self.basis.chunks_exact(self.likeness.width()) {
-            let c = dot(q, &self.phi);
-            axpy(-c, q, &mut self.column);
+        let phi = || self.phi.iter().map(|x| f64::from(*x));
+        let whole = phi().map(|x| x * x).sum::<f64>() + f64::from(own);
+        let (held, mut squared) = (self.basis.len(), whole);
+        self.basis.extend(phi());
+        let (basis, q) = self.basis.split_at_mut(held);
+        for earlier in basis.chunks_exact(self.likeness.width()) {
+            let c: f64 = earlier.iter().zip(phi()).map(|(q, x)| q * x).sum();
+            q.iter_mut().zip(earlier).for_each(|(q, earlier)| *q -= c * earlier);
             squared -= c * c;
         }
         let flat = squared.is_nan() || squared <= FLAT * whole;
         let length = if flat { 0.0 } else { squared.sqrt() };
-        scale(if flat { 0.0 } else { 1.0 / length }, &mut self.column);
+        q.iter_mut().for_each(|q| *q = if flat { 0.0 } else { *q / length });
         self.lengths.push(length);
-        self.basis.extend_from_slice(&self.column);
-        self.spread(items, -1.0);
+        self.spread(items, held, -1.0);
     }
 
-    /// The squared lengths lose, or get back, `⟨column, φ_i⟩²`.
-    fn spread(&mut self, items: &ItemBlocks, sign: f32) {
+    /// The squared lengths lose, or get back, `⟨q̂, φ_i⟩²` for the `q̂` that begins at `from`.
+    #[allow(clippy::cast_possible_truncation, reason = "coordinates of a unit vector")]
+    fn spread(&mut self, items: &ItemBlocks, from: usize, sign: f32) {
+        self.column.clear();
+        self.column.extend(self.basis[from..from + self.likeness.width()].iter().map(|q| *q as f32));
         self.likeness.dots(items, &mut self.column, &mut self.dots);
         for (left, e) in self.left.iter_mut().zip(&self.dots) {
             let next = *left + sign * (e * e);
@@ -175,12 +180,9 @@ impl Ssd {
     }
 
     fn forget_oldest(&mut self, items: &ItemBlocks) {
-        let width = self.likeness.width();
-        self.column.clear();
-        self.column.extend_from_slice(&self.basis[..width]);
-        self.basis.drain(..width);
+        self.spread(items, 0, 1.0);
+        self.basis.drain(..self.likeness.width());
         self.lengths.remove(0);
-        self.spread(items, 1.0);
     }
 }
 
