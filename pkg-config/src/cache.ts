@@ -2,7 +2,7 @@
 
 import type { Shelf } from "./http.js";
 
-/** The cache of one engine. */
+/** The cache of one engine. Whatever it cannot do, it leaves; the network has everything too. */
 export class Shards implements Shelf {
   readonly #name: string;
   readonly #cap: number;
@@ -15,55 +15,73 @@ export class Shards implements Shelf {
     this.#cap = cap;
   }
 
-  async match(url: URL): Promise<Response | undefined> {
-    return (await this.#cache())?.match(url).catch(() => undefined);
+  match(url: URL): Promise<Response | undefined> {
+    return quietly(async () => (await this.#cache())?.match(url));
   }
 
   /** Keeps a copy, if there is room for it; no room is no reason to stop. */
   async put(url: URL, response: Response): Promise<void> {
-    const cache = await this.#cache();
-    if (!cache) return;
-    const before = await (this.#bytes ??= this.#count(cache));
-    const old = await cache.match(url).catch(() => undefined);
-    const body = await response.arrayBuffer();
-    const after = before - (old ? lengthOf(old) : 0) + body.byteLength;
-    if (after > this.#cap) return void (old && (await cache.delete(url).catch(() => false)));
-    const headers = new Headers(response.headers);
-    // The length that travelled may be that of a compressed body.
-    headers.delete("content-encoding");
-    headers.set("content-length", String(body.byteLength));
-    const kept = await cache.put(url, new Response(body, { headers })).then(() => true, () => false);
-    if (kept) this.#bytes = Promise.resolve(after);
+    await quietly(async () => {
+      const cache = await this.#cache();
+      if (!cache) return;
+      const before = await (this.#bytes ??= count(cache));
+      const old = await cache.match(url);
+      const body = await response.arrayBuffer();
+      const after = before - (old ? lengthOf(old) : 0) + body.byteLength;
+      if (after > this.#cap) {
+        // What is there is out of date; of what was there before, as much as fits stays.
+        if (old && (await cache.delete(url))) this.#bytes = Promise.resolve(before - lengthOf(old));
+        return;
+      }
+      const headers = new Headers(response.headers);
+      // The length that travelled may be that of a compressed body.
+      headers.delete("content-encoding");
+      headers.set("content-length", String(body.byteLength));
+      await cache.put(url, new Response(body, { headers }));
+      this.#bytes = Promise.resolve(after);
+    });
   }
 
   /** Lets go of everything but `urls`: shards of a catalogue that is no more. */
   async keepOnly(urls: ReadonlySet<string>): Promise<void> {
-    const cache = await this.#cache();
-    const stale = ((await cache?.keys().catch(() => undefined)) ?? []).filter(({ url }) => !urls.has(url));
-    for (const request of stale) await cache?.delete(request).catch(() => false);
-    if (stale.length) this.#bytes = undefined;
+    await quietly(async () => {
+      const cache = await this.#cache();
+      if (!cache) return;
+      const stale = (await cache.keys()).filter(({ url }) => !urls.has(url));
+      for (const request of stale) await cache.delete(request);
+      if (stale.length) this.#bytes = undefined;
+    });
   }
 
   /** Forgets everything; how many files are left. */
   async clear(): Promise<number> {
     this.#open = this.#bytes = undefined;
-    await caches.delete(this.#name).catch(() => false);
+    await quietly(() => caches.delete(this.#name));
     // Opening would make it anew.
-    if (!(await caches.has(this.#name).catch(() => false))) return 0;
-    return (await (await caches.open(this.#name)).keys()).length;
+    const left = await quietly(async () => ((await caches.has(this.#name)) ? (await (await caches.open(this.#name)).keys()).length : 0));
+    return left ?? 0;
   }
 
   #cache(): Promise<Cache | undefined> {
-    return (this.#open ??= caches.open(this.#name).catch(() => undefined));
+    return (this.#open ??= quietly(() => caches.open(this.#name)));
   }
+}
 
-  async #count(cache: Cache): Promise<number> {
-    let bytes = 0;
-    for (const request of await cache.keys().catch(() => [])) {
-      const response = await cache.match(request).catch(() => undefined);
-      if (response) bytes += lengthOf(response);
-    }
-    return bytes;
+async function count(cache: Cache): Promise<number> {
+  let bytes = 0;
+  for (const request of await cache.keys()) {
+    const response = await cache.match(request);
+    if (response) bytes += lengthOf(response);
+  }
+  return bytes;
+}
+
+/** Browsers that block site data, and runtimes with half a Cache API, throw anywhere. */
+async function quietly<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch {
+    return undefined;
   }
 }
 

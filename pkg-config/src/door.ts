@@ -1,6 +1,6 @@
 // The wasm door as this package expects it: the generated class gives `any` where Rust hands out objects, these are their shapes.
 
-import type { Recommender } from "./generated/sottovoce.js";
+import type { EventRow } from "./event.js";
 import type { CoreContext } from "./settings.js";
 import type { Interest, Ledger, Portrait, SlotReason } from "./types.js";
 
@@ -17,27 +17,52 @@ export interface Row {
   readonly weekday?: number;
 }
 
-type Loose = "explain" | "history" | "ledger" | "exportData" | "receive" | "setContext" | "observe";
+/** A message that waits to go out. */
+export interface Outgoing {
+  readonly round: number;
+  readonly key: string;
+  readonly bytes: Uint8Array;
+  free(): void;
+}
 
-/** What {@link Sottovoce} needs of the engine's core. */
-export interface Door extends Omit<Recommender, Loose> {
-  explain(): SlotReason[];
-  history(): Row[];
-  ledger(): Omit<Ledger, "roundChecks">;
-  exportData(): Record<string, unknown>;
+/** The wasm class, method by method. */
+export interface Door {
+  loadShard(bytes: Uint8Array): number;
+  songs(): number;
   receive(bytes: Uint8Array): { kind: string; version: number; round: number; status: "accepted" | "already-counted" | "round-closed" };
-  setContext(context: CoreContext): void;
-  observe(song: number, slot: number, shownAt: number, at: number, behaviour: number, heard: number, playedMs?: number): void;
-  importHistory(songs: Uint32Array, at: Float64Array, behaviour: Uint8Array, heard: Float32Array): number;
-  recommendWith(candidates: Uint32Array | undefined, k: number, now: number, options: Record<string, unknown>): Uint32Array;
+  weightsVersion(): number | undefined;
+  needsWeights(): boolean;
   configure(config: Record<string, unknown>): void;
+  setContext(context: CoreContext): void;
+  observe(...row: EventRow): void;
+  undo(): number | undefined;
+  importHistory(songs: Uint32Array, at: Float64Array, behaviour: Uint8Array, heard: Float32Array): number;
+  recommend(candidates: Uint32Array | undefined, k: number, now: number): Uint32Array;
+  recommendWith(candidates: Uint32Array | undefined, k: number, now: number, options: Record<string, unknown>): Uint32Array;
+  explain(): SlotReason[];
+  embedding(song: number): Float32Array | undefined;
+  near(song: number, k: number): Uint32Array;
+  similarity(songs: Uint32Array): Float32Array;
+  sessionVector(now: number): Float32Array;
   interests(k: number): Interest[];
   lessOf(index: number): void;
   muted(): Pick<Interest, "songs">[];
   unmute(index: number): void;
   portrait(): Portrait;
   library(): { songs: Uint32Array; plays: Uint32Array; skips: Uint32Array; liked: Uint8Array; last: Float64Array };
-  similarity(songs: Uint32Array): Float32Array;
-  sessionVector(now: number): Float32Array;
-  near(song: number, k: number): Uint32Array;
+  history(): Row[];
+  seen(): number;
+  consent(): boolean;
+  setConsent(on: boolean): void;
+  contribute(): number;
+  outbox(): Outgoing | undefined;
+  sent(now: number): void;
+  abandon(round: number): void;
+  recordDownload(message: string, bytes: number, meaning: string, now: number): void;
+  ledger(): Omit<Ledger, "roundChecks">;
+  snapshot(): Uint8Array;
+  restore(snapshot: Uint8Array): void;
+  exportData(): Record<string, unknown>;
+  deleteData(): void;
+  free(): void;
 }

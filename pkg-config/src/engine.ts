@@ -24,7 +24,7 @@ type EventOf<T extends EngineEvent["type"]> = Extract<EngineEvent, { type: T }>;
 const AT_ONCE = 4;
 
 /** Closes what an engine held that the page let go of without closing it: the lock between tabs, the database. */
-const forgotten = new FinalizationRegistry<Keeping>((keeper) => void keeper.close());
+const forgotten = globalThis.FinalizationRegistry && new FinalizationRegistry<Keeping>((keeper) => void keeper.close());
 
 /**
  * A listener's own recommender. Everything it learns stays on the device, unless the listener consents to contributing; then
@@ -103,7 +103,7 @@ export class Sottovoce extends Taste {
       const { entries } = core.ledger();
       const name = `${prefix}:${manifest.name}`;
       // Not the engine itself: the keeper must not hold on to what the page lets go of.
-      const [weak, door] = [new WeakRef(engine), engine.door];
+      const [weak, door] = [forgotten ? new WeakRef(engine) : { deref: () => engine }, engine.door];
       const kept = {
         snapshot: () => door.snapshot(),
         restore: (snapshot: Uint8Array) => door.restore(snapshot),
@@ -113,7 +113,7 @@ export class Sottovoce extends Taste {
         },
       };
       engine.#keeper = store === "memory" ? keepNothing() : await persist!.keeping(store, name, kept);
-      forgotten.register(engine, engine.#keeper, engine);
+      forgotten?.register(engine, engine.#keeper, engine);
       const restored = await engine.#keeper.start(name);
       if (restored) for (const { message, bytes, meaning, at } of entries) core.recordDownload(message, bytes, meaning, at);
       engine.#learning();
@@ -380,7 +380,7 @@ export class Sottovoce extends Taste {
     this.closed = true;
     this.#stop();
     await (this.#keeper as Keeping | undefined)?.close();
-    forgotten.unregister(this);
+    forgotten?.unregister(this);
     this.door.free();
   }
 

@@ -8,6 +8,10 @@ export const MEDIA_TYPE = "application/vnd.sottovoce.v1+cbor";
 
 const DEFAULT_RETRY_MS = 5000;
 
+/** Runtimes without cookies and referrers refuse to hear of them. */
+const PRIVATELY: RequestInit =
+  globalThis.Request && "credentials" in Request.prototype ? { credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store" } : {};
+
 /** What the catalogue is made of, as the server tells it. */
 export interface Manifest {
   readonly name: string;
@@ -155,7 +159,7 @@ export class Http {
     const url = this.address(path);
     let response: Response;
     try {
-      response = await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store", signal: signal ?? null, ...init });
+      response = await fetch(url, { ...PRIVATELY, signal: signal ?? null, ...init });
     } catch (cause) {
       if (signal?.aborted) throw cause;
       reached(false);
