@@ -76,21 +76,41 @@ export async function openStore(name: string): Promise<Store> {
   /** The last line in the journal, and the one up to which the newest slot stands for it. */
   let last = 0;
   let folded = 0;
-  const begin = (mode: IDBTransactionMode) => {
-    let transaction: IDBTransaction;
+  /** Whether there are lines behind a broken one: they must not follow the next. */
+  let stale = false;
+  /** Runs one transaction; resolved once it is durable, or rejected with a named error, and then nothing of it happened. */
+  const commit = async <T>(mode: IDBTransactionMode, work: (slots: IDBObjectStore, journal: IDBObjectStore) => T): Promise<T> => {
     try {
-      transaction = db.transaction([SLOTS, JOURNAL], mode, { durability: "strict" });
+      const transaction = db.transaction([SLOTS, JOURNAL], mode, { durability: "strict" });
+      const done = committed(transaction);
+      try {
+        const answer = work(transaction.objectStore(SLOTS), transaction.objectStore(JOURNAL));
+        await done;
+        return answer;
+      } catch (error) {
+        done.catch(() => {});
+        // Over already, where it was the transaction that failed.
+        if (mode === "readwrite") await Promise.resolve().then(() => transaction.abort()).catch(() => {});
+        throw error;
+      }
     } catch (cause) {
-      throw refused(cause);
+      throw named(cause);
     }
-    return { slots: transaction.objectStore(SLOTS), journal: transaction.objectStore(JOURNAL), done: committed(transaction) };
+  };
+  const write = (journal: IDBObjectStore, lines: readonly string[]) => {
+    if (stale) journal.delete(IDBKeyRange.lowerBound(last, true));
+    lines.forEach((text, i) => {
+      const number = last + i + 1;
+      journal.put({ text, checksum: entrySum(text, number) } satisfies Entry, number);
+    });
   };
   return {
     async load() {
-      const { slots, journal, done } = begin("readonly");
-      const [first, second, numbers, entries] = await Promise.all([
-        answer(slots.get(0)), answer(slots.get(1)), answer(journal.getAllKeys()), answer(journal.getAll()), done,
-      ]);
+      const [first, second, numbers, entries] = await Promise.all(
+        await commit("readonly", (slots, journal) => [
+          answer<unknown>(slots.get(0)), answer<unknown>(slots.get(1)), answer(journal.getAllKeys()), answer(journal.getAll() as IDBRequest<unknown[]>),
+        ] as const),
+      );
       const { slots: kept, damaged } = sound([first, second]);
       if (damaged && kept.length === 0) {
         throw new SottovoceError("store/damaged", "The listening history on this device cannot be read.", "Delete it to start anew.");
@@ -99,46 +119,48 @@ export async function openStore(name: string): Promise<Store> {
       sequence = kept[0]?.sequence ?? 0;
       folded = kept[0]?.line ?? 0;
       last = folded + (found[0]?.journal.length ?? 0);
+      stale = ((numbers.at(-1) as number | undefined) ?? 0) > last;
       return { slots: found };
     },
-    async save({ engine, page }) {
-      const line = last;
+    async save({ engine, page }, lines) {
+      const line = last + lines.length;
       const next = sequence + 1;
       const slot: Slot = { engine, page, line, sequence: next, checksum: checksum({ engine, page }, line) };
-      const { slots, journal, done } = begin("readwrite");
-      slots.put(slot, next % 2);
-      // What the slot before stands for is needed no more, and a broken tail must not stand in the way of what comes.
-      if (folded > 0) journal.delete(IDBKeyRange.upperBound(folded));
-      journal.delete(IDBKeyRange.lowerBound(line, true));
-      await done;
+      await commit("readwrite", (slots, journal) => {
+        slots.put(slot, next % 2);
+        // What the slot before stands for is needed no more.
+        if (folded > 0) journal.delete(IDBKeyRange.upperBound(folded));
+        write(journal, lines);
+      });
       sequence = next;
-      folded = line;
+      folded = last = line;
+      stale = false;
     },
     async append(lines) {
-      const { journal, done } = begin("readwrite");
-      lines.forEach((text, i) => {
-        const number = last + i + 1;
-        journal.put({ text, checksum: entrySum(text, number) } satisfies Entry, number);
+      await commit("readwrite", (_, journal) => {
+        write(journal, lines);
       });
-      await done;
       last += lines.length;
+      stale = false;
     },
     async clear() {
-      const { slots, journal, done } = begin("readwrite");
-      slots.clear();
-      journal.clear();
-      const left = [answer(slots.count()), answer(journal.count())];
-      await done;
+      const counts = await commit("readwrite", (slots, journal) => {
+        slots.clear();
+        journal.clear();
+        return [answer(slots.count()), answer(journal.count())];
+      });
       sequence = last = folded = 0;
-      return (await Promise.all(left)).reduce((sum, count) => sum + count);
+      return (await Promise.all(counts)).reduce((sum, count) => sum + count);
     },
     close: () => db.close(),
   };
 }
 
-function refused(cause: unknown): SottovoceError {
-  return (cause as DOMException | null)?.name === "VersionError"
-    ? new SottovoceError("store/newer", "A newer version of this player keeps the history.", "Reload the page.", { cause })
+function named(cause: unknown): SottovoceError {
+  const { name } = (cause ?? {}) as Partial<DOMException>;
+  if (name === "VersionError") return new SottovoceError("store/newer", "A newer version of this player keeps the history.", "Reload the page.", { cause });
+  return name === "QuotaExceededError"
+    ? new SottovoceError("store/full", "There is no room left to keep the history.", "Free some space, or go on without.", { cause })
     : new SottovoceError("store/refused", "This browser keeps nothing for this page.", "Allow site data to have the history after a reload.", { cause });
 }
 
@@ -158,13 +180,13 @@ function openDb(name: string): Promise<IDBDatabase> {
         if (given) db.close();
         else resolve(db);
       };
-      request.onerror = () => reject(refused(request.error));
+      request.onerror = () => reject(named(request.error));
       request.onblocked = () => {
         given = true;
         reject(new SottovoceError("store/elsewhere", "Another tab with an older version of this player keeps the history.", "Close it, then reload."));
       };
     } catch (cause) {
-      reject(refused(cause));
+      reject(named(cause));
     }
   });
 }
@@ -179,13 +201,6 @@ function answer<T>(request: IDBRequest<T>): Promise<T> {
 function committed(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
-    transaction.onabort = () => {
-      const cause = transaction.error;
-      reject(
-        cause?.name === "QuotaExceededError"
-          ? new SottovoceError("store/full", "There is no room left to keep the history.", "Free some space, or go on without.", { cause })
-          : refused(cause),
-      );
-    };
+    transaction.onabort = () => reject(transaction.error);
   });
 }

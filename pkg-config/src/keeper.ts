@@ -9,8 +9,9 @@ import { hold } from "./lock.js";
 import type { Store } from "./store.js";
 import type { Storage } from "./types.js";
 
-/** So many lines are followed by a snapshot: what a start has to do again stays short. */
+/** So many lines, or so many characters of them, are followed by a snapshot: what a start has to do again stays short. */
 const LINES = 64;
+const CHARACTERS_A_LINE = 4096;
 
 /** What {@link Keeper} needs of the engine. Nothing here may hold the engine itself: it is let go when the page forgets it. */
 export interface Kept {
@@ -30,7 +31,7 @@ export class Keeper implements Keeping {
   #release: (() => void) | undefined;
   /** Lines not written yet, each with who waits for it. */
   #waiting: { text: string; told: (storage: Storage) => void }[] = [];
-  /** Lines since the last snapshot. */
+  /** Lines since the last snapshot, long ones counting more. */
   #lines = 0;
   /** Lines read, to be told to the engine again. */
   #again: Line[] = [];
@@ -125,6 +126,8 @@ export class Keeper implements Keeping {
     } catch (error) {
       problem = error;
     }
+    // The first thing that is kept is a snapshot: lines alone would follow nothing.
+    this.#whole = true;
     // What is there stays untouched until the listener decides to delete it.
     if (problem) this.#fallBack(codeOf(problem) === "store/refused" ? "refused" : "damaged", problem);
     return false;
@@ -140,12 +143,14 @@ export class Keeper implements Keeping {
       const { storage } = this;
       const full = storage.kind === "memory" && storage.why === "full";
       if (storage.kind === "kept" || full) {
-        const whole = this.#whole || this.#lines + batch.length > LINES;
+        const lines = batch.map(({ text }) => text);
+        const weight = lines.reduce((sum, { length }) => sum + 1 + length / CHARACTERS_A_LINE, this.#lines);
+        const whole = this.#whole || weight > LINES;
         this.#whole = false;
         try {
-          if (whole) await this.#store.save({ engine: this.#kept.snapshot(), page: written(this.state) });
-          else await this.#store.append(batch.map(({ text }) => text));
-          this.#lines = whole ? 0 : this.#lines + batch.length;
+          if (whole) await this.#store.save({ engine: this.#kept.snapshot(), page: written(this.state) }, lines);
+          else await this.#store.append(lines);
+          this.#lines = whole ? 0 : weight;
           if (full) this.#move({ kind: "kept" });
         } catch (error) {
           // What is missing now comes with the next snapshot, which a lone line would not.

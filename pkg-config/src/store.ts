@@ -16,8 +16,11 @@ export interface Loaded {
 export interface Store {
   /** What is kept; no slots where nothing is. */
   load(): Promise<Loaded>;
-  /** Keeps a snapshot, which stands for all that was appended before; resolved once it would survive a crash. */
-  save(saved: Saved): Promise<void>;
+  /**
+   * Keeps a snapshot, which stands for all that was appended before, and for `lines`, which were not; resolved once it would
+   * survive a crash.
+   */
+  save(saved: Saved, lines: readonly string[]): Promise<void>;
   /** Keeps some lines after the last snapshot, all or none; resolved once they would survive a crash. */
   append(lines: readonly string[]): Promise<void>;
   /** Forgets everything, and says how many records it finds on looking again. */

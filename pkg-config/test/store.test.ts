@@ -57,7 +57,7 @@ test("state of the first format is read, and written in the second", () => {
 
 test("memory forgets when cleared", async () => {
   const store = memoryStore();
-  await store.save({ engine: new Uint8Array([1]), page: "x" });
+  await store.save({ engine: new Uint8Array([1]), page: "x" }, []);
   await store.append(["line"]);
   assert.deepEqual((await store.load()).slots[0]?.journal, ["line"]);
   assert.equal(await store.clear(), 0);

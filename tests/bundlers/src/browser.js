@@ -3,17 +3,21 @@
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 
-const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", chromium.executablePath()].find((path) => path && existsSync(path));
+/** The browser's program, where there is one. */
+export const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", chromium.executablePath()].find((path) => path && existsSync(path));
 
 /** Why there is no browser, or false. */
 export const noBrowser = executablePath ? false : "no Chromium; name one in CHROMIUM";
 
+/** What it is started with. */
+export const flags = [
+  "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+];
+
 /** Starts it. */
 export function startBrowser() {
-  return chromium.launch({
-    executablePath, headless: true, chromiumSandbox: false,
-    args: ["--disable-gpu", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
-  });
+  return chromium.launch({ executablePath, headless: true, chromiumSandbox: false, args: flags });
 }
 
 /** Opens `url`, waits for what the page reports, and gives it with everything the page complained of. */

@@ -14,9 +14,10 @@ export const STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval';
 
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".css": "text/css", ".json": "application/json" };
 
-/** Serves the catalogue, and `folder` where there is one; `{url, close}`. */
-export async function serveCatalogue({ folder, policy = STRICT } = {}) {
+/** Serves the catalogue, and `folder` where there is one; `{url, close}`. `told` may take a path for itself. */
+export async function serveCatalogue({ folder, policy = STRICT, told } = {}) {
   const server = createServer((request, response) => {
+    if (told?.(request.url)) return response.writeHead(204).end();
     answer(request, response, folder, policy).catch((error) => response.writeHead(500).end(String(error)));
   });
   server.listen(0, "127.0.0.1");
