@@ -4,19 +4,25 @@ import { Sottovoce, codeOf, type Context, type Song, type Storage } from "sottov
 import { coverUrl, type CoverOf } from "./art/cover.js";
 import { Output } from "./deck/output.js";
 import { Shelf } from "./deck/shelf.js";
+import { doorOf } from "./engine-door.js";
 import { keys } from "./keys.js";
 import { mediaSession } from "./media-session.js";
 import { Player } from "./player.js";
 import { Band } from "./sound/band.js";
 import { TraitReader, type Traits } from "./traits.js";
+import { alikeView } from "./view/alike.js";
 import { deviceView } from "./view/device.js";
+import { dialView } from "./view/dial.js";
 import { heardView } from "./view/heard.js";
+import { libraryView } from "./view/library.js";
 import { notice, settle } from "./view/notices.js";
 import { nowView } from "./view/now.js";
 import { part, say } from "./view/page.js";
 import { queueView } from "./view/queue.js";
 import { rightsView } from "./view/rights.js";
+import { scenesView } from "./view/scenes.js";
 import { tabsView } from "./view/tabs.js";
+import { tasteView } from "./view/taste.js";
 import { themeView } from "./view/theme.js";
 import { count } from "./view/words.js";
 
@@ -52,11 +58,17 @@ async function begin(): Promise<void> {
   });
   const { traitsOf, coverOf } = appearance(engine);
   const output = new Output();
-  player = new Player(engine, output, new Shelf(output, new Band(new URL("./band.js", import.meta.url)), traitsOf));
+  const door = doorOf(engine);
+  player = new Player(engine, door, output, new Shelf(output, new Band(new URL("./band.js", import.meta.url)), traitsOf));
 
   nowView(player, coverOf);
   queueView(player, coverOf);
+  scenesView(player);
+  dialView(player);
+  alikeView(player, door, coverOf);
   heardView(player, coverOf);
+  tasteView(player, door, coverOf);
+  libraryView(player, door, coverOf);
   deviceView(engine);
   rightsView(player);
   keys(player);
