@@ -2,6 +2,7 @@
 // The engine with its hands: fetch, clock and storage around the wasm core, which has none of them.
 
 import { Recommender } from "./generated/sottovoce.js";
+import { shardOf, type Addition } from "./additions.js";
 import { SottovoceError, codeOf } from "./errors.js";
 import { Http, type Manifest } from "./http.js";
 import { init } from "./init.js";
@@ -176,6 +177,26 @@ export class Sottovoce {
   /** A song's embedding: where it lies among the others. A copy; `undefined` for a song that is not on this device. */
   embedding(song: SongId): Float32Array | undefined {
     return this.#alive.embedding(song);
+  }
+
+  /**
+   * Adds songs of the listener's own that the catalogue lacks, until this engine is closed: they are recommended and learned from
+   * like the others. Ids are the caller's to choose, apart from the catalogue's and always the same for the same song, because the
+   * history is kept by them. A song that is here already is renewed. Nothing of it leaves the device.
+   *
+   * @returns how many were new.
+   */
+  addSongs(additions: readonly Addition[]): number {
+    if (additions.length === 0) return 0;
+    let added: number;
+    try {
+      added = this.#alive.loadShard(shardOf(additions));
+    } catch {
+      // An engine from before songs were described.
+      added = this.#alive.loadShard(shardOf(additions, false));
+    }
+    for (const { song } of additions) this.#songs.set(song.id, song);
+    return added;
   }
 
   /** Tells the engine of the moment. It stays on the device. */

@@ -5,6 +5,7 @@
  */
 export { Sottovoce } from "./engine.js";
 export type { EngineConfig, OpenOptions } from "./engine.js";
+export type { Addition } from "./additions.js";
 export { init } from "./init.js";
 export type { WasmSource } from "./init.js";
 export { COMPLETE_AT_END, COMPLETE_BY_HAND, PASSING_MS, PlayTracker } from "./feedback.js";

@@ -9,6 +9,8 @@ import { historyView } from "./history/view.js";
 import { keys } from "./keys.js";
 import { mediaSession } from "./media-session.js";
 import { Player } from "./player.js";
+import { Sources } from "./sources/sources.js";
+import { sourcesView } from "./sources/view.js";
 import { Band } from "./sound/band.js";
 import { TraitReader, type Traits } from "./traits.js";
 import { alikeView } from "./view/alike.js";
@@ -59,8 +61,9 @@ async function begin(): Promise<void> {
   });
   const { traitsOf, coverOf } = appearance(engine);
   const output = new Output();
-  const door = doorOf(engine);
-  player = new Player(engine, door, output, new Shelf(output, new Band(new URL("./band.js", import.meta.url)), traitsOf));
+  const sources = new Sources(new Shelf(output, new Band(new URL("./band.js", import.meta.url)), traitsOf));
+  const door = sources.within(doorOf(engine));
+  player = new Player(engine, door, output, sources);
 
   nowView(player, coverOf);
   queueView(player, coverOf);
@@ -84,6 +87,7 @@ async function begin(): Promise<void> {
   addEventListener("pagehide", () => void engine.flush());
 
   player.start();
+  sourcesView(part("sources-mount"), { engine, player, sources, output });
   showState(engine);
   part("main").removeAttribute("aria-busy");
   await engine.flush();
