@@ -20,23 +20,26 @@ export interface Told {
  * What it calls is `chosen()` at the time, so that the source may change.
  */
 export function scrobble(player: Player, chosen: () => Source | undefined, told: (what: Told) => void): void {
-  let on: { song: SongId; began: boolean } | undefined;
+  /** What is on: since when, how long it is, and whether the server knows. */
+  let on: { song: SongId; began: number | undefined; lengthMs: number } | undefined;
   let seen = player.heard.at(-1);
   const liked = new Set<SongId>();
 
   player.watch((changed) => {
     const source = chosen();
     if (!source) return;
-    if (changed.has("now") || changed.has("playing")) begin(source);
+    // What was heard was on before what is on now.
     if (changed.has("heard")) follow(source);
+    if (changed.has("now") || changed.has("playing")) begin(source);
   });
 
   function begin(source: Source): void {
     const { now } = player;
     if (!now || !source.has(now.song.id)) return void (on = undefined);
-    if (on?.song !== now.song.id) on = { song: now.song.id, began: false };
-    if (!player.playing || on.began) return;
-    on.began = true;
+    if (on?.song !== now.song.id) on = { song: now.song.id, began: undefined, lengthMs: 0 };
+    if (now.deck) on.lengthMs = now.deck.durationMs;
+    if (!player.playing || on.began !== undefined) return;
+    on.began = Date.now();
     tell("began", now.song.id, source.began(now.song));
   }
 
@@ -54,8 +57,9 @@ export function scrobble(player: Player, chosen: () => Source | undefined, told:
       tell("liked", song.id, source.liked(song, true));
     }
     const share = feedback.kind === "complete" ? 1 : feedback.kind === "skip" ? feedback.heard : 0;
-    const heardMs = share * (song.durationMs ?? 0);
-    if (share >= SHARE || heardMs >= LONG_MS) tell("heard", song.id, source.heard(song, at - heardMs));
+    const mine = on?.song === song.id ? on : undefined;
+    const heardMs = share * (mine?.lengthMs ?? 0);
+    if (share >= SHARE || heardMs >= LONG_MS) tell("heard", song.id, source.heard(song, mine?.began ?? at - heardMs));
   }
 
   /** A like that is taken back is no star any more. A scrobble cannot be taken back: the API has no word for it. */
