@@ -32,6 +32,8 @@ export function openHowl(url: string, output: Loudness, events: DeckEvents): Pro
 
 function deckOf(howl: Howl, output: Loudness): Deck {
   let left = false;
+  // Howler would empty its element with a data: address, which a strict policy forbids; no address at all does the same.
+  (howl as unknown as { _clearSound(node: HTMLAudioElement): void })._clearSound = (node) => node.removeAttribute("src");
   return {
     durationMs: howl.duration() * 1000,
     outline: undefined,

@@ -46,7 +46,7 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, outpu
     disconnect();
   });
   const last = remembered.connection();
-  if (last) void connect((signal) => SubsonicClient.resume(last, signal), true);
+  if (last) void connect((signal) => SubsonicClient.resume(last, signal));
   else ask();
 
   function show(state: string, ...parts: (HTMLElement | undefined)[]): void {
@@ -54,33 +54,34 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, outpu
     body.replaceChildren(...parts.filter((part) => part !== undefined));
   }
 
-  function ask(trouble?: string): void {
+  function ask(trouble?: string, given: { readonly url?: string; readonly user?: string } = {}): void {
     const field = (name: string, label: string, more: Record<string, string | boolean>) =>
       make("label", { className: "field" }, make("span", {}, label), make("input", { name, id: `source-${name}`, "data-test": `source-${name}`, ...more }));
     const form = make(
       "form",
       { className: "sources-form", "data-test": "source-form" },
-      field("url", "Address", { type: "url", required: true, placeholder: "https://music.example", value: remembered.address() ?? "", autocomplete: "url" }),
-      field("user", "Name", { type: "text", autocomplete: "username", autocapitalize: "off" }),
+      field("url", "Address", { type: "url", required: true, placeholder: "https://music.example", value: given.url ?? remembered.address() ?? "", autocomplete: "url" }),
+      field("user", "Name", { type: "text", autocomplete: "username", autocapitalize: "off", value: given.user ?? "" }),
       field("password", "Password, or API key without a name", { type: "password", required: true, autocomplete: "current-password" }),
       make("div", { className: "history-choices" }, make("button", { type: "submit", className: "button", "data-test": "source-connect" }, "Connect")),
     );
     form.onsubmit = (event) => {
       event.preventDefault();
-      const given = new FormData(form);
-      const [url, user, password] = ["url", "user", "password"].map((name) => String(given.get(name) ?? "")) as [string, string, string];
+      const entered = new FormData(form);
+      const [url, user, password] = ["url", "user", "password"].map((name) => String(entered.get(name) ?? "")) as [string, string, string];
       const secret: Secret = user.trim() === "" ? { kind: "key", key: password } : { kind: "password", user: user.trim(), password };
-      void connect((signal) => SubsonicClient.connect(url.trim(), secret, signal), false);
+      void connect((signal) => SubsonicClient.connect(url.trim(), secret, signal), { url, user });
     };
     show(
       "ask",
       trouble ? make("p", { className: "history-trouble", role: "alert", "data-test": "source-error" }, trouble) : undefined,
-      make("p", { className: "small" }, "Now: what the catalogue brings. Or your own music: connect a Subsonic server (Navidrome, Gonic, supysonic, Airsonic …). Its songs play here, and the engine on this device chooses among them."),
+      make("p", { className: "small" }, "Just now from this site's catalogue. It can be your own music instead: connect a Subsonic server (Navidrome, Gonic, supysonic, Airsonic), and the engine on this device chooses among its songs."),
       make("details", { className: "fold", open: trouble !== undefined }, make("summary", { "data-test": "source-open" }, "Connect a music server"), form),
     );
   }
 
-  async function connect(enter: (signal: AbortSignal) => Promise<SubsonicClient>, again: boolean): Promise<void> {
+  async function connect(enter: (signal: AbortSignal) => Promise<SubsonicClient>, given?: { readonly url: string; readonly user: string }): Promise<void> {
+    const again = given === undefined;
     stop?.abort();
     const { signal } = (stop = new AbortController());
     const words = make("p", { className: "small", role: "status" }, "Connecting …");
@@ -106,7 +107,7 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, outpu
     } catch (error) {
       if (signal.aborted) return;
       if (again) remembered.forget();
-      ask(error instanceof SubsonicError ? error.message : `It could not be read: ${error instanceof Error ? error.message : String(error)}`);
+      ask(error instanceof SubsonicError ? error.message : `It could not be read: ${error instanceof Error ? error.message : String(error)}`, given);
     }
   }
 

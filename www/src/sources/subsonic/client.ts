@@ -40,7 +40,7 @@ export class SubsonicClient {
     this.connection = connection;
     this.#base = baseOf(connection.url);
     this.version = version;
-    this.name = [type ?? "Subsonic", serverVersion].filter(Boolean).join(" ");
+    this.name = type ? [type, serverVersion].filter(Boolean).join(" ") : `the server at ${this.#base.host}`;
     this.extensions = extensions;
   }
 
@@ -200,7 +200,8 @@ async function ask(base: URL, method: string, parameters: Parameters, { form, si
   const envelope = await enveloped(response);
   if (!envelope) throw new SubsonicError("subsonic/no-server", `What answers at ${base.host} is no Subsonic server (${response.status}).`, "Check the address, with the path if there is one.");
   if (envelope.status === "ok") return envelope;
-  const { code = 0, message = "no reason given" } = envelope.error ?? {};
+  const { code = 0 } = envelope.error ?? {};
+  const message = (envelope.error?.message ?? "no reason given").replace(/\.+$/, "");
   const options = { status: code, cause: envelope };
   if (REFUSALS.includes(code)) throw new SubsonicError("subsonic/refused", `${base.host} refuses: ${message}.`, "Check name and password.", options);
   if (code === 0 && response.status === 404) throw new SubsonicError("subsonic/unsupported", `${base.host} does not know ${method}.`, "Nothing is lost; the player does without.", options);
