@@ -1,6 +1,7 @@
 // What the player asks of the engine beyond playing: who the listener seems to be, how songs lie, and lists on other terms.
 
 import type { SlotReason, SongId, Sottovoce } from "sottovoce";
+import type { Replayed } from "./replay.js";
 
 /** Settings that {@link Door.configure} changes for good and {@link Ask.config} for one list. */
 export interface Settings {
@@ -82,6 +83,10 @@ export interface Door {
   near(song: SongId, k: number): SongId[];
   /** Where a song lies. */
   embedding(song: SongId): Float32Array | undefined;
+  /** Everything asked of the engine since it opened, for a bug report; `undefined` where nothing was written down. */
+  recording(): object | undefined;
+  /** Plays a recording again, on an engine of its own. Rejects for what is no recording, or is of another catalogue. */
+  replay(recording: unknown): Promise<Replayed>;
 }
 
 /** What the package's engine may have beyond its first face. */
@@ -97,6 +102,7 @@ interface Grown {
   similarity(songs: Iterable<SongId>): Float32Array;
   sessionVector(): Float32Array;
   near(song: SongId, k: number): Iterable<SongId>;
+  replayFile(): object;
 }
 
 /** Opens the door. What an engine without the newer methods cannot tell is worked out from embeddings and history, or left out. */
@@ -122,6 +128,8 @@ export function doorOf(engine: Sottovoce): Door {
     },
     near: (song, k) => [...(grown.near?.(song, k) ?? nearest(engine, song, k))],
     embedding: (song) => engine.embedding(song),
+    recording: () => grown.replayFile?.(),
+    replay: () => Promise.reject(new Error("This engine plays no recording again.")),
   };
 }
 
