@@ -11,14 +11,17 @@ export function showBudget(budget: Budget): void {
   if (budget.kind === "clipped") {
     say(part("budget-chip"), "no noise yet");
     meter.style.setProperty("--level", "0");
-    for (const name of ["aria-valuenow", "aria-valuemax"]) meter.removeAttribute(name);
-    meter.setAttribute("aria-valuetext", "no noise yet, so nothing is measured");
+    // Nothing is measured, so for those who hear the page there is no meter.
+    meter.setAttribute("aria-hidden", "true");
+    meter.removeAttribute("role");
     const length = budget.clipNorm ? ` to a length of ${budget.clipNorm.toLocaleString("en")}` : "";
     say(part("budget-text"), `Updates are clipped${length}, and no noise is added to them. So there is no ε to spend, and none is promised. The meter runs once rounds carry noise.`);
     return;
   }
   const { share, spent, of, delta, left } = budget;
   say(part("budget-chip"), left > 0 ? `ε ${spent.toFixed(2)} of ${of.toFixed(2)}` : "used up");
+  meter.removeAttribute("aria-hidden");
+  meter.setAttribute("role", "meter");
   meter.style.setProperty("--level", share.toFixed(3));
   meter.setAttribute("aria-valuenow", spent.toFixed(2));
   meter.setAttribute("aria-valuemax", of.toFixed(2));
