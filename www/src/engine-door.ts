@@ -34,7 +34,7 @@ export interface Ask {
 
 /** Something the listener seems to like. */
 export interface Interest {
-  /** Its share of what the engine proposes, 0 to 1. */
+  /** Its share of what was heard out or liked lately, 0 to 1. */
   readonly weight: number;
   /** The songs nearest to it, nearest first. */
   readonly songs: readonly SongId[];
@@ -44,8 +44,8 @@ export interface Interest {
 export const DIMENSIONS = ["explore", "diverse", "newSong", "niche", "unique", "focused"] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
-/** How a listener listens. */
-export type Portrait = Readonly<Record<Dimension, { readonly value: number; /** 1 to 5. */ readonly stars: number }>>;
+/** How a listener listens, as far as it can be told. */
+export type Portrait = { readonly [dimension in Dimension]?: { readonly value: number; /** 1 to 5. */ readonly stars: number } | undefined };
 
 /** What is known of one song that was ever on; not bounded by the remembered events. */
 export interface LibraryEntry {
@@ -72,8 +72,8 @@ export interface Door {
   muted(): readonly Pick<Interest, "songs">[];
   /** Takes that back. */
   unmute(index: number): void;
-  /** `undefined` before enough was heard to tell. */
-  portrait(): Portrait | undefined;
+  /** How the listener listens; without the dimensions that cannot be told yet. */
+  portrait(): Portrait;
   library(): readonly LibraryEntry[];
   /** How alike the songs are, row by row: what the re-ranking sees. */
   similarity(songs: readonly SongId[]): Float32Array;
@@ -119,7 +119,7 @@ export function doorOf(engine: Sottovoce): Door {
     lessOf: (index) => grown.lessOf?.(index),
     muted: () => grown.muted?.() ?? [],
     unmute: (index) => grown.unmute?.(index),
-    portrait: () => (engine.seen > 0 ? grown.portrait?.() : undefined),
+    portrait: () => grown.portrait?.() ?? {},
     library: () => grown.library?.() ?? libraryOf(engine),
     similarity: (songs) => grown.similarity?.(songs) ?? likeness(songs.map((song) => engine.embedding(song))),
     sessionVector() {

@@ -58,7 +58,7 @@ export class FakeDoor implements Door {
   lessOf() {}
   muted = () => [];
   unmute() {}
-  portrait = () => undefined;
+  portrait = () => ({});
   library = () => this.entries;
   similarity = (songs: readonly SongId[]) => new Float32Array(songs.length ** 2);
   sessionVector = () => this.session;
