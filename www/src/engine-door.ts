@@ -1,6 +1,7 @@
 // What the player asks of the engine beyond playing: who the listener seems to be, how songs lie, and lists on other terms.
 
 import type { SlotReason, SongId, Sottovoce } from "sottovoce";
+import type { Replayed } from "./replay.js";
 
 /** Settings that {@link Door.configure} changes for good and {@link Ask.config} for one list. */
 export interface Settings {
@@ -33,7 +34,7 @@ export interface Ask {
 
 /** Something the listener seems to like. */
 export interface Interest {
-  /** Its share of what the engine proposes, 0 to 1. */
+  /** Its share of what was heard out or liked lately, 0 to 1. */
   readonly weight: number;
   /** The songs nearest to it, nearest first. */
   readonly songs: readonly SongId[];
@@ -43,8 +44,8 @@ export interface Interest {
 export const DIMENSIONS = ["explore", "diverse", "newSong", "niche", "unique", "focused"] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
-/** How a listener listens. */
-export type Portrait = Readonly<Record<Dimension, { readonly value: number; /** 1 to 5. */ readonly stars: number }>>;
+/** How a listener listens, as far as it can be told. */
+export type Portrait = { readonly [dimension in Dimension]?: { readonly value: number; /** 1 to 5. */ readonly stars: number } | undefined };
 
 /** What is known of one song that was ever on; not bounded by the remembered events. */
 export interface LibraryEntry {
@@ -71,8 +72,8 @@ export interface Door {
   muted(): readonly Pick<Interest, "songs">[];
   /** Takes that back. */
   unmute(index: number): void;
-  /** `undefined` before enough was heard to tell. */
-  portrait(): Portrait | undefined;
+  /** How the listener listens; without the dimensions that cannot be told yet. */
+  portrait(): Portrait;
   library(): readonly LibraryEntry[];
   /** How alike the songs are, row by row: what the re-ranking sees. */
   similarity(songs: readonly SongId[]): Float32Array;
@@ -82,6 +83,10 @@ export interface Door {
   near(song: SongId, k: number): SongId[];
   /** Where a song lies. */
   embedding(song: SongId): Float32Array | undefined;
+  /** Everything asked of the engine since it opened, for a bug report; `undefined` where nothing was written down. */
+  recording(): object | undefined;
+  /** Plays a recording again, on an engine of its own. Rejects for what is no recording, or is of another catalogue. */
+  replay(recording: unknown): Promise<Replayed>;
 }
 
 /** What the package's engine may have beyond its first face. */
@@ -97,6 +102,7 @@ interface Grown {
   similarity(songs: Iterable<SongId>): Float32Array;
   sessionVector(): Float32Array;
   near(song: SongId, k: number): Iterable<SongId>;
+  replayFile(): object;
 }
 
 /** Opens the door. What an engine without the newer methods cannot tell is worked out from embeddings and history, or left out. */
@@ -113,7 +119,7 @@ export function doorOf(engine: Sottovoce): Door {
     lessOf: (index) => grown.lessOf?.(index),
     muted: () => grown.muted?.() ?? [],
     unmute: (index) => grown.unmute?.(index),
-    portrait: () => (engine.seen > 0 ? grown.portrait?.() : undefined),
+    portrait: () => grown.portrait?.() ?? {},
     library: () => grown.library?.() ?? libraryOf(engine),
     similarity: (songs) => grown.similarity?.(songs) ?? likeness(songs.map((song) => engine.embedding(song))),
     sessionVector() {
@@ -122,6 +128,8 @@ export function doorOf(engine: Sottovoce): Door {
     },
     near: (song, k) => [...(grown.near?.(song, k) ?? nearest(engine, song, k))],
     embedding: (song) => engine.embedding(song),
+    recording: () => grown.replayFile?.(),
+    replay: () => Promise.reject(new Error("This engine plays no recording again.")),
   };
 }
 

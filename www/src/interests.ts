@@ -1,10 +1,12 @@
 // What an interest is called: the genre, language and artists that its songs have in common. Pure.
 
-import type { Song } from "sottovoce";
+import type { Song, SongId } from "sottovoce";
 import { language } from "./view/words.js";
 
 /** Shared by so many of its songs, a genre or language names an interest. */
 const MOST = 0.6;
+/** Sharing so many of its songs with a quieted one, an interest is that one. */
+const ALIKE = 0.7;
 
 /** An interest's name, and whose songs are in it. */
 export interface Label {
@@ -22,6 +24,16 @@ export function labelOf(songs: readonly Song[]): Label {
   const genre = first && first[1] >= MOST * songs.length ? first[0] : [first?.[0], second?.[0]].filter(Boolean).join(" and ");
   const name = [tongue, genre].filter(Boolean).join(" ");
   return { name: sentence(name || artists.slice(0, 2).join(" and ")), artists };
+}
+
+/** Whether a group of songs is one of the quieted ones: most of the nearest songs are the same. */
+export function isQuieted(songs: readonly SongId[], quieted: readonly { readonly songs: readonly SongId[] }[]): boolean {
+  return quieted.some(({ songs: others }) => {
+    const length = Math.min(songs.length, others.length);
+    const near = new Set(others.slice(0, length));
+    const common = songs.slice(0, length).filter((song) => near.has(song)).length;
+    return length > 0 && common >= ALIKE * length;
+  });
 }
 
 /** Values by how often they occur; the earlier first among equals. */

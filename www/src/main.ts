@@ -22,6 +22,7 @@ import { notice, settle } from "./view/notices.js";
 import { nowView } from "./view/now.js";
 import { part, say } from "./view/page.js";
 import { queueView } from "./view/queue.js";
+import { replayView } from "./view/replay.js";
 import { rightsView } from "./view/rights.js";
 import { scenesView } from "./view/scenes.js";
 import { openTab, tabsView } from "./view/tabs.js";
@@ -76,6 +77,7 @@ async function begin(): Promise<void> {
   historyView(part("history-mount"), { engine, renew: () => player?.renew(), reveal: () => openTab("library") });
   deviceView(engine);
   rightsView(player);
+  replayView(player, door);
   keys(player);
   mediaSession(player, coverOf);
   player.watch((changed) => changed.has("playing") && showState(engine));

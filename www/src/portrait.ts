@@ -57,11 +57,11 @@ export const WORDING: Readonly<Record<Dimension, Wording>> = {
   focused: {
     name: "Focused",
     levels: [
-      "You go from one thing to quite another.",
-      "You rarely stay with one thing.",
-      "You stay a while, then move on.",
-      "You mostly stay with one thing.",
-      "Once in a mood, you stay in it.",
+      "What you hear lies far apart.",
+      "What you hear has little in common.",
+      "A few things in common, and room around them.",
+      "What you hear lies close together.",
+      "It is all of a piece.",
     ],
   },
 };
@@ -77,12 +77,13 @@ export interface Trait {
   readonly words: string;
 }
 
-/** The portrait as lines, in the order in which the radar goes round. */
+/** The portrait as lines, in the order in which the radar goes round; what cannot be told has none. */
 export function traitsOf(portrait: Portrait): Trait[] {
-  return DIMENSIONS.map((dimension) => {
-    const { value, stars: raw } = portrait[dimension];
-    const stars = Math.min(5, Math.max(1, Math.round(raw)));
-    return { dimension, name: WORDING[dimension].name, stars, value: Math.min(1, Math.max(0, value)), words: WORDING[dimension].levels[stars - 1]! };
+  return DIMENSIONS.flatMap((dimension) => {
+    const trait = portrait[dimension];
+    if (!trait) return [];
+    const stars = Math.min(5, Math.max(1, Math.round(trait.stars)));
+    return [{ dimension, name: WORDING[dimension].name, stars, value: Math.min(1, Math.max(0, trait.value)), words: WORDING[dimension].levels[stars - 1]! }];
   });
 }
 

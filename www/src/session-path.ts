@@ -4,10 +4,10 @@ import type { Song, SongId } from "sottovoce";
 import { dot, type Door } from "./engine-door.js";
 
 /** Themes kept, those with most songs first. */
-const THEMES = 24;
+const THEMES = 16;
 /** Songs that set a theme's place. */
 const SAMPLE = 40;
-const STEPS = 120;
+const STEPS = 60;
 /** A pause this long ends a session. */
 const PAUSE_MS = 45 * 60_000;
 

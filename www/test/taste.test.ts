@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { songId, type SlotReason } from "sottovoce";
-import { labelOf } from "../src/interests.js";
+import { isQuieted, labelOf } from "../src/interests.js";
 import { dearest, sumOf } from "../src/library.js";
 import { lengthsOf, PARTS } from "../src/parts.js";
 import { polygon, traitsOf, WORDING } from "../src/portrait.js";
@@ -56,12 +56,22 @@ describe("an interest's name", () => {
   });
 });
 
+test("an interest that was quieted is known by its songs", () => {
+  const ids = (...songs: number[]) => songs.map(songId);
+  const quieted = [{ songs: ids(1, 2, 3, 4) }];
+  assert.ok(isQuieted(ids(2, 1, 4, 9, 8, 7), quieted));
+  assert.ok(!isQuieted(ids(1, 2, 8, 9), quieted));
+  assert.ok(!isQuieted(ids(1, 2), []) && !isQuieted([], quieted));
+});
+
 test("every dimension has five sentences, all different, and stars stay within them", () => {
   for (const { levels } of Object.values(WORDING)) assert.equal(new Set(levels).size, 5);
   const side = (stars: number) => ({ value: 2, stars });
   const traits = traitsOf({ explore: side(0), diverse: side(9), newSong: side(3), niche: side(1), unique: side(5), focused: side(2.4) });
   assert.deepEqual(traits.map(({ stars }) => stars), [1, 5, 3, 1, 5, 2]);
   for (const { words, value } of traits) assert.ok(words.length > 0 && value === 1);
+  assert.deepEqual(traitsOf({ niche: side(2), diverse: undefined }).map(({ dimension }) => dimension), ["niche"]);
+  assert.deepEqual(traitsOf({}), []);
 });
 
 test("a radar's corners lie on their radii, the first on top", () => {

@@ -58,10 +58,12 @@ export class FakeDoor implements Door {
   lessOf() {}
   muted = () => [];
   unmute() {}
-  portrait = () => undefined;
+  portrait = () => ({});
   library = () => this.entries;
   similarity = (songs: readonly SongId[]) => new Float32Array(songs.length ** 2);
   sessionVector = () => this.session;
   near = (id: SongId, k: number) => (this.neighbours.get(id) ?? []).slice(0, k).map(songId);
+  recording = () => undefined;
+  replay = () => Promise.reject(new Error("no recordings here"));
   embedding = (id: SongId) => this.embeddings.get(id);
 }

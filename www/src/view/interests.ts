@@ -3,7 +3,7 @@
 import type { Song, SongId } from "sottovoce";
 import type { CoverOf } from "../art/cover.js";
 import type { Door } from "../engine-door.js";
-import { labelOf } from "../interests.js";
+import { isQuieted, labelOf } from "../interests.js";
 import type { Player } from "../player.js";
 import { announce, make, part } from "./page.js";
 
@@ -13,16 +13,16 @@ const COVERS = 4;
 
 /** Shows the interests and what was quieted; `changed` is called when the listener changed them. */
 export function showInterests(player: Player, door: Door, coverOf: CoverOf, changed: () => void): void {
-  const interests = door.interests(SONGS).map(({ weight, songs }, index) => ({ weight, index, songs: known(songs) }));
-  const shown = interests.filter(({ songs }) => songs.length > 0);
-  const total = Math.max(1e-9, shown.reduce((sum, { weight }) => sum + weight, 0));
-  part("interests-hint").hidden = shown.length > 0;
+  const quieted = door.muted();
+  const interests = door.interests(SONGS).map((interest, index) => ({ ...interest, index }));
+  // What was quieted is still part of what was heard; it stands in its own list, once.
+  const shown = interests.filter(({ songs }) => songs.length > 0 && !isQuieted(songs, quieted)).map((interest) => ({ ...interest, songs: known(interest.songs) }));
+  part("interests-hint").hidden = interests.length > 0;
   part("interests").replaceChildren(
     ...shown.map(({ weight, index, songs }) => {
       const { name, artists } = labelOf(songs);
-      const share = weight / total;
       const bar = make("i");
-      bar.style.setProperty("--level", share.toFixed(3));
+      bar.style.setProperty("--level", weight.toFixed(3));
       return make(
         "li",
         { "data-test": "interest" },
@@ -32,13 +32,13 @@ export function showInterests(player: Player, door: Door, coverOf: CoverOf, chan
           { className: "interest" },
           make("strong", {}, name),
           make("span", { className: "small" }, artists.slice(0, 3).join(", ")),
-          make("span", { className: "weight" }, make("span", { className: "track" }, bar), make("span", { className: "small" }, `${Math.round(100 * share)} %`)),
+          make("span", { className: "weight" }, make("span", { className: "track" }, bar), make("span", { className: "small" }, `${Math.round(100 * weight)} %`)),
         ),
         make("button", { type: "button", className: "button quiet", "data-test": "less-of", "aria-label": `Less of this: ${name}`, onclick: () => act(() => door.lessOf(index), `Less of ${name} from now on.`) }, "Less of this"),
       );
     }),
   );
-  const muted = door.muted().map(({ songs }, index) => ({ index, label: labelOf(known(songs)) }));
+  const muted = quieted.map(({ songs }, index) => ({ index, label: labelOf(known(songs)) }));
   part("muted").hidden = muted.length === 0;
   part("muted-list").replaceChildren(
     ...muted.map(({ index, label: { name, artists } }) =>
@@ -46,7 +46,7 @@ export function showInterests(player: Player, door: Door, coverOf: CoverOf, chan
         "li",
         { "data-test": "muted" },
         make("span", {}, name, make("span", { className: "small" }, ` ${artists.slice(0, 2).join(", ")}`)),
-        make("button", { type: "button", className: "link", "aria-label": `Undo: ${name} may come again`, onclick: () => act(() => door.unmute(index), `${name} may come again.`) }, "Undo"),
+        make("button", { type: "button", className: "link", "data-test": "unmute", "aria-label": `Undo: ${name} may come again`, onclick: () => act(() => door.unmute(index), `${name} may come again.`) }, "Undo"),
       ),
     ),
   );

@@ -7,12 +7,15 @@ import { draw, make, part } from "./page.js";
 const RADIUS = 84;
 const STARS = 5;
 
-/** Shows a portrait; hides it while there is none. */
-export function showPortrait(portrait: Portrait | undefined): void {
-  part("portrait").hidden = !portrait;
-  part("portrait-hint").hidden = portrait !== undefined;
-  if (!portrait) return;
+/** Fewer corners make no shape. */
+const CORNERS = 3;
+
+/** Shows a portrait; hides it while nothing can be told. */
+export function showPortrait(portrait: Portrait): void {
   const traits = traitsOf(portrait);
+  part("portrait").hidden = traits.length === 0;
+  part("portrait-hint").hidden = traits.length > 0;
+  part("portrait-radar").toggleAttribute("hidden", traits.length < CORNERS);
   part("portrait-radar").replaceChildren(...radar(traits));
   part("portrait-list").replaceChildren(...traits.map(line));
 }
@@ -37,7 +40,6 @@ function radar(traits: readonly Trait[]): SVGElement[] {
   const names = polygon(traits.map(() => 1.16), RADIUS).map(([x, y], i) =>
     draw("text", { x: x.toFixed(1), y: y.toFixed(1), "text-anchor": Math.abs(x) < 8 ? "middle" : x > 0 ? "start" : "end", "dominant-baseline": y < -40 ? "auto" : y > 40 ? "hanging" : "middle" }, traits[i]!.name),
   );
-  // Half a star within its value, so that the shape is not a staircase.
   const reach = traits.map(({ stars }) => stars / STARS);
   const dots = polygon(reach, RADIUS).map(([x, y]) => draw("circle", { class: "corner", cx: x.toFixed(1), cy: y.toFixed(1), r: 3 }));
   return [...rings, ...axes, draw("polygon", { class: "shape", points: points(reach) }), ...dots, ...names];

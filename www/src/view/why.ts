@@ -28,10 +28,7 @@ export class StackedBar {
 
 /** The numbers of a reason, and what can be begun from its song. */
 export function whyDetail(reason: SlotReason, actions: readonly { readonly label: string; readonly run: () => void }[]): HTMLElement {
-  const rows = PARTS.flatMap(([name, word]) => [
-    make("dt", { className: `key ${name}` }, word),
-    make("dd", {}, spelled(name, reason[name])),
-  ]);
+  const rows = PARTS.map(([name, word]) => make("div", {}, make("dt", { className: `key ${name}` }, word), make("dd", {}, spelled(name, reason[name]))));
   return make(
     "div",
     { className: "why-detail" },
