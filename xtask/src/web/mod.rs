@@ -1,0 +1,80 @@
+//! What the page is made of: engine → wasm → glue → npm package → player. A step whose inputs are what they were is skipped.
+
+mod variants;
+mod wasm;
+
+use crate::run;
+use crate::setup::{self, WasmToolchain};
+use crate::stamp::Stamp;
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+
+/// Builds everything; gives the player's folder.
+pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
+    build_package(workspace)?;
+    let (www, dist) = (workspace.root.join("www"), workspace.root.join("www/dist"));
+    let inputs = [www, workspace.root.join("pkg-config/dist"), workspace.root.join("package-lock.json")];
+    npm_build(workspace, "www", &inputs, &dist.join("index.html"))?;
+    Ok(dist)
+}
+
+/// Builds the npm package; gives its folder.
+pub(crate) fn build_package(workspace: &Workspace) -> Result<PathBuf> {
+    let toolchain = WasmToolchain::ready(workspace)?;
+    let bindgen = setup::wasm_bindgen(workspace)?;
+    setup::npm_packages(workspace)?;
+
+    let package = workspace.root.join("pkg-config");
+    if !package.join("package.json").exists() {
+        bail!("{} has no package.json; is this a whole checkout?", package.display());
+    }
+    let generated = package.join("src/generated");
+    for variant in variants::packaged(workspace)? {
+        variant.make(workspace, &toolchain, &bindgen, &generated)?;
+    }
+    one_glue(&generated)?;
+    let inputs = [package.clone(), workspace.root.join("package-lock.json")];
+    npm_build(workspace, "pkg-config", &inputs, &package.join("dist"))?;
+    Ok(package)
+}
+
+/// Builds the kernels for the bench; gives the folder of `kernels.js` and `kernels_bg.wasm`.
+pub(crate) fn build_kernels(workspace: &Workspace) -> Result<PathBuf> {
+    let toolchain = WasmToolchain::ready(workspace)?;
+    let bindgen = setup::wasm_bindgen(workspace)?;
+    setup::npm_packages(workspace)?;
+    let folder = workspace.scratch("kernels");
+    variants::KERNELS.make(workspace, &toolchain, &bindgen, &folder)?;
+    Ok(folder)
+}
+
+/// The package starts either wasm with one glue: the two must ask for the same imports under the same names.
+fn one_glue(generated: &Path) -> Result<()> {
+    let glue = |wasm: wasm::Wasm| -> Result<String> {
+        let path = generated.join(format!("{}.js", wasm.name));
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(text.replace(&format!("{}_bg.wasm", wasm.name), ""))
+    };
+    if glue(variants::FULL)? != glue(variants::SCALAR)? {
+        bail!(
+            "{0}.js and {1}.js differ: the package cannot start both with one; next: look for code behind target_feature = \"simd128\" that JavaScript sees",
+            variants::FULL.name,
+            variants::SCALAR.name
+        );
+    }
+    Ok(())
+}
+
+fn npm_build(workspace: &Workspace, package: &str, inputs: &[PathBuf], output: &Path) -> Result<()> {
+    let stamp = Stamp::of(workspace, &format!("npm-{package}"), inputs, &[&workspace.root.to_string_lossy()])?;
+    if stamp.holds(&[output.to_path_buf()]) {
+        return Ok(());
+    }
+    run::say(&format!("{package}: npm run build"));
+    run::run(setup::npm(workspace).args(["run", "build", "--silent", "--workspace", package]))?;
+    if !output.exists() {
+        bail!("`npm run build -w {package}` left no {}", output.display());
+    }
+    stamp.keep()
+}

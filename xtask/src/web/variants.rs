@@ -1,0 +1,52 @@
+//! The wasm files there are.
+
+use super::wasm::Wasm;
+use crate::workspace::Workspace;
+use anyhow::{Context, Result};
+
+/// The engine as most pages load it.
+pub(super) const FULL: Wasm = Wasm { name: "sottovoce", package: "sottovoce", arguments: &[], simd: true };
+
+/// The same for browsers without simd128. Its glue is the full one's, so that the package carries one.
+pub(super) const SCALAR: Wasm = Wasm { name: "sottovoce-scalar", package: "sottovoce", arguments: &[], simd: false };
+
+/// Ranking only; there where the engine has the feature.
+pub(super) const SLIM: Wasm = Wasm {
+    name: "sottovoce-slim",
+    package: "sottovoce",
+    arguments: &["--no-default-features", "--features", SLIM_FEATURE],
+    simd: true,
+};
+const SLIM_FEATURE: &str = "slim";
+
+/// The kernels one by one, for `cargo xtask bench device`.
+pub(super) const KERNELS: Wasm =
+    Wasm { name: "kernels", package: "sottovoce-bench-kernels", arguments: &[], simd: true };
+
+/// Those that the npm package carries.
+pub(super) fn packaged(workspace: &Workspace) -> Result<Vec<Wasm>> {
+    let path = workspace.root.join("Cargo.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut all = vec![FULL, SCALAR];
+    if has_feature(&text, SLIM_FEATURE) {
+        all.push(SLIM);
+    }
+    Ok(all)
+}
+
+fn has_feature(manifest: &str, feature: &str) -> bool {
+    let table: Option<toml::Table> = manifest.parse().ok();
+    table.and_then(|t| t.get("features")?.get(feature).cloned()).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feature_is_seen_in_the_manifest() {
+        assert!(has_feature("[features]\nslim = []", "slim"));
+        assert!(!has_feature("[features]\nslimmer = []", "slim"));
+        assert!(!has_feature("[package]\nname = \"slim\"", "slim"));
+    }
+}
