@@ -100,8 +100,11 @@ fn npm(workspace: &Workspace) -> Result<Counts> {
 }
 
 fn size(workspace: &Workspace) -> Result<Counts> {
-    let holds = crate::package::holds(workspace)?;
-    Ok(Counts { passed: u64::from(holds), failed: u64::from(!holds) })
+    let mut counts = Counts::default();
+    for holds in crate::package::verdicts(workspace)? {
+        counts += Counts { passed: u64::from(holds), failed: u64::from(!holds) };
+    }
+    Ok(counts)
 }
 
 fn e2e(workspace: &Workspace) -> Result<Counts> {

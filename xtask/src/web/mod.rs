@@ -7,7 +7,7 @@ use crate::run;
 use crate::setup::{self, WasmToolchain};
 use crate::stamp::Stamp;
 use crate::workspace::Workspace;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
 /// Builds everything; gives the player's folder.
@@ -29,11 +29,9 @@ pub(crate) fn build_package(workspace: &Workspace) -> Result<PathBuf> {
     if !package.join("package.json").exists() {
         bail!("{} has no package.json; is this a whole checkout?", package.display());
     }
-    let generated = package.join("src/generated");
-    for variant in variants::packaged(workspace)? {
-        variant.make(workspace, &toolchain, &bindgen, &generated)?;
+    for (variant, folder) in variants::packaged(workspace)? {
+        variant.make(workspace, &toolchain, &bindgen, &package.join("src").join(folder))?;
     }
-    one_glue(&generated)?;
     let inputs = [package.clone(), workspace.root.join("package-lock.json")];
     npm_build(workspace, "pkg-config", &inputs, &package.join("dist"))?;
     Ok(package)
@@ -47,23 +45,6 @@ pub(crate) fn build_kernels(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.scratch("kernels");
     variants::KERNELS.make(workspace, &toolchain, &bindgen, &folder)?;
     Ok(folder)
-}
-
-/// The package starts either wasm with one glue: the two must ask for the same imports under the same names.
-fn one_glue(generated: &Path) -> Result<()> {
-    let glue = |wasm: wasm::Wasm| -> Result<String> {
-        let path = generated.join(format!("{}.js", wasm.name));
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(text.replace(&format!("{}_bg.wasm", wasm.name), ""))
-    };
-    if glue(variants::FULL)? != glue(variants::SCALAR)? {
-        bail!(
-            "{0}.js and {1}.js differ: the package cannot start both with one; next: look for code behind target_feature = \"simd128\" that JavaScript sees",
-            variants::FULL.name,
-            variants::SCALAR.name
-        );
-    }
-    Ok(())
 }
 
 fn npm_build(workspace: &Workspace, package: &str, inputs: &[PathBuf], output: &Path) -> Result<()> {

@@ -5,31 +5,27 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 
 /// The engine as most pages load it.
-pub(super) const FULL: Wasm = Wasm { name: "sottovoce", package: "sottovoce", arguments: &[], simd: true };
+const FULL: Wasm = Wasm { name: "engine", out: "sottovoce", package: "sottovoce", arguments: &[], simd: true };
 
-/// The same for browsers without simd128. Its glue is the full one's, so that the package carries one.
-pub(super) const SCALAR: Wasm = Wasm { name: "sottovoce-scalar", package: "sottovoce", arguments: &[], simd: false };
+/// The same for browsers without simd128. The package starts both with one glue, and its build checks that they fit.
+const SCALAR: Wasm = Wasm { name: "engine-scalar", simd: false, ..FULL };
 
-/// Ranking only; there where the engine has the feature.
-pub(super) const SLIM: Wasm = Wasm {
-    name: "sottovoce-slim",
-    package: "sottovoce",
-    arguments: &["--no-default-features", "--features", SLIM_FEATURE],
-    simd: true,
-};
+/// Ranking only.
+const SLIM: Wasm = Wasm { name: "engine-slim", arguments: &["--no-default-features", "--features", SLIM_FEATURE], ..FULL };
 const SLIM_FEATURE: &str = "slim";
 
 /// The kernels one by one, for `cargo xtask bench device`.
 pub(super) const KERNELS: Wasm =
-    Wasm { name: "kernels", package: "sottovoce-bench-kernels", arguments: &[], simd: true };
+    Wasm { name: "kernels", out: "kernels", package: "sottovoce-bench-kernels", arguments: &[], simd: true };
 
-/// Those that the npm package carries.
-pub(super) fn packaged(workspace: &Workspace) -> Result<Vec<Wasm>> {
+/// Those that the npm package carries, and the folder of its sources where each goes. The slim one is there where the engine has
+/// the feature.
+pub(super) fn packaged(workspace: &Workspace) -> Result<Vec<(Wasm, &'static str)>> {
     let path = workspace.root.join("Cargo.toml");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut all = vec![FULL, SCALAR];
+    let mut all = vec![(FULL, "generated"), (SCALAR, "generated-scalar")];
     if has_feature(&text, SLIM_FEATURE) {
-        all.push(SLIM);
+        all.push((SLIM, "generated-slim"));
     }
     Ok(all)
 }

@@ -28,8 +28,10 @@ const WASM_OPT: [&str; 13] = [
 /// What to build, and what to call it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wasm {
-    /// Files are called `{name}.js`, `{name}.d.ts` and `{name}_bg.wasm`.
+    /// What it is called here.
     pub(super) name: &'static str,
+    /// Files are called `{out}.js`, `{out}.d.ts` and `{out}_bg.wasm`.
+    pub(super) out: &'static str,
     /// Cargo's package, whose library is built.
     pub(super) package: &'static str,
     /// Features, as one would type them.
@@ -39,7 +41,7 @@ pub(super) struct Wasm {
 }
 
 impl Wasm {
-    /// Builds it where an input changed; leaves its three files in `folder`.
+    /// Builds it where an input changed; leaves [`Wasm::files`] in `folder`.
     pub(super) fn make(
         &self,
         workspace: &Workspace,
@@ -53,7 +55,7 @@ impl Wasm {
 
     /// The names of the three files.
     pub(super) fn files(&self) -> [String; 3] {
-        [format!("{}.js", self.name), format!("{}.d.ts", self.name), format!("{}_bg.wasm", self.name)]
+        [format!("{}.js", self.out), format!("{}.d.ts", self.out), format!("{}_bg.wasm", self.out)]
     }
 
     /// Builds the package together with its standard library, where the library's sources are at hand: a std that aborts at once,
@@ -105,11 +107,11 @@ impl Wasm {
             return Ok(());
         }
         run::say(&format!("the glue of {}: wasm-bindgen, wasm-opt", self.name));
-        let raw = workspace.scratch("bindgen");
+        let raw = workspace.scratch("bindgen").join(self.name);
         make_folder(&raw)?;
         make_folder(folder)?;
         let mut wasm_bindgen = Command::new(bindgen.join("wasm-bindgen"));
-        wasm_bindgen.arg(wasm).args(["--target", "web", "--out-name", self.name, "--out-dir"]).arg(&raw);
+        wasm_bindgen.arg(wasm).args(["--target", "web", "--out-name", self.out, "--out-dir"]).arg(&raw);
         run::run(&mut wasm_bindgen)?;
 
         let mut wasm_opt = setup::node_program(workspace, "binaryen", "wasm-opt")?;
