@@ -1,6 +1,6 @@
 //! The product doing its main job: the server, the player, a browser. With `--check`, driven by a script and judged.
 
-use crate::server::{self, Server, Start};
+use crate::server::{self, Server, Start, With};
 use crate::setup::{self, Browser};
 use crate::workspace::{Workspace, make_folder};
 use crate::{run, web};
@@ -43,7 +43,7 @@ pub(crate) fn demo(workspace: &Workspace, arguments: &Arguments) -> Result<ExitC
     let driven = arguments.check || arguments.screenshot.is_some();
     let browser = driven.then(|| Browser::ready(workspace)).transpose()?;
     let www = web::build(workspace)?;
-    let program = server::build(workspace)?;
+    let program = server::build(workspace, With::Nothing)?;
 
     if let Some(browser) = browser {
         let place = TemporaryFolder::new(workspace, "demo")?;
@@ -147,5 +147,5 @@ fn open(url: &str) {
 pub(crate) fn made_ready(workspace: &Workspace) -> Result<(Browser, PathBuf, PathBuf)> {
     let browser = Browser::ready(workspace)?;
     setup::npm_packages(workspace)?;
-    Ok((browser, web::build(workspace)?, server::build(workspace)?))
+    Ok((browser, web::build(workspace)?, server::build(workspace, With::Tests)?))
 }

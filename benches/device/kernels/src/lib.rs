@@ -2,7 +2,10 @@
 //! (`cargo xtask bench device`). Nothing is computed here: `learn`, `math` and `rerank` do the work that the product has them do.
 //!
 //! Numbers come and go through buffers that stay where they are: JavaScript writes into a typed array over the wasm memory,
-//! calls, and reads from another. That is one copy in and one out, what every other engine pays too.
+//! calls, and reads from another. That is one copy in and one out, what every other engine pays too. On wasm32 only: whether the
+//! answers are right is asked of all engines at once, in the page.
+
+#![cfg(target_arch = "wasm32")]
 
 mod limits;
 mod rank;

@@ -1,5 +1,6 @@
 //! What the page's machine can do at best: how fast memory is read, and how many additions and multiplications a second pass.
 
+use core::arch::wasm32::{f32x4_add, f32x4_mul, f32x4_splat};
 use std::hint::black_box;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -7,7 +8,6 @@ use wasm_bindgen::prelude::wasm_bindgen;
 const LANES: usize = 32;
 /// Vectors in flight while computing: as many as hide the latencies of a multiplication and an addition, and no more than there
 /// are registers.
-#[cfg(target_arch = "wasm32")]
 const CHAINS: usize = 12;
 
 /// Loops that do nothing else.
@@ -43,10 +43,8 @@ impl Limits {
 
     /// Multiplies and adds in registers, `x ← x·a + b` for [`CHAINS`] vectors of four; wasm's simd128 has no fused form. How many
     /// operations that were.
-    #[cfg(target_arch = "wasm32")]
     #[must_use]
     pub fn multiply_add(&self, times: usize) -> usize {
-        use core::arch::wasm32::{f32x4_add, f32x4_mul, f32x4_splat};
         let (a, b) = (f32x4_splat(black_box(0.999)), f32x4_splat(black_box(0.001)));
         let mut x = [f32x4_splat(black_box(1.0)); CHAINS];
         for _ in 0..times {

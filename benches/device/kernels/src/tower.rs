@@ -138,24 +138,3 @@ fn affine(tape: &mut Tape<'_, f32>, matrix: Part, bias: Part, x: Var) -> Var {
     let bias = tape.parameter(bias);
     tape.add(product, bias)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use sottovoce::math::Rng;
-
-    #[test]
-    fn training_lowers_the_loss_and_moves_the_user() {
-        let mut tower = Tower::new();
-        let mut rng = Rng::new(3);
-        for buffer in [&mut tower.weights, &mut tower.histories, &mut tower.songs] {
-            buffer.iter_mut().for_each(|x| *x = 0.2 * rng.normal());
-        }
-        tower.forward();
-        let before = tower.user.clone();
-        let losses: Vec<f32> = (0..20).map(|_| tower.train(0.1)).collect();
-        assert!(losses.is_sorted_by(|a, b| a > b), "{losses:?}");
-        tower.forward();
-        assert_ne!(tower.user, before);
-    }
-}
