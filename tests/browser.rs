@@ -15,7 +15,7 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 wasm_bindgen_test_configure!(run_in_browser);
 
 fn shard() -> Vec<u8> {
-    encode(&CatalogueShard {
+    let shard = CatalogueShard {
         index: 0,
         dimension: 2,
         songs: (0..8).map(SongId).collect(),
@@ -24,7 +24,9 @@ fn shard() -> Vec<u8> {
         plays: vec![5; 8],
         scales: vec![1.0 / 127.0; 8],
         rows: vec![127, 0, 0, 127, -127, 0, 0, -127, 90, 90, -90, 90, 90, -90, -90, -90],
-    })
+        ..CatalogueShard::default()
+    };
+    encode(&shard.filled())
 }
 
 fn engine() -> Recommender {

@@ -1,5 +1,8 @@
 //! How the engine behaves; every field has a default that a player can live with.
 
+use crate::rerank::Method;
+use crate::tower::Utility;
+
 /// How the engine behaves.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct EngineConfig {
@@ -23,12 +26,26 @@ pub struct EngineConfig {
     pub explore_budget: u32,
     /// Step size of the personal weights after each event; 0 turns it off.
     pub personal_rate: f32,
+    /// How the slate weighs sameness.
+    pub method: Method,
+    /// How many of the latest slots a song should differ from; 0 is all of them.
+    pub window: usize,
+    /// At most so many songs of one artist in a slate; 0 is no bound.
+    pub max_per_artist: u32,
+    /// At most so many songs of one style in a slate; 0 is no bound.
+    pub max_per_style: u32,
+    /// How much more alike two songs of one style count than their embeddings say.
+    pub style_prior: f32,
+    /// Whether each interest has an equal share of the pool.
+    pub quota: bool,
+    /// How much hearing to the end, liking and skipping count.
+    pub utility: Utility,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
         Self {
-            history: 500,
+            history: 2000,
             pool: 500,
             diversity: 0.3,
             artist_gap: 3,
@@ -38,6 +55,13 @@ impl Default for EngineConfig {
             explore: 0.05,
             explore_budget: 20,
             personal_rate: 0.05,
+            method: Method::Dpp,
+            window: 0,
+            max_per_artist: 0,
+            max_per_style: 0,
+            style_prior: 0.0,
+            quota: false,
+            utility: Utility::default(),
         }
     }
 }
@@ -76,9 +100,28 @@ impl EngineConfig {
             "exploreBudget" => return Err("exploreBudget is 0 to 1000000000"),
             "personalRate" if within(0.0, 10.0) => self.personal_rate = number,
             "personalRate" => return Err("personalRate is 0 to 10"),
+            "method" if within(0.0, 2.0) => self.method = [Method::Dpp, Method::Mmr, Method::Ssd][count as usize % 3],
+            "method" => return Err("method is 0 (DPP), 1 (MMR) or 2 (SSD)"),
+            "window" if within(0.0, 1e4) => self.window = count as usize,
+            "window" => return Err("window is 0 (all) to 10000"),
+            "maxPerArtist" if within(0.0, 1e4) => self.max_per_artist = count,
+            "maxPerArtist" => return Err("maxPerArtist is 0 (no bound) to 10000"),
+            "maxPerStyle" if within(0.0, 1e4) => self.max_per_style = count,
+            "maxPerStyle" => return Err("maxPerStyle is 0 (no bound) to 10000"),
+            "stylePrior" if within(0.0, 1.0) => self.style_prior = number,
+            "stylePrior" => return Err("stylePrior is 0 to 1"),
+            "quota" if within(0.0, 1.0) => self.quota = count > 0,
+            "quota" => return Err("quota is 0 or 1"),
+            "complete" if within(0.0, 10.0) => self.utility.complete = number,
+            "complete" => return Err("complete is 0 to 10"),
+            "like" if within(0.0, 10.0) => self.utility.like = number,
+            "like" => return Err("like is 0 to 10"),
+            "skip" if within(0.0, 10.0) => self.utility.skip = number,
+            "skip" => return Err("skip is 0 to 10"),
             _ => {
                 return Err("no such field: history, pool, diversity, artistGap, session, halfLifeMinutes, noRepeat, \
-                            explore, exploreBudget or personalRate");
+                            explore, exploreBudget, personalRate, method, window, maxPerArtist, maxPerStyle, stylePrior, quota, complete, like \
+                            or skip");
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! A device's part in a federated round, one struct per phase; each is made by consuming the one before.
 //! `Invited → Outgoing → (receipt) →` nothing.
 
-use super::learn::{Past, Trained, train};
-use super::{Error, Resident};
+use super::learn::{Trained, train};
+use super::{Error, Past, Resident};
 use crate::ids::{RoundId, WeightsVersion};
 use crate::math::Rng;
 use crate::protocol::{Receipt, RoundOffer, WeightUpdate, send};

@@ -4,8 +4,8 @@
 //! Form: `"SOTV"`, format (1 byte), FNV-1a 64 of the rest (8 bytes, little-endian), CBOR.
 
 use super::Error;
-use super::learn::Remembered;
 use super::round::{Outgoing, UpdateKey};
+use super::{Library, Muted, Remembered, Tally};
 use crate::ids::{Millis, RoundId, SongId, WeightsVersion};
 use crate::privacy::{Direction, Ledger, LedgerEntry};
 use crate::protocol::{DecodeError, Reader, TowerShape, Writer};
@@ -14,7 +14,7 @@ use crate::tower::Context;
 
 const MAGIC: &[u8; 4] = b"SOTV";
 /// The newest format this build writes and reads.
-pub(crate) const FORMAT: u8 = 1;
+pub(crate) const FORMAT: u8 = 2;
 const HEADER: usize = 4 + 1 + 8;
 
 /// Everything the engine keeps, except the songs, which the page caches as the shards they came in.
@@ -22,6 +22,8 @@ const HEADER: usize = 4 + 1 + 8;
 pub(crate) struct Snapshot {
     pub(crate) history: Vec<Remembered>,
     pub(crate) heard: u64,
+    pub(crate) library: Vec<(SongId, Tally)>,
+    pub(crate) muted: Vec<Muted>,
     /// Version, shape, and all weights: the shared and the personal ones.
     pub(crate) weights: Option<(WeightsVersion, TowerShape, Vec<f32>)>,
     pub(crate) consent: bool,
@@ -33,10 +35,14 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut w = Writer::default();
-        w.array(8);
+        w.array(10);
         w.array(self.history.len() as u64);
         self.history.iter().for_each(|r| write_event(&mut w, r));
         w.uint(self.heard);
+        w.array(self.library.len() as u64);
+        self.library.iter().for_each(|(song, tally)| write_tally(&mut w, *song, tally));
+        w.array(self.muted.len() as u64);
+        self.muted.iter().for_each(|m| w.tensor(&m.vector));
         w.array(self.weights.is_some().into());
         if let Some((version, shape, values)) = &self.weights {
             w.uint(version.0);
@@ -72,23 +78,46 @@ impl Snapshot {
         if &header[..4] != MAGIC {
             return Err(damaged("not a sottovoce snapshot"));
         }
-        if header[4] != FORMAT {
+        if !(1..=FORMAT).contains(&header[4]) {
             return Err(Error::SnapshotVersion { got: header[4], newest: FORMAT });
         }
         if header[5..] != fnv1a(body).to_le_bytes() {
             return Err(damaged("checksum differs"));
         }
-        Self::read(&mut Reader::new(body)).map_err(|_| damaged("not of the expected shape"))
+        Self::read(&mut Reader::new(body), header[4]).map_err(|_| damaged("not of the expected shape"))
     }
 
-    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        r.array(8)?;
-        let history = (0..r.list()?).map(|_| read_event(r)).collect::<Result<_, _>>()?;
+    /// Format 1 knew no library, no muted interests, no scenes and a smaller tower: the library is made from its history, its weights
+    /// are left to be fetched again.
+    fn read(r: &mut Reader<'_>, format: u8) -> Result<Self, DecodeError> {
+        r.array(if format == 1 { 8 } else { 10 })?;
+        let history: Vec<Remembered> = (0..r.list()?).map(|_| read_event(r, format)).collect::<Result<_, _>>()?;
         let heard = r.uint()?;
+        let (library, muted) = if format == 1 {
+            let mut library = Library::default();
+            history.iter().for_each(|r| library.note(&r.event));
+            (library.songs().to_vec(), Vec::new())
+        } else {
+            let library = (0..r.list()?).map(|_| read_tally(r)).collect::<Result<_, _>>()?;
+            let muted = (0..r.list()?).map(|_| Ok(Muted { vector: r.tensor()? })).collect::<Result<_, _>>()?;
+            (library, muted)
+        };
         let weights: Option<(_, _, Vec<f32>)> = match r.list()? {
             0 => None,
+            _ if format == 1 => {
+                r.uint()?;
+                r.array(3)?;
+                for _ in 0..3 {
+                    r.uint()?;
+                }
+                r.bytes()?;
+                None
+            }
             _ => Some((WeightsVersion(r.uint()?), TowerShape::read(r)?, r.tensor()?)),
         };
+        if muted.iter().any(|m: &Muted| !m.vector.iter().all(|v| v.is_finite())) {
+            return Err(invalid("muted"));
+        }
         if weights.as_ref().is_some_and(|(_, _, values)| !values.iter().all(|v| v.is_finite())) {
             return Err(invalid("weights"));
         }
@@ -106,7 +135,7 @@ impl Snapshot {
         r.array(2)?;
         let ledger = Ledger::from_parts(entries, r.uint()?, r.uint()?);
         r.end()?;
-        Ok(Self { history, heard, weights, consent, contributed, outgoing, ledger })
+        Ok(Self { history, heard, library, muted, weights, consent, contributed, outgoing, ledger })
     }
 }
 
@@ -121,7 +150,7 @@ fn invalid(what: &'static str) -> DecodeError {
 
 fn write_event(w: &mut Writer, Remembered { event, context }: &Remembered) {
     let ListenEvent { impression, feedback, at } = event;
-    w.array(10);
+    w.array(11);
     w.uint(impression.song.0.into());
     w.uint(impression.slot.into());
     w.uint(impression.at.0);
@@ -132,16 +161,36 @@ fn write_event(w: &mut Writer, Remembered { event, context }: &Remembered) {
     w.maybe(context.weekday.map(u64::from));
     w.maybe(context.device.map(u64::from));
     w.maybe(context.locale.map(u64::from));
+    w.maybe(context.scene.map(u64::from));
 }
 
-fn read_event(r: &mut Reader<'_>) -> Result<Remembered, DecodeError> {
-    r.array(10)?;
+fn read_event(r: &mut Reader<'_>, format: u8) -> Result<Remembered, DecodeError> {
+    r.array(if format == 1 { 10 } else { 11 })?;
     let impression = Impression { song: SongId(r.narrow()?), slot: r.narrow()?, at: Millis(r.uint()?) };
     let at = Millis(r.uint()?);
     let behaviour = Behaviour::from_u8(r.narrow()?).ok_or(invalid("behaviour"))?;
     let feedback = behaviour.feedback(Fraction::new(r.float()?));
-    let context = Context { hour: r.maybe()?, weekday: r.maybe()?, device: r.maybe()?, locale: r.maybe()? };
+    let [hour, weekday, device] = [r.maybe()?, r.maybe()?, r.maybe()?];
+    let (locale, scene) = (r.maybe()?, if format == 1 { None } else { r.maybe()? });
+    let context = Context { hour, weekday, device, locale, scene };
     Ok(Remembered { event: ListenEvent { impression, feedback, at }, context })
+}
+
+fn write_tally(w: &mut Writer, song: SongId, tally: &Tally) {
+    w.array(5);
+    w.uint(song.0.into());
+    w.uint(tally.plays.into());
+    w.uint(tally.skips.into());
+    w.uint(u64::from(tally.liked) | u64::from(tally.blocked) << 1);
+    w.uint(tally.last.0);
+}
+
+fn read_tally(r: &mut Reader<'_>) -> Result<(SongId, Tally), DecodeError> {
+    r.array(5)?;
+    let (song, plays, skips) = (SongId(r.narrow()?), r.narrow()?, r.narrow()?);
+    let flags: u8 = r.narrow()?;
+    let last = Millis(r.uint()?);
+    Ok((song, Tally { plays, skips, liked: flags & 1 == 1, blocked: flags & 2 == 2, last }))
 }
 
 fn write_entry(w: &mut Writer, entry: &LedgerEntry) {
@@ -187,7 +236,9 @@ mod tests {
         Snapshot {
             history: vec![event(skip), event(Feedback::Complete), event(Feedback::Dislike)],
             heard: 3,
-            weights: Some((WeightsVersion(4), TowerShape { dimension: 1, attention: 1, hidden: 1 }, vec![0.5, -1.5])),
+            library: vec![(SongId(7), Tally { plays: 1, skips: 1, liked: true, blocked: false, last: Millis(9) })],
+            muted: vec![Muted { vector: vec![0.6, 0.8] }],
+            weights: Some((WeightsVersion(4), TowerShape::usual(1), vec![0.5, -1.5])),
             consent: true,
             contributed: Some(RoundId(8)),
             outgoing: Some(Outgoing { round: RoundId(9), key: UpdateKey([7; 16]), bytes: vec![1, 2, 3] }),
@@ -200,6 +251,48 @@ mod tests {
         let snapshot = snapshot();
         assert_eq!(Snapshot::from_bytes(&snapshot.to_bytes()), Ok(snapshot));
         assert_eq!(Snapshot::from_bytes(&Snapshot::default().to_bytes()), Ok(Snapshot::default()));
+    }
+
+    /// As builds before the library wrote it.
+    #[test]
+    fn format_1_is_read_still() {
+        let mut w = Writer::default();
+        w.array(8);
+        w.array(1);
+        w.array(10);
+        for value in [7, 2, 5, 9, 3] {
+            w.uint(value);
+        }
+        w.float(1.0);
+        for value in [Some(23), None, None, Some(4)] {
+            w.maybe(value);
+        }
+        w.uint(1);
+        w.array(1);
+        w.uint(4);
+        w.array(3);
+        for size in [1, 1, 1] {
+            w.uint(size);
+        }
+        w.tensor(&[0.5f32, -1.5]);
+        w.uint(1);
+        w.maybe(Some(8));
+        w.array(0);
+        w.array(0);
+        w.array(2);
+        w.uint(0);
+        w.uint(0);
+        let body = w.finish();
+        let mut bytes = MAGIC.to_vec();
+        bytes.push(1);
+        bytes.extend_from_slice(&fnv1a(&body).to_le_bytes());
+        bytes.extend_from_slice(&body);
+
+        let read = Snapshot::from_bytes(&bytes).expect("a snapshot of format 1");
+        assert_eq!((read.history.len(), read.heard, read.consent, read.contributed), (1, 1, true, Some(RoundId(8))));
+        assert_eq!(read.history[0].context.locale, Some(4));
+        assert!(read.library[0].1.blocked, "what was disliked stays blocked");
+        assert_eq!(read.weights, None, "weights of another tower are fetched again");
     }
 
     #[test]
@@ -218,7 +311,7 @@ mod tests {
             prop_assert!(Snapshot::from_bytes(&body).is_err());
             // … nor with a valid header in front.
             let mut framed = MAGIC.to_vec();
-            framed.push(FORMAT);
+            framed.push(1 + body.len() as u8 % FORMAT);
             framed.extend_from_slice(&fnv1a(&body).to_le_bytes());
             framed.extend_from_slice(&body);
             let _ = Snapshot::from_bytes(&framed);

@@ -329,6 +329,7 @@ macro_rules! element {
     };
 }
 element!(f32, 4, v => v, b => f32::from_le_bytes(b));
+element!(u16, 2, v => v, b => u16::from_le_bytes(b));
 element!(u32, 4, v => v, b => u32::from_le_bytes(b));
 element!(i8, 1, v => v, b => i8::from_le_bytes(b));
 element!(crate::ids::SongId, 4, v => v.0, b => Self(u32::from_le_bytes(b)));

@@ -14,6 +14,29 @@ pub struct Recommender {
     engine: client::Recommender,
 }
 
+/// What one slate is asked for, beside the engine's own way of behaving.
+fn request(engine: &client::Recommender, options: &JsValue) -> Result<(EngineConfig, Option<SongId>), JsValue> {
+    let (mut config, mut around) = (*engine.config(), None);
+    super::views::fields(options, |name, value| {
+        if name == "around" {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+            let song = value as u32;
+            around = Some(SongId(song));
+            return Ok(());
+        }
+        config.set(name, value).map_err(|e| super::error::with_code(e, "config/invalid"))
+    })?;
+    Ok((config, around))
+}
+
+fn numbers(songs: impl IntoIterator<Item = SongId>) -> Vec<u32> {
+    songs.into_iter().map(|song| song.0).collect()
+}
+
+fn songs(numbers: &[u32]) -> Vec<SongId> {
+    numbers.iter().map(|&n| SongId(n)).collect()
+}
+
 /// A message that waits to go out.
 #[wasm_bindgen(getter_with_clone)]
 #[derive(Debug)]
@@ -41,6 +64,18 @@ impl Recommender {
         Ok(Self { engine: client::Recommender::new(engine, seed) })
     }
 
+    /// See [`client::Recommender::configure`]; fields that are not named stay.
+    pub fn configure(&mut self, config: JsValue) -> Result<(), JsValue> {
+        let (config, _) = request(&self.engine, &config)?;
+        self.engine.configure(config);
+        Ok(())
+    }
+
+    /// See [`client::Recommender::index`].
+    pub fn index(&mut self) {
+        self.engine.index();
+    }
+
     /// See [`client::Recommender::load_shard`].
     #[wasm_bindgen(js_name = loadShard)]
     pub fn load_shard(&mut self, bytes: &[u8]) -> Result<usize, JsValue> {
@@ -59,7 +94,7 @@ impl Recommender {
         super::views::fields(&context, |name, value| {
             if !known.set(name, value) {
                 return Err(super::error::with_code(
-                    "context has hour 0 to 23, weekday 0 to 6, device 0 to 6 and locale 0 to 65535",
+                    "context has hour 0 to 23, weekday 0 to 6, device 0 to 6, scene 0 to 7 and locale 0 to 65535",
                     "context/invalid",
                 ));
             }
@@ -69,7 +104,7 @@ impl Recommender {
         Ok(())
     }
 
-    /// See [`client::Recommender::observe`]. `behaviour`: 0 skip, 1 complete, 2 like, 3 dislike.
+    /// See [`client::Recommender::observe`]. `behaviour`: 0 skip, 1 complete, 2 like, 3 dislike, 4 ignore.
     pub fn observe(
         &mut self,
         song: u32,
@@ -80,7 +115,7 @@ impl Recommender {
         heard: f32,
     ) -> Result<(), JsValue> {
         let behaviour = Behaviour::from_u8(behaviour).ok_or_else(|| {
-            super::error::with_code("behaviour is 0 skip, 1 complete, 2 like or 3 dislike", "event/behaviour")
+            super::error::with_code("behaviour is 0 skip, 1 complete, 2 like, 3 dislike or 4 ignore", "event/behaviour")
         })?;
         let impression = Impression { song: SongId(song), slot, at: millis(shown_at) };
         let feedback = behaviour.feedback(Fraction::new(heard));
@@ -92,11 +127,93 @@ impl Recommender {
         self.engine.undo().map(|event| event.impression.song.0)
     }
 
+    /// See [`client::Recommender::import`]; columns of equal length.
+    #[wasm_bindgen(js_name = importHistory)]
+    pub fn import_history(
+        &mut self,
+        song: &[u32],
+        at: &[f64],
+        behaviour: &[u8],
+        heard: &[f32],
+    ) -> Result<usize, JsValue> {
+        let n = song.len();
+        if [at.len(), behaviour.len(), heard.len()] != [n; 3] {
+            return Err(super::error::with_code("the columns differ in length", "import/columns"));
+        }
+        let event = |i: usize| {
+            let at = millis(at[i]);
+            let feedback = Behaviour::from_u8(behaviour[i])?.feedback(Fraction::new(heard[i]));
+            Some(ListenEvent { impression: Impression { song: SongId(song[i]), slot: 0, at }, feedback, at })
+        };
+        Ok(self.engine.import((0..n).filter_map(event)))
+    }
+
     /// See [`client::Recommender::recommend`].
     pub fn recommend(&mut self, candidates: Option<Vec<u32>>, k: usize, now: f64) -> Vec<u32> {
-        let candidates: Option<Vec<SongId>> = candidates.map(|c| c.into_iter().map(SongId).collect());
-        let slate = self.engine.recommend(candidates.as_deref(), k, millis(now));
-        slate.placements().iter().map(|p| p.song.0).collect()
+        let candidates = candidates.map(|c| songs(&c));
+        numbers(self.engine.recommend(candidates.as_deref(), k, millis(now)).songs())
+    }
+
+    /// See [`client::Recommender::recommend_with`]; `options` are fields of the configuration for this one slate, and `around`.
+    #[wasm_bindgen(js_name = recommendWith)]
+    pub fn recommend_with(
+        &mut self,
+        candidates: Option<Vec<u32>>,
+        k: usize,
+        now: f64,
+        options: JsValue,
+    ) -> Result<Vec<u32>, JsValue> {
+        let (config, around) = request(&self.engine, &options)?;
+        let candidates = candidates.map(|c| songs(&c));
+        let request = client::Request { candidates: candidates.as_deref(), k, now: millis(now), around };
+        Ok(numbers(self.engine.recommend_with(&config, request).songs()))
+    }
+
+    /// See [`client::Recommender::interests`].
+    pub fn interests(&mut self, k: usize) -> JsValue {
+        super::views::interests(self.engine.interests(k))
+    }
+
+    /// See [`client::Recommender::less_of`].
+    #[wasm_bindgen(js_name = lessOf)]
+    pub fn less_of(&mut self, index: usize) -> bool {
+        self.engine.less_of(index)
+    }
+
+    /// See [`client::Recommender::muted`].
+    pub fn muted(&self, k: usize) -> JsValue {
+        super::views::muted(self.engine.muted(k))
+    }
+
+    /// See [`client::Recommender::unmute`].
+    pub fn unmute(&mut self, index: usize) -> bool {
+        self.engine.unmute(index)
+    }
+
+    /// See [`client::Recommender::portrait`].
+    pub fn portrait(&self) -> JsValue {
+        super::views::portrait(self.engine.portrait())
+    }
+
+    /// See [`client::Recommender::library`], as columns.
+    pub fn library(&self) -> JsValue {
+        super::views::library(self.engine.library())
+    }
+
+    /// See [`client::Recommender::similarity`].
+    pub fn similarity(&self, of: &[u32]) -> Vec<f32> {
+        self.engine.similarity(&songs(of))
+    }
+
+    /// See [`client::Recommender::session_vector`].
+    #[wasm_bindgen(js_name = sessionVector)]
+    pub fn session_vector(&self, now: f64) -> Vec<f32> {
+        self.engine.session_vector(millis(now))
+    }
+
+    /// See [`client::Recommender::near`].
+    pub fn near(&self, song: u32, k: usize) -> Vec<u32> {
+        numbers(self.engine.near(SongId(song), k))
     }
 
     /// Why each song of the last slate is there.

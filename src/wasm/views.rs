@@ -197,3 +197,75 @@ pub(super) fn explain(slate: &crate::rerank::Slate) -> JsValue {
     };
     to_js(&slate.placements().iter().map(view).collect::<Vec<_>>())
 }
+
+#[derive(Serialize)]
+struct InterestView {
+    weight: f32,
+    songs: Vec<u32>,
+}
+
+pub(super) fn interests(interests: Vec<crate::client::Interest>) -> JsValue {
+    let view =
+        |i: crate::client::Interest| InterestView { weight: i.weight, songs: i.songs.iter().map(|s| s.0).collect() };
+    to_js(&interests.into_iter().map(view).collect::<Vec<_>>())
+}
+
+pub(super) fn muted(muted: Vec<Vec<crate::ids::SongId>>) -> JsValue {
+    // All alike in how much they weigh.
+    let view =
+        |songs: Vec<crate::ids::SongId>| InterestView { weight: 1.0, songs: songs.iter().map(|s| s.0).collect() };
+    to_js(&muted.into_iter().map(view).collect::<Vec<_>>())
+}
+
+/// `undefined` where a dimension cannot be told.
+pub(super) fn portrait(portrait: crate::client::Portrait) -> JsValue {
+    let view = Object::new();
+    for (name, dimension) in [
+        ("explore", portrait.explore),
+        ("diverse", portrait.diverse),
+        ("newSong", portrait.new_songs),
+        ("niche", portrait.niche),
+        ("unique", portrait.unique),
+        ("focused", portrait.focused),
+    ] {
+        if let Some(told) = dimension {
+            set(&view, name, &TraitView { value: told.value, stars: told.stars }.into());
+        }
+    }
+    view.into()
+}
+
+#[derive(Serialize)]
+struct TraitView {
+    value: f32,
+    stars: u8,
+}
+
+impl From<TraitView> for JsValue {
+    fn from(view: TraitView) -> Self {
+        to_js(&view)
+    }
+}
+
+/// One typed array a column.
+#[allow(clippy::cast_precision_loss, reason = "times stay below 2⁵³")]
+pub(super) fn library(library: &crate::client::Library) -> JsValue {
+    let tallies = library.songs();
+    let view = Object::new();
+    let counts = |f: &dyn Fn(&(crate::ids::SongId, crate::client::Tally)) -> u32| -> JsValue {
+        js_sys::Uint32Array::from(&tallies.iter().map(f).collect::<Vec<u32>>()[..]).into()
+    };
+    set(&view, "songs", &counts(&|(song, _)| song.0));
+    set(&view, "plays", &counts(&|(_, t)| t.plays));
+    set(&view, "skips", &counts(&|(_, t)| t.skips));
+    set(&view, "liked", &counts(&|(_, t)| t.liked.into()));
+    set(&view, "blocked", &counts(&|(_, t)| t.blocked.into()));
+    let last: Vec<f64> = tallies.iter().map(|(_, t)| t.last.0 as f64).collect();
+    set(&view, "last", &js_sys::Float64Array::from(&last[..]).into());
+    view.into()
+}
+
+/// Setting a property of a fresh object cannot fail.
+fn set(object: &Object, name: &str, value: &JsValue) {
+    let _ = js_sys::Reflect::set(object, &name.into(), value);
+}
