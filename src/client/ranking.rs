@@ -72,16 +72,14 @@ struct Pool {
 
 /// The session memory that an engine keeps.
 pub(crate) fn session(config: &EngineConfig, dimension: usize) -> Session {
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "`as` saturates; a NaN becomes the least"
-    )]
-    let half_life_ms = ((config.half_life_minutes * 60_000.0) as u64).max(1);
-    Session::new(
-        dimension,
-        SessionConfig { history: config.no_repeat.max(1), half_life_ms, ..SessionConfig::default() },
-    )
+    let (history, half_life_ms) = (config.no_repeat.max(1), half_life_ms(config));
+    Session::new(dimension, SessionConfig { history, half_life_ms, ..SessionConfig::default() })
+}
+
+/// The session's half-life.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates; a NaN becomes the least")]
+pub(super) fn half_life_ms(config: &EngineConfig) -> u64 {
+    ((config.half_life_minutes * 60_000.0) as u64).max(1)
 }
 
 impl Ranking {
@@ -293,7 +291,7 @@ impl Ranking {
     }
 }
 
-fn explore(config: &EngineConfig) -> ExploreConfig {
+pub(super) fn explore(config: &EngineConfig) -> ExploreConfig {
     ExploreConfig { weight: config.explore, budget: config.explore_budget }
 }
 
@@ -309,7 +307,7 @@ fn dots(items: &Resident, slots: &[u32], queries: &[f32], out: &mut Vec<f32>) {
 
 /// Mean and standard deviation; a spread of nothing is 1, so that equal scores stay equal.
 #[allow(clippy::cast_precision_loss, reason = "candidates stay below 2²⁴")]
-fn spread(values: &[f32]) -> (f32, f32) {
+pub(super) fn spread(values: &[f32]) -> (f32, f32) {
     let n = values.len().max(1) as f32;
     let ones = [1.0; 16];
     let mean = values.chunks(16).map(|v| crate::math::dot(v, &ones)).sum::<f32>() / n;
