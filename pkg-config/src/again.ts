@@ -2,6 +2,7 @@
 
 import { Recommender } from "./generated/sottovoce.js";
 import type { Door } from "./door.js";
+import { init } from "./init.js";
 import type { ReplayFile } from "./tape.js";
 
 /** What {@link replay} takes beside the file. */
@@ -31,5 +32,6 @@ export interface Replayed {
  * catalogue now; `server/…`.
  */
 export async function replay(file: ReplayFile, options: ReplayOptions = {}): Promise<Replayed> {
+  await init();
   return (await import("./replay.js")).play(file, options, (config, seed) => new Recommender(config, seed) as unknown as Door);
 }
