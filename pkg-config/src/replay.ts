@@ -4,7 +4,6 @@ import type { ReplayOptions, Replayed } from "./again.js";
 import type { Door } from "./door.js";
 import { SottovoceError } from "./errors.js";
 import { Http } from "./http.js";
-import { init } from "./init.js";
 import { fromBase64, serverOf } from "./open.js";
 import { coreConfig } from "./settings.js";
 import type { Call, ReplayFile } from "./tape.js";
@@ -26,12 +25,11 @@ const ALLOWED: ReadonlySet<string> = new Set<Call["call"]>([
 
 /** See `replay`. */
 export async function play(
-  file: ReplayFile, { server, fetch: own, signal }: ReplayOptions, make: (config: Record<string, unknown>, seed: bigint) => Door,
+  file: ReplayFile, { server, fetch: own, signal }: ReplayOptions, make: (config: Record<string, unknown>, seed: bigint) => Promise<Door>,
 ): Promise<Replayed> {
   check(file);
-  await init();
   const http = new Http({ server: serverOf(server), fetch: own ?? fetch.bind(globalThis), received: () => {}, reached: () => {} });
-  const door = make(coreConfig(file.config), BigInt(file.seed));
+  const door = await make(coreConfig(file.config), BigInt(file.seed));
   try {
     const { name, shards } = await http.manifest(signal);
     const etags = shards.map(({ etag }) => etag);
