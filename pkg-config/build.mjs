@@ -86,7 +86,9 @@ async function buildPackage() {
   for (const name of lazy) await build({ ...esm, entryPoints: { [name]: at("src", `${name}.ts`) }, plugins: [oneWasm(), indexBeside()] });
   await build({ ...esm, entryPoints: { slim: at("src", "slim.ts") }, plugins: [oneWasm(), slimCore()] });
   for (const [name, file] of Object.entries(beside)) {
-    await build({ ...esm, entryPoints: { [name]: at("src", file) }, banner: { js: banners[name] ?? "" }, plugins: [oneWasm(), indexBeside()] });
+    // A script with a bundled CommonJS module in it should still look like the module it is.
+    const footer = { js: name === "history" ? "export {};" : "" };
+    await build({ ...esm, entryPoints: { [name]: at("src", file) }, banner: { js: banners[name] ?? "" }, footer, plugins: [oneWasm(), indexBeside()] });
   }
 
   // The same for `require`: one file an entry, which finds the wasm in the folder above.

@@ -32,6 +32,8 @@ export interface Replayed {
  * catalogue now; `server/…`.
  */
 export async function replay(file: ReplayFile, options: ReplayOptions = {}): Promise<Replayed> {
-  await init();
-  return (await import("./replay.js")).play(file, options, (config, seed) => new Recommender(config, seed) as unknown as Door);
+  return (await import("./replay.js")).play(file, options, async (config, seed) => {
+    await init();
+    return new Recommender(config, seed) as unknown as Door;
+  });
 }

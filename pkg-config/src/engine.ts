@@ -21,7 +21,8 @@ import type {
   Acknowledged, Consents, Contribution, EngineEvent, Erasure, HistoryColumns, Ledger, ListenEvent, RoundStatus, Song, SongId, Storage,
 } from "./types.js";
 
-type EventOf<T extends EngineEvent["type"]> = Extract<EngineEvent, { type: T }>;
+/** The event of that type. */
+export type EventOf<T extends EngineEvent["type"]> = Extract<EngineEvent, { type: T }>;
 
 /** Closes what an engine held that the page let go of without closing it: the lock between tabs, the database. */
 const forgotten = globalThis.FinalizationRegistry && new FinalizationRegistry<Keeping>((keeper) => void keeper.close());

@@ -24,11 +24,11 @@ const ALLOWED: ReadonlySet<string> = new Set<Call["call"]>([
 
 /** See `replay`. */
 export async function play(
-  file: ReplayFile, { server, fetch: own, signal }: ReplayOptions, make: (config: Record<string, unknown>, seed: bigint) => Door,
+  file: ReplayFile, { server, fetch: own, signal }: ReplayOptions, make: (config: Record<string, unknown>, seed: bigint) => Promise<Door>,
 ): Promise<Replayed> {
   check(file);
   const http = new Http({ server: serverOf(server), fetch: own ?? fetch.bind(globalThis), received: () => {}, reached: () => {} });
-  const door = make(coreConfig(file.config), BigInt(file.seed));
+  const door = await make(coreConfig(file.config), BigInt(file.seed));
   try {
     const { name, shards } = await http.manifest(signal);
     const etags = shards.map(({ etag }) => etag);
