@@ -119,6 +119,7 @@ export class Sottovoce extends Taste {
       if (restored) for (const { message, bytes, meaning, at } of entries) core.recordDownload(message, bytes, meaning, at);
       engine.#learning();
       await engine.#load(manifest, options);
+      if (options.additions) engine.addSongs(options.additions);
       engine.#keeper.redo(door);
       if (options.context) engine.setContext(options.context);
       await engine.refresh(options).catch(onlyServer);
@@ -159,13 +160,7 @@ export class Sottovoce extends Taste {
    */
   addSongs(additions: readonly Addition[]): number {
     if (additions.length === 0) return 0;
-    let added: number;
-    try {
-      added = this.alive.loadShard(shardOf(additions));
-    } catch {
-      // An engine from before songs were described.
-      added = this.alive.loadShard(shardOf(additions, false));
-    }
+    const added = this.alive.loadShard(shardOf(additions));
     for (const { song } of additions) this.#songs.set(song.id, song);
     return added;
   }

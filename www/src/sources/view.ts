@@ -3,11 +3,13 @@
 import type { Song, SongId, Sottovoce } from "sottovoce";
 import type { Output } from "../deck/output.js";
 import { openFile } from "../deck/file.js";
+import type { Door } from "../engine-door.js";
 import type { Player } from "../player.js";
 import { notice } from "../view/notices.js";
 import { make, say } from "../view/page.js";
 import { clock, count } from "../view/words.js";
 import type { Library, Linked } from "./link.js";
+import { forgetMine, keepMine } from "./mine.js";
 import { Numbers } from "./numbers.js";
 import { scrobble, type Told } from "./scrobbler.js";
 import type { OpenAddress } from "./source.js";
@@ -21,17 +23,20 @@ import { SubsonicSource } from "./subsonic/source.js";
 
 /** Rows of the library shown at a time. */
 const SHOWN = 30;
+/** Songs like the one that is on. */
+const ALIKE = 8;
 
 /** What the panel needs of the page. */
 export interface SourcesPage {
   readonly engine: Sottovoce;
   readonly player: Player;
   readonly sources: Sources;
+  readonly door: Pick<Door, "near">;
   readonly output: Output;
 }
 
 /** Mounts the panel into `place`, and goes back to the server of the last visit. */
-export function sourcesView(place: HTMLElement, { engine, player, sources, output }: SourcesPage): void {
+export function sourcesView(place: HTMLElement, { engine, player, sources, door, output }: SourcesPage): void {
   const remembered = new Remembered();
   const numbers = new Numbers(localStorage, "sottovoce:songs-of-mine");
   const body = make("div", { className: "sources-body" });
@@ -43,6 +48,7 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, outpu
     if (cause !== "delete") return;
     remembered.forget();
     numbers.clear();
+    void forgetMine();
     disconnect();
   });
   const last = remembered.connection();
@@ -100,6 +106,7 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, outpu
       const library = link(songs, engine, (name) => numbers.of(name));
       numbers.keep();
       engine.addSongs(library.additions);
+      await keepMine(library.additions);
       remembered.keep(client.connection);
       choose(client, library);
       if (!again) player.pause();
@@ -171,9 +178,29 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, outpu
       facts(counts),
       soundChoice(client, library),
       make("p", { className: "small", id: "source-told", role: "status", "data-test": "source-told" }, "Songs you hear out, and likes, are told to that server, as it expects; nothing else is, and nothing to anyone else."),
+      alike(),
       make("details", { className: "fold" }, make("summary", { "data-test": "source-browse" }, "All songs"), search, list),
       make("div", { className: "history-choices" }, make("button", { type: "button", className: "link", "data-test": "source-disconnect", onclick: disconnect }, "Disconnect")),
     );
+  }
+
+  /** Songs like the one that is on; many servers have no answer, and the engine has. */
+  function alike(): HTMLElement {
+    const words = make("p", { className: "small", "data-test": "source-similar-by" });
+    const list = make("ol", { className: "sources-songs", "data-test": "source-similar" });
+    const fold = make("details", { className: "fold" }, make("summary", { "data-test": "source-alike" }, "Songs like the one that is on"), words, list);
+    const fill = async () => {
+      const song = player.now?.song;
+      if (!fold.open || !song) return;
+      const { by, songs } = await sources.similar(song.id, ALIKE, door).catch(() => ({ by: "engine" as const, songs: door.near(song.id, ALIKE) }));
+      say(words, by === "server" ? `Like “${song.title}”, as the server thinks.` : `Like “${song.title}”, as the engine on this device thinks; the server has no answer.`);
+      words.dataset["by"] = by;
+      const library = (sources.chosen as SubsonicSource | undefined)?.library.songs;
+      list.replaceChildren(...songs.flatMap((id) => library?.get(id) ?? []).map(row));
+    };
+    fold.ontoggle = () => void fill();
+    player.watch((changed) => changed.has("now") && fold.isConnected && void fill());
+    return fold;
   }
 
   function row({ id, server, placed }: Linked): HTMLElement {

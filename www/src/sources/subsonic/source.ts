@@ -23,6 +23,7 @@ export class SubsonicSource implements Source {
   readonly #output: Output;
   readonly #open: OpenAddress;
   readonly #byServer: ReadonlyMap<string, SongId>;
+  #lacksSimilar = false;
 
   constructor({ client, library, output, open }: SubsonicParts) {
     this.client = client;
@@ -65,7 +66,10 @@ export class SubsonicSource implements Source {
 
   async similar(song: SongId, count: number): Promise<readonly SongId[] | undefined> {
     const linked = this.library.songs.get(song);
-    const found = linked && (await this.client.similar(linked.server.id, count));
+    if (!linked || this.#lacksSimilar) return undefined;
+    const found = await this.client.similar(linked.server.id, count);
+    // A server that has no answer for one song mostly has none for any; it is not asked again.
+    this.#lacksSimilar = found === undefined;
     const here = found?.flatMap((each) => this.#byServer.get(each.id) ?? this.library.find(each) ?? []);
     return here && here.length > 0 ? here : undefined;
   }
