@@ -120,7 +120,7 @@ test("with a source chosen, only its songs are proposed, and only they are playe
 });
 
 test("what the server lacks, the engine supplies, of what the server has", async () => {
-  const door = { near: () => [0, 1, 2, 3].map(songId) } as unknown as Door;
+  const door = { near: (_: SongId, k: number) => [0, 1, 2, 3].map(songId).slice(0, k) } as unknown as Door;
   const sources = new Sources({ take: async () => deck, prepare() {} });
   assert.deepEqual(await sources.similar(songId(0), 2, door), { by: "engine", songs: [0, 1] });
   const source = fakeSource([1, 3]);
