@@ -135,15 +135,12 @@ fn funnel(resident: usize, pool: usize, k: usize, d: usize, artists: u32) {
         world.items.gather(&top, &mut pooled);
         let t3 = Instant::now();
         let of = |values: &[f32]| -> Vec<f32> { top.iter().map(|i| values[*i as usize]).collect() };
-        let candidates = Candidates {
-            items: &pooled,
-            songs: &top.iter().map(|i| songs[*i as usize]).collect::<Vec<_>>(),
-            artists: &top.iter().map(|i| artist_of[*i as usize]).collect::<Vec<_>>(),
-            relevance: &of(&relevance),
-            session: &of(&session),
-            popularity: &[],
-            explore: &[],
-        };
+        let (songs, artists) = (
+            top.iter().map(|i| songs[*i as usize]).collect::<Vec<_>>(),
+            top.iter().map(|i| artist_of[*i as usize]).collect::<Vec<_>>(),
+        );
+        let (relevance, session) = (of(&relevance), of(&session));
+        let candidates = Candidates { session: &session, ..Candidates::new(&pooled, &songs, &artists, &relevance) };
         reranker.rerank(&config, &candidates, Before::default(), k, &mut |_| false, &mut slate);
         let t4 = Instant::now();
         assert_eq!(black_box(&slate).len(), k.min(pool));

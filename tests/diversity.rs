@@ -45,15 +45,7 @@ fn world(seed: u64) -> World {
 fn measure(world: &World, method: Method, diversity: f32) -> (f32, f32) {
     let songs: Vec<SongId> = (0..u32::from(SONGS)).map(SongId).collect();
     let artists: Vec<ArtistId> = (0..u32::from(SONGS)).map(ArtistId).collect();
-    let candidates = Candidates {
-        items: &world.items,
-        songs: &songs,
-        artists: &artists,
-        relevance: &world.relevance,
-        session: &[],
-        popularity: &[],
-        explore: &[],
-    };
+    let candidates = Candidates::new(&world.items, &songs, &artists, &world.relevance);
     let config = RerankConfig { method, diversity, ..RerankConfig::default() };
     let mut slate = Slate::default();
     Reranker::default().rerank(&config, &candidates, Before::default(), SLATE, &mut |_| false, &mut slate);

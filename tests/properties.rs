@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sottovoce::ids::{ArtistId, Millis, SongId};
 use sottovoce::math::{ItemBlocks, Rng, TopK, normalize};
 use sottovoce::rerank::{
-    Before, Candidates, DppConfig, Method, RerankConfig, Reranker, RuleConfig, RuleNote, Slate, Why,
+    Before, Candidates, Classes, DppConfig, Method, RerankConfig, Reranker, RuleConfig, RuleNote, Slate, Why,
 };
 use sottovoce::session::{Feedback, Fraction, Impression, ListenEvent, Session, SessionConfig};
 
@@ -30,6 +30,10 @@ struct World {
     songs: Vec<SongId>,
     artists: Vec<ArtistId>,
     columns: [Vec<f32>; 4],
+    weights: Vec<f32>,
+    /// A class, and a tag in each of two columns, of every candidate.
+    kinds: [Vec<u16>; 3],
+    prior: f32,
     before: Vec<ArtistId>,
     k: usize,
     config: RerankConfig,
@@ -37,19 +41,22 @@ struct World {
 
 prop_compose! {
     fn config()(
-        dpp in any::<bool>(),
+        method in prop_oneof![Just(Method::Dpp), Just(Method::Mmr), Just(Method::Ssd)],
         diversity in prop_oneof![4 => 0f32..=1.0, 1 => Just(f32::NAN), 1 => Just(-3f32), 1 => Just(7f32)],
         similarity in prop_oneof![4 => 0f32..=1.0, 1 => Just(f32::NAN)],
         ridge in prop_oneof![4 => 0f32..=1.0, 1 => Just(f32::NAN)],
         window in prop_oneof![Just(None), (0usize..6).prop_map(Some)],
         artist_gap in prop_oneof![8 => 0u32..5, 1 => Just(u32::MAX)],
         max_per_artist in prop_oneof![2 => Just(None), 1 => (0u32..4).prop_map(Some)],
+        max_per_tag in prop_oneof![2 => Just(None), 1 => (0u32..4).prop_map(Some)],
+        ssd_volume in any::<bool>(),
     ) -> RerankConfig {
         RerankConfig {
-            method: if dpp { Method::Dpp } else { Method::Mmr },
+            method,
             diversity,
             dpp: DppConfig { similarity, ridge, window },
-            rules: RuleConfig { artist_gap, max_per_artist },
+            rules: RuleConfig { artist_gap, max_per_artist, max_per_tag },
+            ssd_volume,
             ..RerankConfig::default()
         }
     }
@@ -63,11 +70,17 @@ prop_compose! {
         before in prop::collection::vec(0u32..12, 0..6),
         k in 0usize..40,
         config in config(),
+        weights in prop_oneof![Just(vec![]), prop::collection::vec(value(), 50)],
+        prior in value(),
         seed in any::<u64>(),
     ) -> World {
         let mut rng = Rng::new(seed);
         let mut items = ItemBlocks::new(d);
+        let mut kind = || candidates.iter().map(|_| [0, 1, 2, 3, u16::MAX][rng.below(5) as usize]).collect();
         let mut world = World {
+            kinds: [kind(), kind(), kind()],
+            weights,
+            prior,
             songs: candidates.iter().map(|c| SongId(c.0)).collect(),
             artists: candidates.iter().map(|c| ArtistId(c.0 % pool)).collect(),
             columns: [0, 1, 2, 3].map(|j| candidates.iter().map(|c| c.1[j]).collect()),
@@ -97,13 +110,10 @@ impl World {
     fn candidates(&self) -> Candidates<'_> {
         let [relevance, session, popularity, explore] = &self.columns;
         Candidates {
-            items: &self.items,
-            songs: &self.songs,
-            artists: &self.artists,
-            relevance,
             session,
             popularity,
             explore,
+            ..Candidates::new(&self.items, &self.songs, &self.artists, relevance)
         }
     }
 
@@ -111,8 +121,15 @@ impl World {
         let mut slate = Slate::default();
         let before = Before { artists: &self.before, vectors: &[] };
         let forbidden = &mut |song: SongId| song.0 % 10 == 3;
-        reranker.rerank(&self.config, &self.candidates(), before, self.k, forbidden, &mut slate);
+        let [style, first, second] = &self.kinds;
+        let (classes, tags) = ([Classes { of: style, prior: self.prior }], [first.as_slice(), second.as_slice()]);
+        let candidates = Candidates { weights: &self.weights, classes: &classes, tags: &tags, ..self.candidates() };
+        reranker.rerank(&self.config, &candidates, before, self.k, forbidden, &mut slate);
         slate
+    }
+
+    fn tagged(&self, candidate: u32, tag: u16) -> bool {
+        self.kinds[1..].iter().any(|column| column[candidate as usize] == tag)
     }
 }
 
@@ -159,6 +176,10 @@ proptest! {
             let by_artist = slate.placements()[..=slot].iter().filter(|q| world.artists[q.candidate as usize] == world.artists[i]);
             prop_assert!(by_artist.count() <= world.config.rules.max_per_artist.unwrap_or(u32::MAX) as usize);
         }
+        for tag in 0..4 {
+            let tagged = slate.placements().iter().filter(|p| world.tagged(p.candidate, tag)).count();
+            prop_assert!(tagged <= world.config.rules.max_per_tag.unwrap_or(u32::MAX) as usize);
+        }
     }
 
     #[test]
@@ -202,15 +223,7 @@ proptest! {
                 disliked.push(SongId(song));
             }
             session.score_into(&items, at, &mut taste, &mut scores);
-            let candidates = Candidates {
-                items: &items,
-                songs: &ids,
-                artists: &artists,
-                relevance: &scores,
-                session: &[],
-                popularity: &[],
-                explore: &[],
-            };
+            let candidates = Candidates::new(&items, &ids, &artists, &scores);
             let config = RerankConfig::default();
             reranker.rerank(&config, &candidates, Before::default(), 40, &mut |s| session.disliked(s), &mut slate);
             prop_assert!(!slate.songs().any(|s| disliked.contains(&s)));

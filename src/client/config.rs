@@ -32,6 +32,10 @@ pub struct EngineConfig {
     pub window: usize,
     /// At most so many songs of one artist in a slate; 0 is no bound.
     pub max_per_artist: u32,
+    /// At most so many songs of one style in a slate; 0 is no bound.
+    pub max_per_style: u32,
+    /// How much more alike two songs of one style count than their embeddings say.
+    pub style_prior: f32,
     /// Whether each interest has an equal share of the pool.
     pub quota: bool,
     /// How much hearing to the end, liking and skipping count.
@@ -54,6 +58,8 @@ impl Default for EngineConfig {
             method: Method::Dpp,
             window: 0,
             max_per_artist: 0,
+            max_per_style: 0,
+            style_prior: 0.0,
             quota: false,
             utility: Utility::default(),
         }
@@ -94,12 +100,16 @@ impl EngineConfig {
             "exploreBudget" => return Err("exploreBudget is 0 to 1000000000"),
             "personalRate" if within(0.0, 10.0) => self.personal_rate = number,
             "personalRate" => return Err("personalRate is 0 to 10"),
-            "method" if within(0.0, 1.0) => self.method = [Method::Dpp, Method::Mmr][count as usize],
-            "method" => return Err("method is 0 (DPP) or 1 (MMR)"),
+            "method" if within(0.0, 2.0) => self.method = [Method::Dpp, Method::Mmr, Method::Ssd][count as usize % 3],
+            "method" => return Err("method is 0 (DPP), 1 (MMR) or 2 (SSD)"),
             "window" if within(0.0, 1e4) => self.window = count as usize,
             "window" => return Err("window is 0 (all) to 10000"),
             "maxPerArtist" if within(0.0, 1e4) => self.max_per_artist = count,
             "maxPerArtist" => return Err("maxPerArtist is 0 (no bound) to 10000"),
+            "maxPerStyle" if within(0.0, 1e4) => self.max_per_style = count,
+            "maxPerStyle" => return Err("maxPerStyle is 0 (no bound) to 10000"),
+            "stylePrior" if within(0.0, 1.0) => self.style_prior = number,
+            "stylePrior" => return Err("stylePrior is 0 to 1"),
             "quota" if within(0.0, 1.0) => self.quota = count > 0,
             "quota" => return Err("quota is 0 or 1"),
             "complete" if within(0.0, 10.0) => self.utility.complete = number,
@@ -110,7 +120,7 @@ impl EngineConfig {
             "skip" => return Err("skip is 0 to 10"),
             _ => {
                 return Err("no such field: history, pool, diversity, artistGap, session, halfLifeMinutes, noRepeat, \
-                            explore, exploreBudget, personalRate, method, window, maxPerArtist, quota, complete, like \
+                            explore, exploreBudget, personalRate, method, window, maxPerArtist, maxPerStyle, stylePrior, quota, complete, like \
                             or skip");
             }
         }

@@ -3,8 +3,10 @@
 
 use super::{EngineConfig, Library, Resident, Tastes};
 use crate::ids::{ArtistId, Millis, SongId};
-use crate::math::{ItemBlocks, Search, TopK};
-use crate::rerank::{Before, Candidates, ExploreConfig, RerankConfig, Reranker, RuleConfig, Slate, explore_bonus};
+use crate::math::{ItemBlocks, Real, Search, TopK};
+use crate::rerank::{
+    Before, Candidates, Classes, DppConfig, ExploreConfig, RerankConfig, Reranker, RuleConfig, Slate, explore_bonus,
+};
 use crate::session::{Session, SessionConfig};
 use crate::tower::Embedding;
 
@@ -63,6 +65,8 @@ struct Pool {
     session: Vec<f32>,
     popularity: Vec<f32>,
     explore: Vec<f32>,
+    weights: Vec<f32>,
+    styles: Vec<u16>,
     before: Vec<ArtistId>,
 }
 
@@ -113,22 +117,22 @@ impl Ranking {
             rules: RuleConfig {
                 artist_gap: u32::try_from(config.artist_gap).unwrap_or(u32::MAX),
                 max_per_artist: (config.max_per_artist > 0).then_some(config.max_per_artist),
+                max_per_tag: (config.max_per_style > 0).then_some(config.max_per_style),
             },
-            dpp: crate::rerank::DppConfig {
-                window: (config.window > 0).then_some(config.window),
-                ..crate::rerank::DppConfig::default()
-            },
+            dpp: DppConfig { window: (config.window > 0).then_some(config.window), ..DppConfig::default() },
+            ..RerankConfig::default()
         };
+        let classes = [Classes { prior: config.style_prior, of: &pool.styles }];
         self.reranker.rerank(
             &rerank,
             &Candidates {
-                items: &pool.items,
-                songs: &pool.songs,
-                artists: &pool.artists,
-                relevance: &pool.taste,
                 session: &pool.session,
                 popularity: &pool.popularity,
                 explore: &pool.explore,
+                weights: &pool.weights,
+                classes: if config.style_prior > 0.0 { &classes } else { &[] },
+                tags: &[&pool.styles],
+                ..Candidates::new(&pool.items, &pool.songs, &pool.artists, &pool.taste)
             },
             Before { artists: &pool.before, vectors: &[] },
             request.k,
@@ -268,11 +272,19 @@ impl Ranking {
             true => explore_bonus(items.total_plays(), items.plays()[s as usize], explore),
             false => 0.0,
         }));
+        drawn.weights.clear();
+        if !items.boosts().is_empty() {
+            drawn.weights.extend(drawn.slots.iter().map(|&s| Real::exp(items.boosts()[s as usize])));
+        }
+        drawn.styles.clear();
+        // The catalogue's 0, "not known", is no style that two songs could share.
+        drawn.styles.extend(drawn.slots.iter().map(|&s| items.fields(s).style.checked_sub(1).unwrap_or(Classes::NONE)));
         drawn.popularity.clear();
-        // What is left of the total is popularity's and the boost's, in the same units; only differences matter to the re-ranker.
+        // What is left of the total is popularity's, in the same units; only differences matter to the re-ranker.
         let left = pool.iter().enumerate().map(|(at, &i)| {
             let session = drawn.session.get(at).map_or(0.0, |s| config.session * s);
-            self.total[i as usize] - drawn.taste[at] - session - drawn.explore[at]
+            let boost = items.boosts().get(drawn.slots[at] as usize).copied().unwrap_or(0.0);
+            self.total[i as usize] - drawn.taste[at] - session - drawn.explore[at] - boost
         });
         drawn.popularity.extend(left);
         drawn.before.clear();

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | `L = diag(q)·S·diag(q)` | never built | the kernel over `n` candidates |
 //! | `S` | `(1 − ε)·G + ε·I`, `G_ij = ⟨φ_i, φ_j⟩` | similarity |
-//! | `(1 + ⟨f_i, f_j⟩)/2` | `φ = [√α·v ; √(1 − α)]`, `α = ½` | a similarity that is never negative |
+//! | `(1 + ⟨f_i, f_j⟩)/2` | `φ = [√α·v ; √(1 − α) ; classes]`, `α = ½` | a similarity that is never negative (`likeness.rs`) |
 //! | `V`, `S_YY = V·Vᵀ` | `cholesky` (needed for the window only) | of the chosen `Y` |
 //! | `c_i = V⁻¹·S_Yi` | `⟨w_m, φ_i⟩`, not stored | |
 //! | `d_i² = S_ii − ‖c_i‖²` | `left[i]` | what `i` still adds |
@@ -18,7 +18,7 @@
 //! `L_iY = q_i·S_iY·diag(q_Y)` the qualities of the chosen cancel: the gain is `q_i²·d_i²`.
 //!
 //! **Without the kernel.** For `i ∉ Y`, `S_Yi = (1 − ε)·Φ_Yᵀ·φ_i` (the ridge sits on the diagonal only, also between
-//! copies), so `c_i = Wᵀ·φ_i` with `W = (1 − ε)·Φ_Y·V⁻ᵀ`, a matrix of `d + 1` rows. Choosing `j` appends the row
+//! copies), so `c_i = Wᵀ·φ_i` with `W = (1 − ε)·Φ_Y·V⁻ᵀ`, a matrix of as many rows as `φ` has. Choosing `j` appends the row
 //! `[c_jᵀ, d_j]` to `V`, hence the column
 //!
 //! ```text
@@ -36,6 +36,7 @@
 //! do not lose digits, where subtracting a rank-one term from `P` would.
 
 use super::frontier::{Allow, Frontier, Pick};
+use super::likeness::{Classes, Likeness};
 use crate::math::{ItemBlocks, axpy, dot, scale};
 
 /// What counts as alike, and for how long.
@@ -74,13 +75,13 @@ impl Default for DppConfig {
 #[derive(Clone, Debug, Default)]
 pub struct Dpp {
     config: DppConfig,
-    dimension: usize,
+    likeness: Likeness,
     /// `q_i²`; negative infinity once chosen.
     quality: Vec<f32>,
     /// `d_i²`.
     left: Vec<f32>,
     frontier: Frontier,
-    /// The columns of `W`, `d + 1` values each.
+    /// The columns of `W`, as wide as `φ` each.
     w: Vec<f32>,
     /// The rows of `V` below the diagonal and on it, `window` values each; empty without a window.
     cholesky: Vec<f32>,
@@ -97,6 +98,11 @@ impl Dpp {
     /// Begins anew over `items` with their qualities `q > 0`. A quality that is not a positive number is never chosen, nor
     /// is an item beyond the shorter of the two.
     pub fn start(&mut self, items: &ItemBlocks, quality: &[f32], config: DppConfig) {
+        self.start_with(items, &[], quality, config);
+    }
+
+    /// As [`Dpp::start`], with classes whose members are more alike than their vectors say.
+    pub fn start_with(&mut self, items: &ItemBlocks, classes: &[Classes<'_>], quality: &[f32], config: DppConfig) {
         let n = items.len().min(quality.len());
         let within = |x: f32, low: f32, otherwise: f32| if x.is_finite() { x.clamp(low, 1.0) } else { otherwise };
         let usual = DppConfig::default();
@@ -105,18 +111,17 @@ impl Dpp {
             ridge: within(config.ridge, 1e-3, usual.ridge),
             window: config.window.map(|w| w.max(1)),
         };
-        self.dimension = items.dimension();
         self.quality.clear();
         self.quality.extend(quality[..n].iter().map(|q| {
             // Squares are held within f32's normal range, so that no order among tiny or huge qualities becomes 0 or ∞.
             if *q > 0.0 && q.is_finite() { (q * q).clamp(f32::MIN_POSITIVE, f32::MAX) } else { f32::NEG_INFINITY }
         }));
-        // d_i² = S_ii, with the vectors' own lengths: they need not be exactly 1.
+        // d_i² = S_ii.
         let DppConfig { similarity, ridge, .. } = self.config;
-        items.squared_norms(&mut self.left);
-        self.left.truncate(n);
+        self.likeness.start(items, n, classes, similarity);
+        self.likeness.diagonal(items, &mut self.left);
         for left in &mut self.left {
-            *left = ridge + (1.0 - ridge) * (similarity * *left + (1.0 - similarity));
+            *left = ridge + (1.0 - ridge) * *left;
         }
         self.frontier.reset(n);
         self.w.clear();
@@ -129,8 +134,8 @@ impl Dpp {
     /// [`Dpp::start`].
     pub fn next(&mut self, items: &ItemBlocks, allow: Allow<'_>) -> Option<Pick> {
         if let Some(chosen) = self.pending.take() {
-            #[allow(clippy::cast_possible_truncation, reason = "slots are u32")]
-            self.take_in(items, chosen as u32);
+            let own = self.likeness.write(items, chosen, &mut self.phi);
+            self.take_in(items, own);
         }
         self.frontier.fill(&self.quality, &self.left, |q, d| q * d);
         let (candidate, gain, refused) = self.frontier.choose(allow)?;
@@ -139,35 +144,23 @@ impl Dpp {
         Some(Pick { candidate, gain, novelty: self.left[candidate].min(1.0), refused })
     }
 
-    /// Counts `vector` (`d` values) as chosen, though it is no candidate: a song that was just played.
+    /// Counts `vector` (`d` values) as chosen, though it is no candidate and has no classes: a song that was just played.
     pub fn condition(&mut self, items: &ItemBlocks, vector: &[f32]) {
-        self.phi.clear();
-        self.phi.extend_from_slice(&vector[..vector.len().min(self.dimension)]);
-        self.phi.resize(self.dimension, 0.0);
-        if self.phi.iter().all(|x| x.is_finite()) {
-            self.take_in_phi(items);
+        if let Some(own) = self.likeness.write_vector(vector, &mut self.phi) {
+            self.take_in(items, own);
         }
     }
 
-    fn take_in(&mut self, items: &ItemBlocks, slot: u32) {
-        self.phi.clear();
-        self.phi.resize(self.dimension, 0.0);
-        items.row(slot, &mut self.phi);
-        self.take_in_phi(items);
-    }
-
-    /// Appends to `W` (and `V`) the vector that lies in `phi`.
-    fn take_in_phi(&mut self, items: &ItemBlocks) {
-        let DppConfig { similarity, ridge, window } = self.config;
+    /// Appends to `W` (and `V`) the song whose features lie in `phi`, `own` being the squared length of what none shares.
+    fn take_in(&mut self, items: &ItemBlocks, own: f32) {
+        let DppConfig { ridge, window, .. } = self.config;
         if window.is_some_and(|w| self.chosen >= w) {
             self.forget_oldest(items);
         }
-        scale(similarity.sqrt(), &mut self.phi);
-        self.phi.push((1.0 - similarity).sqrt());
 
         // Worked out afresh from W rather than read from `left`, which carries every earlier step's rounding.
-        let width = self.dimension + 1;
-        let mut d2 = ridge + (1.0 - ridge) * dot(&self.phi, &self.phi);
+        let width = self.likeness.width();
+        let mut d2 = ridge + (1.0 - ridge) * (dot(&self.phi, &self.phi) + own);
         self.column.clear();
         self.column.extend(self.phi.iter().map(|x| (1.0 - ridge) * x));
         self.c.clear();
@@ -191,13 +184,9 @@ impl Dpp {
 
     /// `d_i² ← d_i² ± ⟨column, φ_i⟩²` for every item.
     fn spread(&mut self, items: &ItemBlocks, sign: f32) {
-        let DppConfig { similarity, ridge, .. } = self.config;
-        let Some((constant, query)) = self.column.split_last_mut() else { return };
-        let constant = (1.0 - similarity).sqrt() * *constant;
-        scale(similarity.sqrt(), query);
-        items.dot_all(query, &mut self.dots);
-        for (left, dot) in self.left.iter_mut().zip(&self.dots) {
-            let e = dot + constant;
+        let ridge = self.config.ridge;
+        self.likeness.dots(items, &mut self.column, &mut self.dots);
+        for (left, e) in self.left.iter_mut().zip(&self.dots) {
             let next = *left + sign * (e * e);
             // Rounding may step below the bound that the header proves; NaN stays NaN and is never chosen.
             *left = if next < ridge { ridge } else { next };
@@ -205,7 +194,7 @@ impl Dpp {
     }
 
     fn forget_oldest(&mut self, items: &ItemBlocks) {
-        let (m, width, stride) = (self.chosen, self.dimension + 1, self.config.window.unwrap_or(1));
+        let (m, width, stride) = (self.chosen, self.likeness.width(), self.config.window.unwrap_or(1));
         let (first, rest) = self.w.split_at_mut(width);
         for k in 1..m {
             // Turns x_k to 0 against the diagonal of the row that was k and becomes k − 1.

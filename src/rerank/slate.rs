@@ -1,5 +1,6 @@
 //! The slate: songs in order, none twice, each with why it is there.
 
+use super::proof::Infeasible;
 use crate::ids::SongId;
 
 /// What spoke most for a song.
@@ -17,6 +18,8 @@ pub enum Why {
     Popular = 3,
     /// It is unlike its neighbours: better-scored songs were passed over for it.
     Variety = 4,
+    /// Whoever runs the service gave it more weight.
+    Boosted = 5,
 }
 
 /// What the rules did to a slot.
@@ -57,6 +60,7 @@ impl Reason {
             (_, Why::Fresh) => "Few have heard it yet",
             (_, Why::Popular) => "Loved by many",
             (_, Why::Variety) => "For a change",
+            (_, Why::Boosted) => "Brought forward by this service",
         }
     }
 }
@@ -78,6 +82,10 @@ pub struct Placement {
     pub popularity: f32,
     /// From exploring.
     pub explore: f32,
+    /// The traffic weight its quality was multiplied by; 1 is none.
+    pub weight: f32,
+    /// How much score was passed over for it: the best score that was still to be had minus its own, 0 for the best itself.
+    pub forgone: f32,
     /// How far it is from what stands before it: 1 where nothing is like it, near 0 for a copy.
     pub diversity: f32,
     /// What spoke most for it.
@@ -105,6 +113,8 @@ impl Placement {
 pub struct Slate {
     placements: Vec<Placement>,
     wanted: usize,
+    too_few: Option<Infeasible>,
+    too_close: Option<Infeasible>,
 }
 
 impl Slate {
@@ -112,6 +122,12 @@ impl Slate {
     pub(super) fn start(&mut self, wanted: usize) {
         self.placements.clear();
         self.wanted = wanted;
+        (self.too_few, self.too_close) = (None, None);
+    }
+
+    /// Keeps why it is shorter than wanted, and why songs of one artist stand closer than the gap.
+    pub(super) fn prove(&mut self, too_few: Option<Infeasible>, too_close: Option<Infeasible>) {
+        (self.too_few, self.too_close) = (too_few, too_close);
     }
 
     /// Gives the next slot to the song; a song that is already here is refused, and so is one beyond 2¹⁶.
@@ -158,6 +174,18 @@ impl Slate {
     pub fn missing(&self) -> usize {
         self.wanted - self.placements.len()
     }
+
+    /// Why there are not as many songs as wanted, where that was proved.
+    #[must_use]
+    pub fn too_few(&self) -> Option<Infeasible> {
+        self.too_few
+    }
+
+    /// Why the artist gap could not be kept everywhere, where that was proved.
+    #[must_use]
+    pub fn too_close(&self) -> Option<Infeasible> {
+        self.too_close
+    }
 }
 
 #[cfg(test)]
@@ -173,6 +201,8 @@ mod tests {
             session: 0.25,
             popularity: 0.0,
             explore: -0.25,
+            weight: 1.0,
+            forgone: 0.0,
             diversity: 1.0,
             why: Why::Taste,
             rule: None,

@@ -5,9 +5,12 @@ import { coverUrl, type CoverOf } from "./art/cover.js";
 import { Output } from "./deck/output.js";
 import { Shelf } from "./deck/shelf.js";
 import { doorOf } from "./engine-door.js";
+import { historyView } from "./history/view.js";
 import { keys } from "./keys.js";
 import { mediaSession } from "./media-session.js";
 import { Player } from "./player.js";
+import { Sources } from "./sources/sources.js";
+import { sourcesView } from "./sources/view.js";
 import { Band } from "./sound/band.js";
 import { TraitReader, type Traits } from "./traits.js";
 import { alikeView } from "./view/alike.js";
@@ -22,7 +25,7 @@ import { queueView } from "./view/queue.js";
 import { replayView } from "./view/replay.js";
 import { rightsView } from "./view/rights.js";
 import { scenesView } from "./view/scenes.js";
-import { tabsView } from "./view/tabs.js";
+import { openTab, tabsView } from "./view/tabs.js";
 import { tasteView } from "./view/taste.js";
 import { themeView } from "./view/theme.js";
 import { count } from "./view/words.js";
@@ -59,8 +62,9 @@ async function begin(): Promise<void> {
   });
   const { traitsOf, coverOf } = appearance(engine);
   const output = new Output();
-  const door = doorOf(engine);
-  player = new Player(engine, door, output, new Shelf(output, new Band(new URL("./band.js", import.meta.url)), traitsOf));
+  const sources = new Sources(new Shelf(output, new Band(new URL("./band.js", import.meta.url)), traitsOf));
+  const door = sources.within(doorOf(engine));
+  player = new Player(engine, door, output, sources);
 
   nowView(player, coverOf);
   queueView(player, coverOf);
@@ -70,6 +74,7 @@ async function begin(): Promise<void> {
   heardView(player, coverOf);
   tasteView(player, door, coverOf);
   libraryView(player, door, coverOf);
+  historyView(part("history-mount"), { engine, renew: () => player?.renew(), reveal: () => openTab("library") });
   deviceView(engine);
   rightsView(player);
   replayView(player, door);
@@ -84,6 +89,7 @@ async function begin(): Promise<void> {
   addEventListener("pagehide", () => void engine.flush());
 
   player.start();
+  sourcesView(part("sources-mount"), { engine, player, sources, output });
   showState(engine);
   part("main").removeAttribute("aria-busy");
   await engine.flush();

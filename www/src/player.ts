@@ -211,6 +211,12 @@ export class Player {
     this.#requeue();
   }
 
+  /** Puts a song on, whatever the queue says; what was on is not judged by it. */
+  put(song: Song): void {
+    this.queue = this.queue.filter((coming) => coming.song.id !== song.id);
+    this.#putOn({ song, slot: 0, reason: undefined }, {});
+  }
+
   /** Lays the queue anew, after the engine learned something that was no event. */
   renew(): void {
     this.#requeue();
