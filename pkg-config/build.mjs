@@ -22,17 +22,21 @@ const slimFolder = existsSync(at("src", "generated-slim")) ? "generated-slim" : 
 const slim = at("src", slimFolder, "sottovoce_bg.wasm");
 
 /** Parts of `index` that are fetched when they are asked for. They take the errors and `init` from `index`, and repeat the little rest. */
-const lazy = ["cache", "persist", "portable", "replay", "rounds", "tape"];
+const lazy = ["additions", "cache", "persist", "portable", "replay", "rounds", "tape"];
 
 /** Entries beside `index`, which they import as users do, so that there is one engine however many of them a page takes. */
 const beside = {
   inline: "inline.ts",
   worker: "worker.ts",
   "worker-host": "worker-host.ts",
+  listening: "listening.ts",
   react: "react.ts",
   vue: "vue.ts",
   ...(existsSync(at("src", "history", "index.ts")) && { history: "history/index.ts" }),
 };
+
+/** What an entry carries of others' work. */
+const banners = { history: "/*! Bundles papaparse, @streamparser/json and fflate; see history.licenses.txt */" };
 
 const common = {
   bundle: true,
@@ -79,15 +83,13 @@ async function buildPackage() {
   for (const name of lazy) await build({ ...esm, entryPoints: { [name]: at("src", `${name}.ts`) }, plugins: [oneWasm(), indexBeside()] });
   await build({ ...esm, entryPoints: { slim: at("src", "slim.ts") }, plugins: [oneWasm(), slimCore()] });
   for (const [name, file] of Object.entries(beside)) {
-    await build({ ...esm, entryPoints: { [name]: at("src", file) }, plugins: [oneWasm(), indexBeside()] });
+    await build({ ...esm, entryPoints: { [name]: at("src", file) }, banner: { js: banners[name] ?? "" }, plugins: [oneWasm(), indexBeside()] });
   }
 
   // The same for `require`: one file an entry, which finds the wasm in the folder above.
   const cjs = {
     ...common,
     format: "cjs",
-    platform: "neutral",
-    mainFields: ["browser", "module", "main"],
     outdir: dist("cjs"),
     define: { ...common.define, "import.meta.url": "__above" },
     banner: { js: 'var __above="file://"+encodeURI(__filename.replace(/\\\\/g,"/").replace(/^(?=[A-Za-z]:)/,"/")).replace(/[?#]/g,encodeURIComponent).replace(/[^/]*\\/[^/]*$/,"");' },
@@ -96,11 +98,15 @@ async function buildPackage() {
   await build({ ...cjs, entryPoints: { slim: at("src", "slim.ts") }, plugins: [oneWasm(), slimCore()] });
   for (const [name, file] of Object.entries(beside)) {
     if (name === "worker-host") continue;
-    await build({ ...cjs, entryPoints: { [name]: at("src", file) }, plugins: [oneWasm(), indexBeside()] });
+    await build({ ...cjs, entryPoints: { [name]: at("src", file) }, banner: { js: `${banners[name] ?? ""}${cjs.banner.js}` }, plugins: [oneWasm(), indexBeside()] });
+  }
+  if (beside.history) {
+    // It carries its parsers with it, so that the package asks nobody to install any; their licences go along.
+    const licences = await Promise.all(["papaparse", "@streamparser/json", "fflate"].map(licenceOf));
+    await writeFile(dist("history.licenses.txt"), licences.join("\n\n"));
   }
   await writeFile(dist("cjs", "package.json"), `${JSON.stringify({ type: "commonjs", sideEffects: false })}\n`);
 
-  if (beside.history) await licences();
   await cp(wasm, dist("sottovoce.wasm"));
   await cp(slim, dist("sottovoce-slim.wasm"));
   if (existsSync(scalar)) {
@@ -110,15 +116,10 @@ async function buildPackage() {
   await types();
 }
 
-/** The entry for histories carries its parsers with it, so that the package asks nobody to install any; their licences go along. */
-async function licences() {
-  const texts = ["papaparse", "@streamparser/json", "fflate"].map(async (name) => {
-    const folder = at("..", "node_modules", ...name.split("/"));
-    const file = (await readdir(folder)).find((each) => /^licen[cs]e/i.test(each));
-    if (!file) throw new Error(`${folder} has no licence to pass on`);
-    return `${name}\n\n${(await readFile(join(folder, file), "utf8")).trim()}\n`;
-  });
-  await writeFile(dist("history.licenses.txt"), (await Promise.all(texts)).join("\n\n"));
+async function licenceOf(name) {
+  const folder = at("..", "node_modules", ...name.split("/"));
+  const file = (await readdir(folder)).find((each) => /^licen[cs]e/i.test(each));
+  return `${name}\n\n${file ? (await readFile(join(folder, file), "utf8")).trim() : "MIT"}\n`;
 }
 
 /** The declarations, only those that an entry leads to, once for import and once for require. */

@@ -15,6 +15,9 @@ export interface Row {
   readonly playedMs?: number;
   readonly hour?: number;
   readonly weekday?: number;
+  readonly device?: number;
+  readonly locale?: number;
+  readonly scene?: number;
 }
 
 /** A message that waits to go out. */
@@ -45,9 +48,9 @@ export interface Door {
   similarity(songs: Uint32Array): Float32Array;
   sessionVector(now: number): Float32Array;
   interests(k: number): Interest[];
-  lessOf(index: number): void;
-  muted(): Pick<Interest, "songs">[];
-  unmute(index: number): void;
+  lessOf(index: number): boolean;
+  muted(k: number): Pick<Interest, "songs">[];
+  unmute(index: number): boolean;
   portrait(): Portrait;
   library(): { songs: Uint32Array; plays: Uint32Array; skips: Uint32Array; liked: Uint8Array; last: Float64Array };
   history(): Row[];

@@ -2,7 +2,7 @@
 // The engine with its hands: fetch, clock and storage around the wasm core, which has none of them.
 
 import { Recommender } from "./generated/sottovoce.js";
-import { shardOf, type Addition } from "./additions.js";
+import type { Addition } from "./additions.js";
 import type { Door } from "./door.js";
 import { SottovoceError, codeOf } from "./errors.js";
 import { Http, type Manifest } from "./http.js";
@@ -119,7 +119,7 @@ export class Sottovoce extends Taste {
       if (restored) for (const { message, bytes, meaning, at } of entries) core.recordDownload(message, bytes, meaning, at);
       engine.#learning();
       await engine.#load(manifest, options);
-      if (options.additions) engine.addSongs(options.additions);
+      if (options.additions) await engine.addSongs(options.additions);
       engine.#keeper.redo(door);
       if (options.context) engine.setContext(options.context);
       await engine.refresh(options).catch(onlyServer);
@@ -152,20 +152,6 @@ export class Sottovoce extends Taste {
   }
 
   /**
-   * Adds songs of the listener's own that the catalogue lacks, until this engine is closed: they are recommended and learned from
-   * like the others. Ids are the caller's to choose, apart from the catalogue's and always the same for the same song, because the
-   * history is kept by them. A song that is here already is renewed. Nothing of it leaves the device.
-   *
-   * @returns how many were new.
-   */
-  addSongs(additions: readonly Addition[]): number {
-    if (additions.length === 0) return 0;
-    const added = this.alive.loadShard(shardOf(additions));
-    for (const { song } of additions) this.#songs.set(song.id, song);
-    return added;
-  }
-
-  /**
    * Tells the engine what came of a song. The next {@link Sottovoce.recommend} knows it, at once; the promise is resolved once
    * the event would survive a crash, or at once with the reason why it would not. It never rejects. While paused, nothing
    * is taken note of.
@@ -178,6 +164,21 @@ export class Sottovoce extends Taste {
     const kept = this.#keeper.append(["o", row, this.moment]);
     this.#emit({ type: "change", cause: "observe" });
     return kept;
+  }
+
+  /**
+   * Adds songs of the listener's own that the catalogue lacks, until this engine is closed: they are recommended and learned from
+   * like the others. Ids are the caller's to choose, apart from the catalogue's and always the same for the same song, because the
+   * history is kept by them. A song that is here already is renewed. Nothing of it leaves the device.
+   *
+   * @returns how many were new.
+   */
+  async addSongs(additions: readonly Addition[]): Promise<number> {
+    if (additions.length === 0) return 0;
+    const { shardOf } = await import("./additions.js");
+    const added = this.alive.loadShard(shardOf(additions));
+    for (const { song } of additions) this.#songs.set(song.id, song);
+    return added;
   }
 
   /** Takes the last event back; the song it was about, or `undefined` when there is none. */

@@ -4,9 +4,9 @@
  * @packageDocumentation
  */
 export { Sottovoce } from "./engine.js";
-export type { Addition } from "./additions.js";
 export type { Taste } from "./taste.js";
 export type { EngineConfig, OpenOptions, RecommendOptions } from "./options.js";
+export type { Addition } from "./additions.js";
 export { init } from "./init.js";
 export type { WasmSource } from "./init.js";
 export { COMPLETE_AT_END, COMPLETE_BY_HAND, PASSING_MS, PlayTracker } from "./feedback.js";

@@ -6,14 +6,12 @@ import type { Context, SongId } from "./types.js";
 
 /** The engine's own settings; each has a default that suits a player. An unknown name is an error. */
 export interface EngineConfig {
-  /** Events remembered and learned from. 500. */
+  /** Events remembered and learned from. 2000. */
   readonly history?: number;
   /** Candidates that reach the re-ranking. 500. */
   readonly pool?: number;
-  /** How strongly relevance weighs against diversity. 1. */
-  readonly relevance?: number;
-  /** How much of the likeness of two songs the re-ranking sees, 0 to 1. 0.9. */
-  readonly similarity?: number;
+  /** How strongly the re-ranking weighs diversity, 0 (relevance alone) to 1. 0.3. */
+  readonly diversity?: number;
   /** Slots between two songs of one artist, at least. 3. */
   readonly artistGap?: number;
   /** Weight of this session in the score. 1.5. */
@@ -22,15 +20,23 @@ export interface EngineConfig {
   readonly halfLifeMinutes?: number;
   /** A song among the last so many events is not proposed again. 40. */
   readonly noRepeat?: number;
+  /** Weight of the bonus for songs that few have heard; 0 turns exploring off. 0.05. */
+  readonly explore?: number;
+  /** From so many plays on, a song gets no such bonus. 20. */
+  readonly exploreBudget?: number;
   /** Step of the personal weights after each event; 0 switches it off. 0.05. */
   readonly personalRate?: number;
   /** How songs are set against each other: determinantal point process, maximal marginal relevance, sliding spectrum. `"dpp"`. */
   readonly method?: "dpp" | "mmr" | "ssd";
-  /** Slots that a song is compared with, looking back; 0 compares with all. */
+  /** How many of the slots before it a song should differ from; 0 is all of them. 0. */
   readonly window?: number;
-  /** Songs of one artist in a slate, at most. */
+  /** Songs of one artist in a slate, at most; 0 is no bound. 0. */
   readonly maxPerArtist?: number;
-  /** Whether each of the listener's interests gets an equal part of the slate. */
+  /** Songs of one style in a slate, at most; 0 is no bound. 0. */
+  readonly maxPerStyle?: number;
+  /** How much more alike two songs of one style count than their embeddings say, 0 to 1. 0. */
+  readonly stylePrior?: number;
+  /** Whether each of the listener's interests has an equal share of the slate. False. */
   readonly quota?: boolean;
   /** Weight of the task "heard to the end" in the score. */
   readonly complete?: number;

@@ -4,6 +4,7 @@ import type { Door, Row } from "./door.js";
 import { SottovoceError } from "./errors.js";
 import type { State } from "./keeping.js";
 import { fromBase64 } from "./open.js";
+import type { CoreContext } from "./settings.js";
 import type { Consents } from "./types.js";
 
 /** What {@link Sottovoce.importData} did. */
@@ -54,9 +55,9 @@ function exact(door: Door, state: string): Imported {
 function learned(door: Door, history: readonly Row[]): Imported {
   door.deleteData();
   let passedOver = 0;
-  for (const { song, slot = 0, shownAt, at, behaviour, heard = 1, playedMs, hour, weekday } of history) {
+  for (const { song, slot = 0, shownAt, at, behaviour, heard = 1, playedMs, ...moment } of history) {
     if (![song, slot, shownAt, at, behaviour, heard].every(Number.isFinite)) throw new TypeError("a row of the history has no number where one belongs");
-    door.setContext({ hour, weekday });
+    door.setContext(contextOf(moment));
     try {
       door.observe(song, slot, shownAt, at, behaviour, heard, playedMs);
     } catch (error) {
@@ -65,6 +66,11 @@ function learned(door: Door, history: readonly Row[]): Imported {
     }
   }
   return { exact: false, events: door.history().length, passedOver };
+}
+
+/** Only what is a context: a file may hold anything. */
+function contextOf({ hour, weekday, device, locale, scene }: Omit<Row, "song" | "slot" | "shownAt" | "at" | "behaviour">): CoreContext {
+  return { hour, weekday, device, locale, scene };
 }
 
 function checked(data: unknown, catalogue: string): Export {

@@ -9,6 +9,7 @@ export interface CoreContext {
   readonly weekday?: number | undefined;
   readonly device?: number | undefined;
   readonly locale?: number | undefined;
+  readonly scene?: number | undefined;
 }
 
 /** By the engine's numbers. */
@@ -18,8 +19,8 @@ const DEVICES = ["phone", "tablet", "desktop", "car", "speaker", "tv", "other"] 
 const METHODS = ["dpp", "mmr", "ssd"] as const satisfies readonly EngineConfig["method"][];
 
 /** The engine's numbers for a context. */
-export function coreContext({ hour, weekday, device, locale }: Context): CoreContext {
-  return { hour, weekday, device: device && DEVICES.indexOf(device), locale: locale ? localeOf(locale) : undefined };
+export function coreContext({ device, locale, ...rest }: Context): CoreContext {
+  return { ...rest, device: device && DEVICES.indexOf(device), locale: locale ? localeOf(locale) : undefined };
 }
 
 /** The engine's numbers for its settings. */

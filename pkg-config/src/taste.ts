@@ -88,9 +88,9 @@ export abstract class Taste {
     return this.alive.interests(k);
   }
 
-  /** What {@link Sottovoce.lessOf} muted, each with its nearest songs. */
-  muted(): Pick<Interest, "songs">[] {
-    return this.alive.muted();
+  /** What {@link Sottovoce.lessOf} muted, each with its `k` nearest songs. */
+  muted(k = K): Pick<Interest, "songs">[] {
+    return this.alive.muted(k);
   }
 
   /** How the listener listens, in five dimensions and one. */

@@ -57,6 +57,8 @@ export interface Context {
   /** 0 (Monday) to 6. */
   readonly weekday?: number;
   readonly device?: "phone" | "tablet" | "desktop" | "car" | "speaker" | "tv" | "other";
+  /** What the listening is for, by a number of the page's own, 0 to 7: the way to work, a party, falling asleep. */
+  readonly scene?: number;
   /** BCP 47, such as `navigator.language`. */
   readonly locale?: string;
 }
@@ -81,25 +83,26 @@ export interface Interest {
 
 /** One side of a {@link Portrait}. */
 export interface Trait {
+  /** 0 to 1. */
   readonly value: number;
-  /** The same, in words' reach: 1 (hardly) to 5 (very). */
+  /** Where that stands among listeners: 1 (least fifth) to 5. */
   readonly stars: 1 | 2 | 3 | 4 | 5;
 }
 
-/** How a listener listens, computed on the device and kept there. */
+/** How a listener listens, computed on the device and kept there; without the sides that the library cannot tell yet. */
 export interface Portrait {
-  /** How much is tried out. */
-  readonly explore: Trait;
-  /** How far apart the songs lie. */
-  readonly diverse: Trait;
-  /** How many of the songs are new to the listener. */
-  readonly newSong: Trait;
-  /** How little others hear of the songs. */
-  readonly niche: Trait;
-  /** How far the taste lies from everyone's. */
-  readonly unique: Trait;
-  /** How much a few interests outweigh the others. */
-  readonly focused: Trait;
+  /** How much is heard for the first time. */
+  readonly explore?: Trait;
+  /** How many kinds of music. */
+  readonly diverse?: Trait;
+  /** How much that just came out. */
+  readonly newSong?: Trait;
+  /** How far from what everybody hears. */
+  readonly niche?: Trait;
+  /** How far from where everybody stands. */
+  readonly unique?: Trait;
+  /** How close together it all lies. */
+  readonly focused?: Trait;
 }
 
 /** What the engine knows of one song that was ever on; not bounded by the history. */
@@ -137,8 +140,12 @@ export interface SlotReason {
   readonly popularity: number;
   /** What is added because little is known of it yet. */
   readonly explore: number;
+  /** The factor on its quality, from the page or the server: more or less of such songs just now. */
+  readonly weight?: number;
+  /** How much quality the rules cost the slot. */
+  readonly forgone?: number;
   /** What spoke most for it. */
-  readonly why: "taste" | "session" | "fresh" | "popular" | "variety";
+  readonly why: "taste" | "session" | "fresh" | "popular" | "variety" | "boosted";
   /**
    * What the rules did to the slot, if anything: `passed-over`, others would have come first but for a rule; `gap-relaxed`, the
    * artist stands closer to the last than asked for, because too little else was left.

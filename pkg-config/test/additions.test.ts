@@ -41,15 +41,15 @@ async function open(store: Store, additions: readonly Addition[] = []): Promise<
 
 test("an added song is recommended, learned from and near its like", { skip }, async () => {
   const engine = await open(memoryStore());
-  assert.equal(engine.addSongs([]), 0);
-  assert.equal(engine.addSongs([MINE]), 1);
-  assert.equal(engine.addSongs([MINE]), 0, "renewed, not doubled");
+  assert.equal(await engine.addSongs([]), 0);
+  assert.equal(await engine.addSongs([MINE]), 1);
+  assert.equal(await engine.addSongs([MINE]), 0, "renewed, not doubled");
   assert.equal(engine.songs.size, 41);
   assert.deepEqual([...(engine.embedding(MINE.song.id) ?? [])].map(Math.round), [0, 0, 1, 0]);
   assert.ok(engine.recommend({ k: 41 }).includes(MINE.song.id));
   await engine.observe({ song: MINE.song.id, slot: 0, shownAt: 1, feedback: { kind: "complete" } });
   assert.equal(engine.seen, 1);
-  assert.throws(() => engine.addSongs([addition(5, [1, 2])]), "another dimension");
+  await assert.rejects(engine.addSongs([addition(5, [1, 2])]), "another dimension");
   await engine.close();
 });
 
@@ -57,7 +57,7 @@ test("what was heard of an added song is there again, if the song is there when 
   const store = memoryStore();
   const engine = await open(store);
   await engine.flush();
-  engine.addSongs([MINE]);
+  await engine.addSongs([MINE]);
   await engine.observe({ song: MINE.song.id, slot: 3, shownAt: 1, at: 2, feedback: { kind: "complete" } });
   // Not closed: as if the tab had been killed.
   const again = await open(store, [MINE]);

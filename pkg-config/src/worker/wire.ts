@@ -7,7 +7,7 @@ import type { WasmSource } from "../init.js";
 
 /** What can be read or called from the page. */
 export const CALLS = [
-  "configure", "contribute", "deleteData", "embedding", "explain", "exportData", "flush", "history", "importData", "importHistory",
+  "addSongs", "configure", "contribute", "deleteData", "embedding", "explain", "exportData", "flush", "history", "importData", "importHistory",
   "interests", "keep", "kept", "ledger", "lessOf", "library", "muted", "near", "observe", "pause", "portrait", "recommend", "refresh",
   "replayFile", "resume", "rounds", "sessionVector", "setConsent", "setContext", "similarity", "takeOver", "undo", "unmute",
 ] as const satisfies readonly (keyof Sottovoce)[];

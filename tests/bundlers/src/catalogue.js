@@ -62,10 +62,14 @@ function shard() {
     uint(0), uint(DIMENSION),
     bytes(Uint32Array.from({ length: SONGS }, (_, i) => i)),
     bytes(Uint32Array.from({ length: SONGS }, (_, i) => i % 40)),
+    // Albums, styles, languages and years: not known.
+    ...[new Uint32Array(SONGS), new Uint16Array(SONGS), new Uint16Array(SONGS), new Uint16Array(SONGS)].map(bytes),
     bytes(Float32Array.from({ length: SONGS }, (_, i) => (i % 10) / 10)),
     bytes(new Uint32Array(SONGS).fill(20)),
     bytes(new Float32Array(SONGS).fill(0.003)),
     bytes(Int8Array.from({ length: SONGS * DIMENSION }, draw)),
+    // No traffic weights.
+    bytes(new Float32Array()),
   ];
   return Uint8Array.from(list(uint(1), uint(1), list(...columns)));
 }

@@ -105,7 +105,7 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, door,
       const { link } = await import("./link.js");
       const library = link(songs, engine, (name) => numbers.of(name));
       numbers.keep();
-      engine.addSongs(library.additions);
+      await engine.addSongs(library.additions);
       await keepMine(library.additions);
       remembered.keep(client.connection);
       choose(client, library);
