@@ -67,6 +67,8 @@ async function travel(context) {
   found.heardMs = Date.now() - began;
   found.scrobbled = await until("the scrobble", async () => (await listens("listens")).some(({ title, at }) => title === first && Math.abs(at * 1000 - began) < 60_000));
 
+  found.accounted = /is told what you hear/.test(await player.part("source-account").textContent());
+
   tell("skip");
   await until("sound", () => player.page.evaluate(() => document.getElementById("elapsed")?.textContent !== "0:00"));
   const [skipped, before, count] = [await player.title(), await player.queue(), (await listens("listens")).length];

@@ -6,7 +6,7 @@ import { openFile } from "../deck/file.js";
 import type { Door } from "../engine-door.js";
 import type { Player } from "../player.js";
 import { notice } from "../view/notices.js";
-import { make, say } from "../view/page.js";
+import { make, part, say } from "../view/page.js";
 import { clock, count } from "../view/words.js";
 import type { Library, Linked } from "./link.js";
 import { forgetMine, keepMine } from "./mine.js";
@@ -40,6 +40,10 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, door,
   const remembered = new Remembered();
   const numbers = new Numbers(localStorage, "sottovoce:songs-of-mine");
   const body = make("div", { className: "sources-body" });
+  /** In the account of what leaves: a music server of one's own is not ours, and hears what is played from it all the same. */
+  const account = make("p", { className: "small", hidden: true, "data-test": "source-account" });
+  part("sent-text").after(account);
+  let toldOk = 0;
   let stop: AbortController | undefined;
   place.append(make("section", { className: "block sources", "aria-labelledby": "sources-heading", "data-test": "sources" }, make("h2", { id: "sources-heading" }, "Where music comes from"), body));
 
@@ -121,6 +125,7 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, door,
   function choose(client: SubsonicClient, library: Library): void {
     sources.choose(new SubsonicSource({ client, library, output, open: opener(remembered) }));
     showLibrary(client, library);
+    showAccount();
   }
 
   /** What is on may be elsewhere: the first song of the library comes on then. */
@@ -144,6 +149,7 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, door,
     stop?.abort();
     const was = sources.chosen;
     sources.choose(undefined);
+    showAccount();
     remembered.forget();
     if (was) {
       player.pause();
@@ -233,7 +239,15 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, door,
     return make("p", { className: "small sources-sound" }, make("label", { htmlFor: "source-sound" }, "Played by "), choice, " from the next song on.");
   }
 
+  function showAccount(): void {
+    const server = sources.chosen?.name;
+    account.hidden = server === undefined;
+    say(account, server ? `Besides, ${server}, which you connected, streams your music and is told what you hear and like of it: ${count(toldOk, "message")} on this visit.` : "");
+  }
+
   function showTold({ what, song, ok }: Told): void {
+    if (ok) toldOk += 1;
+    showAccount();
     const title = songOf(song)?.title ?? "a song";
     if (!ok) return notice({ topic: "source", text: `The music server did not take note of ${title}. Playing goes on.` });
     const words = { began: `“${title}” is on`, heard: `“${title}” was heard`, liked: `you like “${title}”`, unliked: `you no longer like “${title}”` }[what];
