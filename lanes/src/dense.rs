@@ -45,10 +45,6 @@ fn rows<const M: usize>(i: usize, n: usize, k: usize, a: Strided<'_>, b: &[f32],
         tile::<M, 2>(i, j, n, k, a, b, c);
         j += 16;
     }
-    while j + 8 <= n {
-        tile::<M, 1>(i, j, n, k, a, b, c);
-        j += 8;
-    }
     for r in i..i + M {
         for j in j..n {
             let mut sum = c[r * n + j];

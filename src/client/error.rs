@@ -28,6 +28,9 @@ pub enum Error {
         /// The dimension of what is here (equal where an id was too large).
         resident: usize,
     },
+    /// Songs that other engines share cannot grow for one of them.
+    #[error("the songs are shared with other engines; load shards before sharing them")]
+    SongsShared,
     /// Weights whose length is not what their shape needs.
     #[error("weights have {got} values, their shape needs {expected}")]
     WeightsLength {
@@ -93,6 +96,7 @@ impl Error {
             Error::ShardDimension { .. } => {
                 "the shard's dimension is not that of the resident songs; delete the cached catalogue and load it again"
             }
+            Error::SongsShared => "the songs are shared with other engines; load shards before sharing them",
             Error::WeightsLength { .. } => "the weights are not as long as their shape needs",
             Error::WeightsDimension { .. } => {
                 "the weights are for songs of another dimension; load catalogue and weights from the same server"
@@ -120,7 +124,7 @@ impl Error {
             Error::WeightsVersion { needed, held } => (held.map(|v| v.0), Some(needed.0)),
             Error::UnknownSong { song } => (Some(song.0.into()), None),
             Error::SnapshotVersion { got, newest } => (Some(got.into()), Some(newest.into())),
-            Error::ConsentOff | Error::NoOffer | Error::Snapshot { .. } => (None, None),
+            Error::SongsShared | Error::ConsentOff | Error::NoOffer | Error::Snapshot { .. } => (None, None),
         };
         [found, expected]
     }
@@ -136,6 +140,7 @@ impl Error {
             Error::Decode(DecodeError::Invalid { .. }) => "decode/invalid",
             Error::NotADownlink { .. } => "decode/not-a-downlink",
             Error::ShardDimension { .. } => "shard/dimension",
+            Error::SongsShared => "shard/shared",
             Error::WeightsLength { .. } => "weights/length",
             Error::WeightsDimension { .. } => "weights/dimension",
             Error::WeightsVersion { .. } => "weights/version",

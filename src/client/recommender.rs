@@ -111,7 +111,7 @@ impl Recommender {
     /// Takes a catalogue shard in; returns how many songs were new.
     ///
     /// # Errors
-    /// [`Error::Decode`], [`Error::ShardDimension`]; nothing changes then.
+    /// [`Error::Decode`], [`Error::ShardDimension`], [`Error::SongsShared`]; nothing changes then.
     pub fn load_shard(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         let shard: CatalogueShard = decode(bytes)?;
         let first = self.items.is_empty();
@@ -121,7 +121,8 @@ impl Recommender {
             return Err(Error::WeightsDimension { weights: shape.dimension as usize, songs: shard.dimension as usize });
         }
         let resident = self.items.dimension();
-        let added = Arc::make_mut(&mut self.items).add(&shard).ok_or(Error::ShardDimension {
+        let items = Arc::get_mut(&mut self.items).ok_or(Error::SongsShared)?;
+        let added = items.add(&shard).ok_or(Error::ShardDimension {
             index: shard.index,
             dimension: shard.dimension,
             resident,
@@ -132,11 +133,13 @@ impl Recommender {
     }
 
     /// Sorts a large catalogue into cells, so that a slate looks at a part of it; see [`Resident::index`]. Does nothing below
-    /// [`Resident::INDEX_FROM`] songs.
+    /// [`Resident::INDEX_FROM`] songs, nor where other engines share them.
     pub fn index(&mut self) {
         if self.items.len() >= Resident::INDEX_FROM && self.items.cells().is_none() {
             let mut rng = self.rng.split("cells");
-            Arc::make_mut(&mut self.items).index(IvfConfig::default(), &mut rng);
+            if let Some(items) = Arc::get_mut(&mut self.items) {
+                items.index(IvfConfig::default(), &mut rng);
+            }
         }
     }
 
