@@ -112,6 +112,7 @@ export class Sottovoce extends Taste {
       engine.#manifest = manifest;
       await load(manifest, engine.#http, engine.door, engine.#songs, options);
       void shards?.keepOnly(filesOf(manifest, engine.#http));
+      if (options.additions) await engine.addSongs(options.additions);
       engine.#keeper.redo(engine.door);
       if (options.context) engine.setContext(options.context);
       await engine.refresh(options).catch(onlyServer);
