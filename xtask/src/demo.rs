@@ -2,7 +2,7 @@
 
 mod subsonic;
 
-use crate::server::{self, Server, Start};
+use crate::server::{self, Server, Start, With};
 use crate::setup::{self, Browser};
 use crate::workspace::{Workspace, make_folder};
 use crate::{run, web};
@@ -50,7 +50,7 @@ pub(crate) fn demo(workspace: &Workspace, arguments: &Arguments) -> Result<ExitC
     let driven = arguments.check || arguments.screenshot.is_some();
     let browser = driven.then(|| Browser::ready(workspace)).transpose()?;
     let www = web::build(workspace)?;
-    let program = server::build(workspace)?;
+    let program = server::build(workspace, With::Nothing)?;
 
     if let Some(browser) = browser {
         let place = TemporaryFolder::new(workspace, "demo")?;
@@ -178,5 +178,5 @@ fn open(url: &str) {
 pub(crate) fn made_ready(workspace: &Workspace) -> Result<(Browser, PathBuf, PathBuf)> {
     let browser = Browser::ready(workspace)?;
     setup::npm_packages(workspace)?;
-    Ok((browser, web::build(workspace)?, server::build(workspace)?))
+    Ok((browser, web::build(workspace)?, server::build(workspace, With::Tests)?))
 }

@@ -4,7 +4,7 @@ use super::count::{self, Reading};
 use crate::demo::{self, COMPANIONS, TemporaryFolder};
 use crate::report::Counts;
 use crate::server::{Server, Start};
-use crate::setup::{self, Browser, WasmToolchain};
+use crate::setup::{self, Browser, TARGET, WasmToolchain};
 use crate::workspace::Workspace;
 use crate::{run, web};
 use anyhow::{Result, bail};
@@ -50,7 +50,8 @@ fn clippy(workspace: &Workspace) -> Result<Counts> {
     if toolchain.has_clippy {
         let mut page = toolchain.command("cargo", &[])?;
         page.current_dir(&workspace.root);
-        page.args(["clippy", "--package", "sottovoce", "--lib", "--target", "wasm32-unknown-unknown"]).args(deny);
+        page.args(["clippy", "--package", "sottovoce", "--package", "sottovoce-bench-kernels", "--lib"]);
+        page.args(["--target", TARGET]).args(deny);
         counts += count::run(&mut page, Reading::One)?;
     } else {
         run::say("Debian's compiler for the page brings no clippy; that half is skipped");
@@ -100,8 +101,11 @@ fn npm(workspace: &Workspace) -> Result<Counts> {
 }
 
 fn size(workspace: &Workspace) -> Result<Counts> {
-    let holds = crate::package::holds(workspace)?;
-    Ok(Counts { passed: u64::from(holds), failed: u64::from(!holds) })
+    let mut counts = Counts::default();
+    for holds in crate::package::verdicts(workspace)? {
+        counts += Counts { passed: u64::from(holds), failed: u64::from(!holds) };
+    }
+    Ok(counts)
 }
 
 fn e2e(workspace: &Workspace) -> Result<Counts> {
