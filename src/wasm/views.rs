@@ -188,6 +188,7 @@ pub(super) fn explain(slate: &crate::rerank::Slate) -> JsValue {
             Why::Fresh => "fresh",
             Why::Popular => "popular",
             Why::Variety => "variety",
+            Why::Boosted => "boosted",
         },
         text: p.reason().headline(),
         rule: p.rule.map(|rule| match rule {
