@@ -1,5 +1,5 @@
 // Makes dist/, the folder that `sottovoce-server serve --www` serves:
-//   node build.mjs          index.html, player.js, band.js, player.css, sottovoce.wasm
+//   node build.mjs          index.html, player.js, band.js, history.js, what they load later, player.css, sottovoce.wasm
 //   node build.mjs --test   the unit tests as plain JavaScript, in .test/
 import { build } from "esbuild";
 import { cp, mkdir, readdir, rm } from "node:fs/promises";
@@ -33,9 +33,12 @@ if (process.argv.includes("--test")) {
   await rm(at("dist"), { recursive: true, force: true });
   await mkdir(at("dist"));
   await build({
-    entryPoints: { player: at("src", "main.ts"), band: at("src", "sound", "worker.ts") },
+    entryPoints: { player: at("src", "main.ts"), band: at("src", "sound", "worker.ts"), history: at("src", "history", "worker.ts") },
     outdir: at("dist"),
     bundle: true,
+    // What is asked for later (linking a library, Howler) comes in files of its own.
+    splitting: true,
+    chunkNames: "[name]-[hash]",
     format: "esm",
     target: "es2022",
     minify: true,

@@ -41,19 +41,9 @@ pub fn multiply(m: usize, n: usize, k: usize, a: Strided<'_>, b: &[f32], c: &mut
 #[inline(always)]
 fn rows<const M: usize>(i: usize, n: usize, k: usize, a: Strided<'_>, b: &[f32], c: &mut [f32]) {
     let mut j = 0;
-    if M == 1 {
-        while j + 32 <= n {
-            tile::<M, 4>(i, j, n, k, a, b, c);
-            j += 32;
-        }
-    }
     while j + 16 <= n {
         tile::<M, 2>(i, j, n, k, a, b, c);
         j += 16;
-    }
-    while j + 8 <= n {
-        tile::<M, 1>(i, j, n, k, a, b, c);
-        j += 8;
     }
     for r in i..i + M {
         for j in j..n {

@@ -37,30 +37,29 @@ fn exp8(x: f32x8) -> f32x8 {
 
 /// `x ← eˣ`, for every one. NaN stays NaN or becomes an end of the range.
 pub fn exp(values: &mut [f32]) {
-    map(values, exp8);
+    in_eights(values, |eights| eights.iter_mut().for_each(|x| *x = must_cast(exp8(must_cast(*x)))));
 }
 
 /// `x ← tanh x`, for every one.
 pub fn tanh(values: &mut [f32]) {
-    map(values, |x| {
-        let two = f32x8::splat(2.0);
-        f32x8::ONE - two / (exp8(x * two) + f32x8::ONE)
-    });
+    values.iter_mut().for_each(|x| *x *= 2.0);
+    exp(values);
+    values.iter_mut().for_each(|x| *x = 1.0 - 2.0 / (*x + 1.0));
 }
 
 /// The same bits for a value whatever its place: the rest is filled up and goes the same way.
-#[inline(always)]
-fn map(values: &mut [f32], f: impl Fn(f32x8) -> f32x8) {
-    let (chunks, rest) = values.as_chunks_mut::<8>();
-    for chunk in chunks {
-        *chunk = must_cast(f(must_cast(*chunk)));
+fn in_eights(values: &mut [f32], mut each: impl FnMut(&mut [[f32; 8]])) {
+    let whole = values.len() / 8 * 8;
+    let mut last = [0.0; 8];
+    last[..values.len() - whole].copy_from_slice(&values[whole..]);
+    let mut last = [last];
+    let turns: [&mut [[f32; 8]]; 2] = [values.as_chunks_mut().0, &mut last];
+    // A loop over the two, so that the work is compiled once.
+    for eights in turns {
+        each(eights);
     }
-    if !rest.is_empty() {
-        let mut last = [0.0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        let last: [f32; 8] = must_cast(f(must_cast(last)));
-        rest.copy_from_slice(&last[..rest.len()]);
-    }
+    let rest = values.len() - whole;
+    values[whole..].copy_from_slice(&last[0][..rest]);
 }
 
 #[cfg(test)]

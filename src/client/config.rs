@@ -100,8 +100,10 @@ impl EngineConfig {
             "exploreBudget" => return Err("exploreBudget is 0 to 1000000000"),
             "personalRate" if within(0.0, 10.0) => self.personal_rate = number,
             "personalRate" => return Err("personalRate is 0 to 10"),
-            "method" if within(0.0, 2.0) => self.method = [Method::Dpp, Method::Mmr, Method::Ssd][count as usize % 3],
-            "method" => return Err("method is 0 (DPP), 1 (MMR) or 2 (SSD)"),
+            "method" if within(0.0, if cfg!(feature = "full") { 2.0 } else { 0.0 }) => {
+                self.method = [Method::Dpp, Method::Mmr, Method::Ssd][count as usize % 3];
+            }
+            "method" => return Err("method is 0 (DPP), and in the full engine 1 (MMR) or 2 (SSD)"),
             "window" if within(0.0, 1e4) => self.window = count as usize,
             "window" => return Err("window is 0 (all) to 10000"),
             "maxPerArtist" if within(0.0, 1e4) => self.max_per_artist = count,

@@ -27,14 +27,15 @@ impl Recommender {
     pub fn receive(&mut self, bytes: &[u8]) -> Result<Received, Error> {
         match kind(bytes)? {
             TowerWeights::KIND => self.take_weights(&decode::<TowerWeights>(bytes)?).map(Received::Weights),
-            RoundOffer::KIND => {
+            // The page without rounds carries no line of them.
+            RoundOffer::KIND if cfg!(feature = "full") => {
                 let offer: RoundOffer = decode(bytes)?;
                 self.invited = Some(Invited::new(offer));
                 Ok(Received::Offer(offer))
             }
-            Receipt::KIND => {
+            Receipt::KIND if cfg!(feature = "full") => {
                 let receipt: Receipt = decode(bytes)?;
-                self.outgoing = self.outgoing.take().filter(|o| !o.answered_by(&receipt));
+                self.kept.outgoing = self.kept.outgoing.take().filter(|o| !o.answered_by(&receipt));
                 Ok(Received::Receipt(receipt))
             }
             kind => Err(Error::NotADownlink { kind }),
@@ -61,15 +62,15 @@ impl Recommender {
     /// Whether the listener agreed to contribute to rounds. Off until set.
     #[must_use]
     pub fn consent(&self) -> bool {
-        self.consent
+        self.kept.consent
     }
 
     /// Sets the agreement. Taking it back also drops what waits to go out.
     pub fn set_consent(&mut self, consent: bool) {
-        self.consent = consent;
+        self.kept.consent = consent;
         if !consent {
             self.invited = None;
-            self.outgoing = None;
+            self.kept.outgoing = None;
         }
     }
 
@@ -79,12 +80,12 @@ impl Recommender {
     /// # Errors
     /// [`Error::ConsentOff`], [`Error::NoOffer`], [`Error::WeightsVersion`].
     pub fn contribute(&mut self, key: UpdateKey) -> Result<usize, Error> {
-        if !self.consent {
+        if !self.kept.consent {
             return Err(Error::ConsentOff);
         }
         let invited = self.invited.take().ok_or(Error::NoOffer)?;
         let round = invited.offer().round;
-        if self.contributed.is_some_and(|last| last >= round) {
+        if self.kept.contributed.is_some_and(|last| last >= round) {
             return Ok(0);
         }
         let Some((version, _, tower)) = &self.tower else {
@@ -95,8 +96,8 @@ impl Recommender {
         let past = Past::new(self.history(), &self.items);
         match invited.contribute(tower, *version, &past, &self.items, &self.rng, key) {
             Ok(Some((outgoing, lessons))) => {
-                self.outgoing = Some(outgoing);
-                self.contributed = Some(round);
+                self.kept.outgoing = Some(outgoing);
+                self.kept.contributed = Some(round);
                 Ok(lessons)
             }
             Ok(None) => Ok(0),
@@ -111,33 +112,32 @@ impl Recommender {
     /// nothing; its key makes a second sending count once.
     #[must_use]
     pub fn outbox(&self) -> Option<&Outgoing> {
-        self.outgoing.as_ref()
+        self.kept.outgoing.as_ref()
     }
 
     /// Drops the message of `round`: it can no longer count there (the round is gone, or the server refuses it for good).
     pub fn abandon(&mut self, round: RoundId) {
-        self.outgoing = self.outgoing.take().filter(|o| o.round != round);
+        self.kept.outgoing = self.kept.outgoing.take().filter(|o| o.round != round);
     }
 
     /// Writes into the ledger that the message of the outbox went out once.
     pub fn record_sent(&mut self, now: Millis) {
-        if let Some(outgoing) = &self.outgoing {
-            self.ledger.record(LedgerEntry {
+        if let Some(outgoing) = &self.kept.outgoing {
+            self.kept.ledger.record(LedgerEntry {
                 at: now,
                 direction: Direction::Up,
                 message: WeightUpdate::NAME.into(),
                 bytes: u32::try_from(outgoing.bytes.len()).unwrap_or(u32::MAX),
-                meaning: format!(
-                    "How round {} should change the shared model, as clipped numbers; no song, no event, no time.",
-                    outgoing.round
-                ),
+                meaning:
+                    "How this round should change the shared model, as clipped numbers; no song, no event, no time."
+                        .into(),
             });
         }
     }
 
     /// Writes into the ledger that something came down.
     pub fn record_received(&mut self, message: &str, bytes: u32, meaning: &str, now: Millis) {
-        self.ledger.record(LedgerEntry {
+        self.kept.ledger.record(LedgerEntry {
             at: now,
             direction: Direction::Down,
             message: message.into(),
@@ -149,7 +149,7 @@ impl Recommender {
     /// Everything that crossed the wire.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
-        &self.ledger
+        &self.kept.ledger
     }
 
     /// The round on offer, if there is one.

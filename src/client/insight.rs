@@ -36,7 +36,7 @@ impl Recommender {
         #[allow(clippy::cast_precision_loss, reason = "a few hundred songs")]
         let all = wanted.len() as f32;
         let mut order: Vec<usize> = (0..vectors.len()).filter(|&i| counts[i] > 0.0).collect();
-        order.sort_by(|a, b| counts[*b].total_cmp(&counts[*a]));
+        order.sort_unstable_by(|a, b| counts[*b].total_cmp(&counts[*a]).then(a.cmp(b)));
         let interest = |i: usize| Interest {
             weight: counts[i] / all,
             songs: self.nearest(vectors[i], k),
@@ -49,19 +49,19 @@ impl Recommender {
     /// [`Recommender::unmute`].
     pub fn less_of(&mut self, index: usize) -> bool {
         let Some(interest) = self.interests(0).into_iter().nth(index) else { return false };
-        self.tastes.mute(interest.vector);
+        self.kept.tastes.mute(interest.vector);
         true
     }
 
     /// The muted interests, oldest first, each with the `k` songs nearest to it.
     #[must_use]
     pub fn muted(&self, k: usize) -> Vec<Vec<SongId>> {
-        self.tastes.muted().iter().map(|Muted { vector }| self.nearest(vector, k)).collect()
+        self.kept.tastes.muted().iter().map(|Muted { vector }| self.nearest(vector, k)).collect()
     }
 
     /// Takes a mute back; false where there is none.
     pub fn unmute(&mut self, index: usize) -> bool {
-        self.tastes.unmute(index)
+        self.kept.tastes.unmute(index)
     }
 
     /// The songs nearest to a song, nearest first, without itself; none where it is not resident.
@@ -127,6 +127,6 @@ impl Recommender {
     /// The five dimensions of how the listener listens; see [`Portrait`].
     #[must_use]
     pub fn portrait(&self) -> Portrait {
-        Portrait::of(self.library.songs(), &self.items)
+        Portrait::of(self.kept.library.songs(), &self.items)
     }
 }

@@ -2,10 +2,9 @@
 
 use super::federation::tower;
 use super::ranking::Ranking;
-use super::store::Snapshot;
-use super::{Error, Library, Recommender, Remembered, Tastes};
+use super::store::{Kept, read, write};
+use super::{Error, Recommender, Remembered};
 use crate::ids::Millis;
-use crate::privacy::Ledger;
 use crate::protocol::TowerShape;
 use crate::session::ListenEvent;
 use crate::tower::Context;
@@ -14,18 +13,8 @@ impl Recommender {
     /// Everything the engine keeps, for the page's store. Not a message: nothing can send it.
     #[must_use]
     pub fn snapshot(&self) -> Vec<u8> {
-        Snapshot {
-            history: self.history().to_vec(),
-            heard: self.heard,
-            library: self.library.songs().to_vec(),
-            muted: self.tastes.muted().to_vec(),
-            weights: self.tower.as_ref().map(|(version, shape, tower)| (*version, *shape, tower.weights().to_vec())),
-            consent: self.consent,
-            contributed: self.contributed,
-            outgoing: self.outgoing.clone(),
-            ledger: self.ledger.clone(),
-        }
-        .to_bytes()
+        let weights = self.tower.as_ref().map(|(version, shape, tower)| (*version, *shape, tower.weights()));
+        write(&self.kept, self.history(), weights)
     }
 
     /// Takes up where [`Recommender::snapshot`] left off.
@@ -33,8 +22,8 @@ impl Recommender {
     /// # Errors
     /// [`Error::Snapshot`], [`Error::SnapshotVersion`], [`Error::WeightsLength`]; the present state stays then.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let snapshot = Snapshot::from_bytes(bytes)?;
-        let restored = match snapshot.weights {
+        let (kept, weights) = read(bytes)?;
+        let restored = match weights {
             None => None,
             Some((version, shape, values)) => {
                 let shared = values.len().saturating_sub(shape.dimension as usize);
@@ -46,14 +35,7 @@ impl Recommender {
         // Weights for other songs than those here are out of date: they will be fetched again.
         let fits = |shape: &TowerShape| self.items.is_empty() || shape.dimension as usize == self.items.dimension();
         self.tower = restored.filter(|(_, shape, _)| fits(shape));
-        self.history = snapshot.history;
-        self.heard = snapshot.heard;
-        self.library = Library::from_parts(snapshot.library);
-        self.tastes = Tastes::from_parts(snapshot.muted);
-        self.consent = snapshot.consent;
-        self.contributed = snapshot.contributed;
-        self.outgoing = snapshot.outgoing;
-        self.ledger = snapshot.ledger;
+        self.kept = kept;
         self.invited = None;
         self.replay();
         Ok(())
@@ -66,15 +48,15 @@ impl Recommender {
         let mut new: Vec<Remembered> = known.map(|event| Remembered { event, context: Context::default() }).collect();
         new.sort_by_key(|r| r.event.at);
         for remembered in &new {
-            self.library.note(&remembered.event);
+            self.kept.library.note(&remembered.event);
         }
-        self.library.settle();
-        self.heard += new.len() as u64;
+        self.kept.library.settle();
+        self.kept.heard += new.len() as u64;
         let taken = new.len();
-        self.history.extend(new);
-        self.history.sort_by_key(|r| r.event.at);
-        let surplus = self.history.len().saturating_sub(self.config.history.max(1));
-        self.history.drain(..surplus);
+        self.kept.history.extend(new);
+        self.kept.history.sort_by_key(|r| r.event.at);
+        let surplus = self.kept.history.len().saturating_sub(self.config.history.max(1));
+        self.kept.history.drain(..surplus);
         self.replay();
         taken
     }
@@ -87,15 +69,8 @@ impl Recommender {
             tower.weights_mut()[shared..].fill(0.0);
         }
         self.context = Context::default();
-        self.history.clear();
-        self.heard = 0;
-        self.library = Library::default();
-        self.tastes = Tastes::default();
-        self.consent = false;
+        self.kept = Kept::default();
         self.invited = None;
-        self.outgoing = None;
-        self.contributed = None;
-        self.ledger = Ledger::default();
         self.ranking = Ranking::default();
         self.replay();
     }
@@ -103,6 +78,6 @@ impl Recommender {
     /// When the newest event was.
     #[must_use]
     pub fn newest(&self) -> Option<Millis> {
-        self.history.last().map(|r| r.event.at)
+        self.kept.history.last().map(|r| r.event.at)
     }
 }

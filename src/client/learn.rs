@@ -53,32 +53,38 @@ impl Past {
         gradient: &mut [f32],
     ) -> f32 {
         let Negatives { items, count } = negatives;
-        let (this, ranked) = (self.slot(i), self.behaviour(i).wanted());
-        lesson.slots.clear();
-        lesson.slots.push(this);
-        if ranked {
-            let left = (0..i).rev().take(2 * SKIPS).filter(|&j| !self.behaviour(j).wanted()).map(|j| self.slot(j));
-            lesson.slots.extend(left.filter(|&s| s != this).take(SKIPS));
-            let all = u32::try_from(items.len()).unwrap_or(u32::MAX);
-            lesson.slots.extend((0..count).map(|_| rng.below(all)).filter(|&s| s != this));
-        }
-        self.teach(i, tower, items, ranked, &[(0, self.behaviour(i))], scale, lesson, gradient)
+        let ranked = self.behaviour(i).wanted();
+        self.choose(i, if ranked { Some((items, count)) } else { None }, rng, &mut lesson.slots);
+        let outcome = [(0, self.behaviour(i))];
+        lesson.give(self, i, items, ranked, &outcome, |example, scratch| tower.learn(example, scale, scratch, gradient))
     }
 
-    /// The lesson at `i` about the songs in `lesson.slots`.
-    #[allow(clippy::too_many_arguments, reason = "every input is explicit")]
-    fn teach(
-        &self,
+    /// The slots of the lesson at `i`: its own song; and, to rank it above, songs left shortly before and so many drawn.
+    fn choose(&self, i: usize, others: Option<(&Resident, usize)>, rng: &mut Rng, slots: &mut Vec<u32>) {
+        let this = self.slot(i);
+        slots.clear();
+        slots.push(this);
+        if let Some((items, count)) = others {
+            let left = (0..i).rev().take(2 * SKIPS).filter(|&j| !self.behaviour(j).wanted()).map(|j| self.slot(j));
+            slots.extend(left.filter(|&s| s != this).take(SKIPS));
+            let all = u32::try_from(items.len()).unwrap_or(u32::MAX);
+            slots.extend((0..count).map(|_| rng.below(all)).filter(|&s| s != this));
+        }
+    }
+}
+
+impl Lesson {
+    /// Hands the lesson of `past` at `i`, about the songs in `slots`, to `teach`.
+    fn give<T>(
+        &mut self,
+        past: &Past,
         i: usize,
-        tower: &UserTower,
         items: &Resident,
         ranked: bool,
         outcomes: &[(usize, Behaviour)],
-        scale: f32,
-        lesson: &mut Lesson,
-        gradient: &mut [f32],
-    ) -> f32 {
-        let Lesson { scratch, slots, rows, popularity } = lesson;
+        teach: impl FnOnce(&Example<'_>, &mut Scratch<f32>) -> T,
+    ) -> T {
+        let Self { scratch, slots, rows, popularity } = self;
         let d = items.dimension();
         rows.clear();
         rows.resize(slots.len() * d, 0.0);
@@ -88,9 +94,9 @@ impl Past {
         popularity.clear();
         popularity.extend(slots.iter().map(|&s| items.popularity()[s as usize]));
         let songs: Vec<&[f32]> = rows.chunks_exact(d.max(1)).collect();
-        let history = self.heard(i);
-        let input = TowerInput { history: &history, context: self.context(i) };
-        tower.learn(&Example { input, songs: &songs, popularity, ranked, outcomes }, scale, scratch, gradient)
+        let history = past.heard(i);
+        let input = TowerInput { history: &history, context: past.context(i) };
+        teach(&Example { input, songs: &songs, popularity, ranked, outcomes }, scratch)
     }
 }
 
@@ -163,17 +169,21 @@ impl PersonalStep {
             return;
         }
         let Self { lesson, gradient } = self;
-        gradient.clear();
-        gradient.resize(tower.weights().len(), 0.0);
-        if behaviour.wanted() {
-            past.learn(newest, tower, Negatives { items, count: NEGATIVES }, rng, 1.0, lesson, gradient);
+        let outcome = if behaviour.wanted() {
+            past.choose(newest, Some((items, NEGATIVES)), rng, &mut lesson.slots);
+            (0, behaviour)
         } else {
             let Some(last) = (0..newest).rev().find(|&i| past.behaviour(i).wanted()) else { return };
             lesson.slots.clear();
             lesson.slots.extend([past.slot(last), past.slot(newest)]);
-            past.teach(newest, tower, items, true, &[(1, behaviour)], 1.0, lesson, gradient);
-        }
+            (1, behaviour)
+        };
+        gradient.clear();
+        gradient.resize(items.dimension(), 0.0);
+        lesson.give(past, newest, items, true, &[outcome], |example, scratch| {
+            tower.learn_personal(example, scratch, gradient);
+        });
         let shared = tower.shared().len();
-        sgd(&mut tower.weights_mut()[shared..], &gradient[shared..], learning_rate);
+        sgd(&mut tower.weights_mut()[shared..], gradient, learning_rate);
     }
 }

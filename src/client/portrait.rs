@@ -121,7 +121,7 @@ fn diversity(items: &Resident, played: &[(usize, f32)]) -> Option<f32> {
         if styled { fields.style.into() } else { fields.artist }
     };
     let mut kinds: Vec<(u32, f32)> = played.iter().map(|&(slot, n)| (kind(slot), n)).filter(|(k, _)| *k > 0).collect();
-    kinds.sort_by_key(|(kind, _)| *kind);
+    kinds.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let all: f32 = kinds.iter().map(|(_, n)| n).sum();
     let entropy: f32 = kinds
         .chunk_by(|a, b| a.0 == b.0)

@@ -151,7 +151,7 @@ impl Ranking {
         candidates: Option<&[SongId]>,
     ) {
         self.slots.clear();
-        match (candidates, items.cells()) {
+        match (candidates, items.cells().filter(|_| cfg!(feature = "full"))) {
             (Some(songs), _) => self.slots.extend(songs.iter().filter_map(|s| items.slot(*s))),
             (None, None) => self.slots.extend(0..u32::try_from(items.len()).unwrap_or(u32::MAX)),
             (None, Some(cells)) => {

@@ -6,12 +6,12 @@
 
 use super::learn::PersonalStep;
 use super::ranking::{Listener, Ranking, Request, session};
-use super::round::{Invited, Outgoing};
-use super::{EngineConfig, Error, Library, Past, Remembered, Resident, Tastes};
-use crate::ids::{Millis, RoundId, SongId, WeightsVersion};
+use super::round::Invited;
+use super::store::Kept;
+use super::{EngineConfig, Error, Library, Past, Remembered, Resident};
+use crate::ids::{Millis, SongId, WeightsVersion};
 use crate::learn::Scratch;
 use crate::math::{IvfConfig, Rng};
-use crate::privacy::Ledger;
 use crate::protocol::{CatalogueShard, TowerShape, decode};
 use crate::rerank::Slate;
 use crate::session::{ListenEvent, Session};
@@ -49,11 +49,7 @@ pub struct Recommender {
     pub(super) items: Arc<Resident>,
     pub(super) tower: Option<(WeightsVersion, TowerShape, UserTower)>,
     pub(super) context: Context,
-    /// Up to twice [`EngineConfig::history`], so that forgetting the oldest costs nothing each time; only the newest count.
-    pub(super) history: Vec<Remembered>,
-    pub(super) heard: u64,
-    pub(super) library: Library,
-    pub(super) tastes: Tastes,
+    pub(super) kept: Kept,
     pub(super) session: Session,
     /// The newest events as the tower reads them.
     pub(super) past: Past,
@@ -63,11 +59,7 @@ pub struct Recommender {
     pub(super) scratch: Scratch<f32>,
     personal: PersonalStep,
     row: Vec<f32>,
-    pub(super) consent: bool,
     pub(super) invited: Option<Invited>,
-    pub(super) outgoing: Option<Outgoing>,
-    pub(super) contributed: Option<RoundId>,
-    pub(super) ledger: Ledger,
 }
 
 impl Recommender {
@@ -87,10 +79,7 @@ impl Recommender {
             items,
             tower: None,
             context: Context::default(),
-            history: Vec::new(),
-            heard: 0,
-            library: Library::default(),
-            tastes: Tastes::default(),
+            kept: Kept::default(),
             past: Past::default(),
             embedding: Embedding::default(),
             embedded: false,
@@ -98,11 +87,7 @@ impl Recommender {
             scratch: Scratch::default(),
             personal: PersonalStep::default(),
             row: Vec::new(),
-            consent: false,
             invited: None,
-            outgoing: None,
-            contributed: None,
-            ledger: Ledger::default(),
         }
     }
 
@@ -126,7 +111,7 @@ impl Recommender {
     /// Takes a catalogue shard in; returns how many songs were new.
     ///
     /// # Errors
-    /// [`Error::Decode`], [`Error::ShardDimension`]; nothing changes then.
+    /// [`Error::Decode`], [`Error::ShardDimension`], [`Error::SongsShared`]; nothing changes then.
     pub fn load_shard(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         let shard: CatalogueShard = decode(bytes)?;
         let first = self.items.is_empty();
@@ -136,7 +121,8 @@ impl Recommender {
             return Err(Error::WeightsDimension { weights: shape.dimension as usize, songs: shard.dimension as usize });
         }
         let resident = self.items.dimension();
-        let added = Arc::make_mut(&mut self.items).add(&shard).ok_or(Error::ShardDimension {
+        let items = Arc::get_mut(&mut self.items).ok_or(Error::SongsShared)?;
+        let added = items.add(&shard).ok_or(Error::ShardDimension {
             index: shard.index,
             dimension: shard.dimension,
             resident,
@@ -147,11 +133,13 @@ impl Recommender {
     }
 
     /// Sorts a large catalogue into cells, so that a slate looks at a part of it; see [`Resident::index`]. Does nothing below
-    /// [`Resident::INDEX_FROM`] songs.
+    /// [`Resident::INDEX_FROM`] songs, nor where other engines share them.
     pub fn index(&mut self) {
         if self.items.len() >= Resident::INDEX_FROM && self.items.cells().is_none() {
             let mut rng = self.rng.split("cells");
-            Arc::make_mut(&mut self.items).index(IvfConfig::default(), &mut rng);
+            if let Some(items) = Arc::get_mut(&mut self.items) {
+                items.index(IvfConfig::default(), &mut rng);
+            }
         }
     }
 
@@ -175,11 +163,11 @@ impl Recommender {
         }
         let remembered = Remembered { event, context: self.context };
         self.take_in(remembered);
-        self.library.note(&event);
+        self.kept.library.note(&event);
         self.remember(remembered);
-        self.heard += 1;
+        self.kept.heard += 1;
         if let (Some((_, _, tower)), true) = (&mut self.tower, self.config.personal_rate > 0.0) {
-            let mut rng = self.rng.split("personal").split_at(self.heard);
+            let mut rng = self.rng.split("personal").split_at(self.kept.heard);
             self.personal.take(tower, &self.past, &self.items, self.config.personal_rate, &mut rng);
         }
         Ok(())
@@ -187,11 +175,11 @@ impl Recommender {
 
     /// Takes the newest event back, if there is one and it is not too long ago. The personal weights keep their one small step.
     pub fn undo(&mut self) -> Option<ListenEvent> {
-        if self.history.is_empty() || !self.library.undo() {
+        if self.kept.history.is_empty() || !self.kept.library.undo() {
             return None;
         }
-        let last = self.history.pop()?;
-        self.heard -= 1;
+        let last = self.kept.history.pop()?;
+        self.kept.heard -= 1;
         self.replay();
         Some(last.event)
     }
@@ -207,8 +195,8 @@ impl Recommender {
         if !self.embedded || config.utility != self.config.utility {
             self.embed_now(config);
         }
-        let Self { ranking, items, embedding, session, library, tastes, .. } = self;
-        let listener = Listener { user: embedding, session, library, tastes };
+        let Self { ranking, items, embedding, session, kept, .. } = self;
+        let listener = Listener { user: embedding, session, library: &kept.library, tastes: &kept.tastes };
         ranking.rank(config, items, listener, request)
     }
 
@@ -255,27 +243,27 @@ impl Recommender {
     /// The remembered events, oldest first. They never leave by themselves; this is for the listener's own export.
     #[must_use]
     pub fn history(&self) -> &[Remembered] {
-        &self.history[self.history.len().saturating_sub(self.config.history.max(1))..]
+        &self.kept.history[self.kept.history.len().saturating_sub(self.config.history.max(1))..]
     }
 
     /// How many events were ever observed, forgotten ones included.
     #[must_use]
     pub fn heard(&self) -> u64 {
-        self.heard
+        self.kept.heard
     }
 
     /// What was ever heard, song by song.
     #[must_use]
     pub fn library(&self) -> &Library {
-        &self.library
+        &self.kept.library
     }
 
     pub(super) fn remember(&mut self, remembered: Remembered) {
         let keep = self.config.history.max(1);
-        if self.history.len() >= 2 * keep {
-            self.history.drain(..self.history.len() - keep);
+        if self.kept.history.len() >= 2 * keep {
+            self.kept.history.drain(..self.kept.history.len() - keep);
         }
-        self.history.push(remembered);
+        self.kept.history.push(remembered);
     }
 
     /// Session and past, from one event of a resident song.
@@ -294,9 +282,9 @@ impl Recommender {
     pub(super) fn replay(&mut self) {
         self.session = session(&self.config, self.items.dimension());
         self.past = Past::default();
-        let oldest = self.history.len() - self.history().len();
-        for i in oldest..self.history.len() {
-            self.take_in(self.history[i]);
+        let oldest = self.kept.history.len() - self.history().len();
+        for i in oldest..self.kept.history.len() {
+            self.take_in(self.kept.history[i]);
         }
         self.embedded = false;
     }

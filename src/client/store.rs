@@ -1,11 +1,11 @@
 //! The device's own memory as bytes, for IndexedDB or a file. This is the only encoder of events there is, and it is private to
-//! this room: it writes a [`Snapshot`], which is no [`crate::protocol::Message`] and so can never be sent.
+//! this room: it writes what is [`Kept`], which is no [`crate::protocol::Message`] and so can never be sent.
 //!
 //! Form: `"SOTV"`, format (1 byte), FNV-1a 64 of the rest (8 bytes, little-endian), CBOR.
 
 use super::Error;
 use super::round::{Outgoing, UpdateKey};
-use super::{Library, Muted, Remembered, Tally};
+use super::{Library, Muted, Remembered, Tally, Tastes};
 use crate::ids::{Millis, RoundId, SongId, WeightsVersion};
 use crate::privacy::{Direction, Ledger, LedgerEntry};
 use crate::protocol::{DecodeError, Reader, TowerShape, Writer};
@@ -17,126 +17,139 @@ const MAGIC: &[u8; 4] = b"SOTV";
 pub(crate) const FORMAT: u8 = 2;
 const HEADER: usize = 4 + 1 + 8;
 
-/// Everything the engine keeps, except the songs, which the page caches as the shards they came in.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub(crate) struct Snapshot {
+/// What the engine keeps of its listener. Songs are not among it: the page caches the shards they came in.
+#[derive(PartialEq, Debug, Default)]
+pub(crate) struct Kept {
+    /// Up to twice `EngineConfig::history`, so that forgetting the oldest costs nothing each time; only the newest count.
     pub(crate) history: Vec<Remembered>,
     pub(crate) heard: u64,
-    pub(crate) library: Vec<(SongId, Tally)>,
-    pub(crate) muted: Vec<Muted>,
-    /// Version, shape, and all weights: the shared and the personal ones.
-    pub(crate) weights: Option<(WeightsVersion, TowerShape, Vec<f32>)>,
+    pub(crate) library: Library,
+    pub(crate) tastes: Tastes,
     pub(crate) consent: bool,
     pub(crate) contributed: Option<RoundId>,
     pub(crate) outgoing: Option<Outgoing>,
     pub(crate) ledger: Ledger,
 }
 
-impl Snapshot {
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut w = Writer::default();
-        w.array(10);
-        w.array(self.history.len() as u64);
-        self.history.iter().for_each(|r| write_event(&mut w, r));
-        w.uint(self.heard);
-        w.array(self.library.len() as u64);
-        self.library.iter().for_each(|(song, tally)| write_tally(&mut w, *song, tally));
-        w.array(self.muted.len() as u64);
-        self.muted.iter().for_each(|m| w.tensor(&m.vector));
-        w.array(self.weights.is_some().into());
-        if let Some((version, shape, values)) = &self.weights {
-            w.uint(version.0);
-            shape.write(&mut w);
-            w.tensor(values);
-        }
-        w.uint(self.consent.into());
-        w.maybe(self.contributed.map(|r| r.0));
-        w.array(self.outgoing.is_some().into());
-        if let Some(outgoing) = &self.outgoing {
-            w.uint(outgoing.round.0);
-            w.bytes(&outgoing.key.0);
-            w.bytes(&outgoing.bytes);
-        }
-        w.array(self.ledger.entries().len() as u64);
-        self.ledger.entries().iter().for_each(|e| write_entry(&mut w, e));
-        w.array(2);
-        w.uint(self.ledger.sent_messages());
-        w.uint(self.ledger.sent_bytes());
-        let body = w.finish();
+/// Version, shape, and all weights: the shared and the personal ones.
+pub(crate) type Weights<T> = Option<(WeightsVersion, TowerShape, T)>;
 
-        let mut bytes = Vec::with_capacity(HEADER + body.len());
-        bytes.extend_from_slice(MAGIC);
-        bytes.push(FORMAT);
-        bytes.extend_from_slice(&fnv1a(&body).to_le_bytes());
-        bytes.extend_from_slice(&body);
-        bytes
+/// As bytes; of the history, what `history` says.
+pub(crate) fn write(kept: &Kept, history: &[Remembered], weights: Weights<&[f32]>) -> Vec<u8> {
+    let mut w = Writer::default();
+    w.array(10);
+    w.array(history.len() as u64);
+    history.iter().for_each(|r| write_event(&mut w, r));
+    w.uint(kept.heard);
+    w.array(kept.library.songs().len() as u64);
+    kept.library.songs().iter().for_each(|(song, tally)| write_tally(&mut w, *song, tally));
+    w.array(kept.tastes.muted().len() as u64);
+    kept.tastes.muted().iter().for_each(|m| w.tensor(&m.vector));
+    w.array(weights.is_some().into());
+    if let Some((version, shape, values)) = weights {
+        w.uint(version.0);
+        shape.write(&mut w);
+        w.tensor(values);
     }
-
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let damaged = |detail| Error::Snapshot { detail };
-        let (header, body) = bytes.split_at_checked(HEADER).ok_or(damaged("too short"))?;
-        if &header[..4] != MAGIC {
-            return Err(damaged("not a sottovoce snapshot"));
-        }
-        if !(1..=FORMAT).contains(&header[4]) {
-            return Err(Error::SnapshotVersion { got: header[4], newest: FORMAT });
-        }
-        if header[5..] != fnv1a(body).to_le_bytes() {
-            return Err(damaged("checksum differs"));
-        }
-        Self::read(&mut Reader::new(body), header[4]).map_err(|_| damaged("not of the expected shape"))
+    w.uint(kept.consent.into());
+    w.maybe(kept.contributed.map(|r| r.0));
+    w.array(kept.outgoing.is_some().into());
+    if let Some(outgoing) = &kept.outgoing {
+        w.uint(outgoing.round.0);
+        w.bytes(&outgoing.key.0);
+        w.bytes(&outgoing.bytes);
     }
+    w.array(kept.ledger.entries().len() as u64);
+    kept.ledger.entries().iter().for_each(|e| write_entry(&mut w, e));
+    w.array(2);
+    w.uint(kept.ledger.sent_messages());
+    w.uint(kept.ledger.sent_bytes());
+    let body = w.finish();
 
-    /// Format 1 knew no library, no muted interests, no scenes and a smaller tower: the library is made from its history, its weights
-    /// are left to be fetched again.
-    fn read(r: &mut Reader<'_>, format: u8) -> Result<Self, DecodeError> {
-        r.array(if format == 1 { 8 } else { 10 })?;
-        let history: Vec<Remembered> = (0..r.list()?).map(|_| read_event(r, format)).collect::<Result<_, _>>()?;
-        let heard = r.uint()?;
-        let (library, muted) = if format == 1 {
-            let mut library = Library::default();
-            history.iter().for_each(|r| library.note(&r.event));
-            (library.songs().to_vec(), Vec::new())
-        } else {
-            let library = (0..r.list()?).map(|_| read_tally(r)).collect::<Result<_, _>>()?;
-            let muted = (0..r.list()?).map(|_| Ok(Muted { vector: r.tensor()? })).collect::<Result<_, _>>()?;
-            (library, muted)
-        };
-        let weights: Option<(_, _, Vec<f32>)> = match r.list()? {
-            0 => None,
-            _ if format == 1 => {
+    let mut bytes = Vec::with_capacity(HEADER + body.len());
+    bytes.extend_from_slice(MAGIC);
+    bytes.push(FORMAT);
+    bytes.extend_from_slice(&fnv1a(&body).to_le_bytes());
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
+/// What [`write`] wrote, this build or an earlier one.
+pub(crate) fn read(bytes: &[u8]) -> Result<(Kept, Weights<Vec<f32>>), Error> {
+    let damaged = |detail| Error::Snapshot { detail };
+    let (header, body) = bytes.split_at_checked(HEADER).ok_or(damaged("too short"))?;
+    if &header[..4] != MAGIC {
+        return Err(damaged("not a sottovoce snapshot"));
+    }
+    if !(1..=FORMAT).contains(&header[4]) {
+        return Err(Error::SnapshotVersion { got: header[4], newest: FORMAT });
+    }
+    if header[5..] != fnv1a(body).to_le_bytes() {
+        return Err(damaged("checksum differs"));
+    }
+    read_body(&mut Reader::new(body), header[4]).map_err(|_| damaged("not of the expected shape"))
+}
+
+/// Format 1 knew no library, no muted interests, no scenes and a smaller tower: the library is made from its history, its weights
+/// are left to be fetched again.
+fn read_body(r: &mut Reader<'_>, format: u8) -> Result<(Kept, Weights<Vec<f32>>), DecodeError> {
+    let mut kept = Kept::default();
+    r.array(if format == 1 { 8 } else { 10 })?;
+    for _ in 0..r.list()? {
+        let remembered = read_event(r, format)?;
+        if format == 1 {
+            kept.library.note(&remembered.event);
+        }
+        kept.history.push(remembered);
+    }
+    kept.heard = r.uint()?;
+    if format > 1 {
+        let mut songs = Vec::new();
+        for _ in 0..r.list()? {
+            songs.push(read_tally(r)?);
+        }
+        kept.library = Library::from_parts(songs);
+        let mut muted = Vec::new();
+        for _ in 0..r.list()? {
+            muted.push(Muted { vector: finite(r.tensor()?, "muted")? });
+        }
+        kept.tastes = Tastes::from_parts(muted);
+    }
+    kept.library.settle();
+    let weights = match r.list()? {
+        0 => None,
+        _ if format == 1 => {
+            r.uint()?;
+            r.array(3)?;
+            for _ in 0..3 {
                 r.uint()?;
-                r.array(3)?;
-                for _ in 0..3 {
-                    r.uint()?;
-                }
-                r.bytes()?;
-                None
             }
-            _ => Some((WeightsVersion(r.uint()?), TowerShape::read(r)?, r.tensor()?)),
-        };
-        if muted.iter().any(|m: &Muted| !m.vector.iter().all(|v| v.is_finite())) {
-            return Err(invalid("muted"));
+            r.bytes()?;
+            None
         }
-        if weights.as_ref().is_some_and(|(_, _, values)| !values.iter().all(|v| v.is_finite())) {
-            return Err(invalid("weights"));
-        }
-        let consent = r.uint()? == 1;
-        let contributed = r.maybe()?.map(RoundId);
-        let outgoing = match r.list()? {
-            0 => None,
-            _ => Some(Outgoing {
-                round: RoundId(r.uint()?),
-                key: UpdateKey(<[u8; 16]>::try_from(r.bytes()?).map_err(|_| invalid("key"))?),
-                bytes: r.bytes()?.to_vec(),
-            }),
-        };
-        let entries = (0..r.list()?).map(|_| read_entry(r)).collect::<Result<_, _>>()?;
-        r.array(2)?;
-        let ledger = Ledger::from_parts(entries, r.uint()?, r.uint()?);
-        r.end()?;
-        Ok(Self { history, heard, library, muted, weights, consent, contributed, outgoing, ledger })
+        _ => Some((WeightsVersion(r.uint()?), TowerShape::read(r)?, finite(r.tensor()?, "weights")?)),
+    };
+    kept.consent = r.uint()? == 1;
+    kept.contributed = r.maybe()?.map(RoundId);
+    if r.list()? > 0 {
+        kept.outgoing = Some(Outgoing {
+            round: RoundId(r.uint()?),
+            key: UpdateKey(<[u8; 16]>::try_from(r.bytes()?).map_err(|_| invalid("key"))?),
+            bytes: r.bytes()?.to_vec(),
+        });
     }
+    let mut entries = Vec::new();
+    for _ in 0..r.list()? {
+        entries.push(read_entry(r)?);
+    }
+    r.array(2)?;
+    kept.ledger = Ledger::from_parts(entries, r.uint()?, r.uint()?);
+    r.end()?;
+    Ok((kept, weights))
+}
+
+fn finite(values: Vec<f32>, what: &'static str) -> Result<Vec<f32>, DecodeError> {
+    if values.iter().all(|v| v.is_finite()) { Ok(values) } else { Err(invalid(what)) }
 }
 
 /// FNV-1a, 64 bit: against accidents, not against attackers, who would have to be on the device already.
@@ -218,7 +231,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn snapshot() -> Snapshot {
+    fn kept() -> Kept {
         let impression = Impression { song: SongId(7), slot: 2, at: Millis(5) };
         let skip = Feedback::Skip { heard: Fraction::new(0.25) };
         let event = |feedback| Remembered {
@@ -233,12 +246,12 @@ mod tests {
             bytes: 100,
             meaning: "what it means".into(),
         });
-        Snapshot {
+        let tally = Tally { plays: 1, skips: 1, liked: true, blocked: false, last: Millis(9) };
+        Kept {
             history: vec![event(skip), event(Feedback::Complete), event(Feedback::Dislike)],
             heard: 3,
-            library: vec![(SongId(7), Tally { plays: 1, skips: 1, liked: true, blocked: false, last: Millis(9) })],
-            muted: vec![Muted { vector: vec![0.6, 0.8] }],
-            weights: Some((WeightsVersion(4), TowerShape::usual(1), vec![0.5, -1.5])),
+            library: Library::from_parts(vec![(SongId(7), tally)]),
+            tastes: Tastes::from_parts(vec![Muted { vector: vec![0.6, 0.8] }]),
             consent: true,
             contributed: Some(RoundId(8)),
             outgoing: Some(Outgoing { round: RoundId(9), key: UpdateKey([7; 16]), bytes: vec![1, 2, 3] }),
@@ -246,11 +259,16 @@ mod tests {
         }
     }
 
+    fn bytes() -> Vec<u8> {
+        let kept = kept();
+        write(&kept, &kept.history, Some((WeightsVersion(4), TowerShape::usual(1), &[0.5, -1.5])))
+    }
+
     #[test]
     fn round_trips() {
-        let snapshot = snapshot();
-        assert_eq!(Snapshot::from_bytes(&snapshot.to_bytes()), Ok(snapshot));
-        assert_eq!(Snapshot::from_bytes(&Snapshot::default().to_bytes()), Ok(Snapshot::default()));
+        let weights = Some((WeightsVersion(4), TowerShape::usual(1), vec![0.5, -1.5]));
+        assert_eq!(read(&bytes()), Ok((kept(), weights)));
+        assert_eq!(read(&write(&Kept::default(), &[], None)), Ok((Kept::default(), None)));
     }
 
     /// As builds before the library wrote it.
@@ -288,33 +306,33 @@ mod tests {
         bytes.extend_from_slice(&fnv1a(&body).to_le_bytes());
         bytes.extend_from_slice(&body);
 
-        let read = Snapshot::from_bytes(&bytes).expect("a snapshot of format 1");
-        assert_eq!((read.history.len(), read.heard, read.consent, read.contributed), (1, 1, true, Some(RoundId(8))));
-        assert_eq!(read.history[0].context.locale, Some(4));
-        assert!(read.library[0].1.blocked, "what was disliked stays blocked");
-        assert_eq!(read.weights, None, "weights of another tower are fetched again");
+        let (kept, weights) = read(&bytes).expect("a snapshot of format 1");
+        assert_eq!((kept.history.len(), kept.heard, kept.consent, kept.contributed), (1, 1, true, Some(RoundId(8))));
+        assert_eq!(kept.history[0].context.locale, Some(4));
+        assert_eq!(kept.library.blocked().count(), 1, "what was disliked stays blocked");
+        assert_eq!(weights, None, "weights of another tower are fetched again");
     }
 
     #[test]
     fn one_flipped_bit_is_noticed() {
-        let bytes = snapshot().to_bytes();
+        let bytes = bytes();
         for i in 0..bytes.len() {
             let mut bad = bytes.clone();
             bad[i] ^= 0x10;
-            assert!(Snapshot::from_bytes(&bad).is_err(), "byte {i}");
+            assert!(read(&bad).is_err(), "byte {i}");
         }
     }
 
     proptest! {
         #[test]
         fn hostile_bytes_never_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(Snapshot::from_bytes(&body).is_err());
+            prop_assert!(read(&body).is_err());
             // … nor with a valid header in front.
             let mut framed = MAGIC.to_vec();
             framed.push(1 + body.len() as u8 % FORMAT);
             framed.extend_from_slice(&fnv1a(&body).to_le_bytes());
             framed.extend_from_slice(&body);
-            let _ = Snapshot::from_bytes(&framed);
+            let _ = read(&framed);
         }
     }
 }

@@ -10,4 +10,5 @@ mod tape;
 pub use number::{Number, Operand};
 pub use optim::{Adam, sgd};
 pub use params::{Layout, Part};
+pub(crate) use tape::softmax;
 pub use tape::{Scratch, Tape, Var};

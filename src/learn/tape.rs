@@ -401,7 +401,8 @@ fn largest<R: Number>(z: &[R]) -> R {
     z.iter().copied().fold(z[0], R::maximum)
 }
 
-pub(super) fn softmax<R: Number>(z: &mut [R]) {
+/// `softmax`, shifted by the maximum, of at least one number.
+pub(crate) fn softmax<R: Number>(z: &mut [R]) {
     let most = largest(z);
     z.iter_mut().for_each(|v| *v -= most);
     R::exp_all(z);

@@ -114,21 +114,19 @@ impl Message for CatalogueShard {
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         r.array(13)?;
-        Ok(Self {
-            index: r.narrow()?,
-            dimension: r.narrow()?,
-            songs: r.tensor()?,
-            artists: r.tensor()?,
-            albums: r.tensor()?,
-            styles: r.tensor()?,
-            languages: r.tensor()?,
-            years: r.tensor()?,
-            popularity: r.tensor()?,
-            plays: r.tensor()?,
-            scales: r.tensor()?,
-            rows: r.tensor()?,
-            boosts: r.tensor()?,
-        })
+        let mut shard = Self { index: r.narrow()?, dimension: r.narrow()?, ..Self::default() };
+        shard.songs = r.tensor()?;
+        shard.artists = r.tensor()?;
+        shard.albums = r.tensor()?;
+        shard.styles = r.tensor()?;
+        shard.languages = r.tensor()?;
+        shard.years = r.tensor()?;
+        shard.popularity = r.tensor()?;
+        shard.plays = r.tensor()?;
+        shard.scales = r.tensor()?;
+        shard.rows = r.tensor()?;
+        shard.boosts = r.tensor()?;
+        Ok(shard)
     }
 
     fn validate(&self) -> Result<(), DecodeError> {
@@ -206,8 +204,11 @@ impl TowerShape {
 
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         r.array(6)?;
-        let [dimension, attention, hidden] = [r.narrow()?, r.narrow()?, r.narrow()?];
-        let [interests, experts] = [r.narrow()?, r.narrow()?];
+        let mut sizes = [0u32; 5];
+        for size in &mut sizes {
+            *size = r.narrow()?;
+        }
+        let [dimension, attention, hidden, interests, experts] = sizes;
         let extraction = match r.uint()? {
             0 => Extraction::Attention,
             1 => Extraction::Capsules,

@@ -227,7 +227,7 @@ impl Reranker {
         let weights = (0..self.score.len()).map(|i| c.weight(i).clamp(1e-6, 1e6));
         let weighted = self.score.iter().zip(weights);
         self.merit.clear();
-        match config.method {
+        match method(config) {
             Method::Dpp => {
                 let diversity = diversity.max(0.01);
                 let alpha = (1.0 - diversity) / (2.0 * diversity);
@@ -264,7 +264,7 @@ impl Reranker {
         loop {
             let pick = rules.gaps().find_map(|gap| {
                 let allow: Allow<'_> = &mut |i| rules.allows(i, gap) && !slate.contains(c.songs[i]);
-                match config.method {
+                match method(config) {
                     Method::Dpp => dpp.next(c.items, allow),
                     Method::Mmr => mmr.next(c.items, allow),
                     Method::Ssd => ssd.next(c.items, allow),
@@ -287,6 +287,11 @@ impl Reranker {
         }
         sums.map(|sum| if n > 0.0 { sum / n } else { 0.0 })
     }
+}
+
+/// Without `full` there is the DPP alone, and the page carries no line of the others.
+fn method(config: &RerankConfig) -> Method {
+    if cfg!(feature = "full") { config.method } else { Method::Dpp }
 }
 
 /// Bends `x ≤ 0` towards −40 beyond −20, keeping the order: squares of `exp` stay within f32.

@@ -5,7 +5,7 @@ use super::interests::Routing;
 use super::user::{Target, forward, logits, nearest};
 use super::{Task, TowerLayout, Utility};
 use crate::learn::{Number, Part, Scratch, Tape};
-use crate::math::{Real, Rng, axpy, scale};
+use crate::math::{Real, Rng, axpy, dot, scale};
 use crate::protocol::TowerShape;
 use crate::session::Behaviour;
 
@@ -122,6 +122,41 @@ impl UserTower {
         embedding.queries.chunks_exact_mut(d).for_each(|q| axpy(1.0, &offset, q));
     }
 
+    /// What [`UserTower::learn`] adds to the gradient of `δ`, in closed form: `δ` moves every logit of task `t` by `eᵗγ_t v`, so that the
+    /// gradient is a sum over the songs, and the step after every event needs no backward sweep.
+    pub fn learn_personal(&self, example: &Example<'_>, scratch: &mut Scratch<f32>, gradient: &mut [f32]) {
+        let layout = &self.layout;
+        let mut t = Tape::new(&self.weights, scratch);
+        let user = forward(layout, &mut t, &example.input, &mut Routing::None);
+        let at = |part: Part, task: Task| self.weights[part.range().start + task as usize];
+        let logit = |place: usize, like: &[f32], task: Task| {
+            let song = example.songs[place];
+            let near = |k: usize| dot(t.value(user.interests.row(k)), like);
+            let k = (1..user.interests.rows()).fold(0, |best, k| if near(k) > near(best) { k } else { best });
+            let interest = dot(t.value(user.interests.row(k)), song);
+            let taste = at(layout.taste, task) * interest + dot(t.value(user.offsets[task as usize]), song);
+            Real::exp(at(layout.sharpness, task)) * taste + at(layout.popularity, task) * example.popularity[place]
+        };
+        let pull = |task: Task| Real::exp(at(layout.sharpness, task)) * at(layout.taste, task);
+        if example.ranked {
+            // The interest is the one nearest to the wanted song, for all.
+            let mut p: Vec<f32> =
+                (0..example.songs.len()).map(|i| logit(i, example.songs[0], Task::Complete)).collect();
+            crate::learn::softmax(&mut p);
+            p[0] -= 1.0;
+            let pull = pull(Task::Complete);
+            p.iter().zip(example.songs).for_each(|(p, song)| axpy(pull * p, song, gradient));
+        }
+        for &(place, behaviour) in example.outcomes {
+            let song = example.songs[place];
+            for (task, label) in labels(behaviour) {
+                let z = logit(place, song, task) + at(layout.bias, task);
+                let wrong = crate::math::sigmoid(z) - if label { 1.0 } else { 0.0 };
+                axpy(OUTCOME * pull(task) * wrong, song, gradient);
+            }
+        }
+    }
+
     /// The loss of an example: `−ln softmax(logits)[0]` of the task *complete* where it is ranked, and a tenth of the binary
     /// cross-entropy of *like* and *skip* for each outcome. Adds `scale` times its gradient to `gradient` (`layout.total()` long).
     pub fn learn(&self, example: &Example<'_>, scale: f32, scratch: &mut Scratch<f32>, gradient: &mut [f32]) -> f32 {
@@ -130,7 +165,15 @@ impl UserTower {
 }
 
 /// How much an outcome counts beside a ranking.
-const OUTCOME: f64 = 0.1;
+const OUTCOME: f32 = 0.1;
+
+/// What an outcome says to the tasks that learn from it.
+fn labels(behaviour: Behaviour) -> [(Task, bool); 2] {
+    [
+        (Task::Like, behaviour == Behaviour::Like),
+        (Task::Skip, matches!(behaviour, Behaviour::Skip | Behaviour::Dislike)),
+    ]
+}
 
 /// Weights to begin with: Glorot-uniform matrices, zero biases, straight paths for the liked past.
 #[must_use]
@@ -184,15 +227,12 @@ fn loss<R: Number>(
         let ranking = t.cross_entropy(logits, [0]);
         total = t.add(total, ranking);
     }
-    let weight = t.constant(1, [R::from_f64(OUTCOME)]);
+    let weight = t.constant(1, [R::from_f32(OUTCOME)]);
     for &(place, behaviour) in example.outcomes {
         let song = songs.row(place);
         let k = nearest(&t, user.interests, song);
         let target = Target { songs: song, popularity: popularity.reshape(1).row(place) };
-        for (task, label) in [
-            (Task::Like, behaviour == Behaviour::Like),
-            (Task::Skip, matches!(behaviour, Behaviour::Skip | Behaviour::Dislike)),
-        ] {
+        for (task, label) in labels(behaviour) {
             let logit = logits(layout, &mut t, &user, k, target, task);
             let bias = t.parameter(layout.bias.column(task as u32));
             let logit = t.add(logit, bias);

@@ -66,6 +66,40 @@ proptest! {
     }
 }
 
+/// The step that needs no sweep is the sweep's.
+#[test]
+fn the_personal_gradient_is_the_tapes() {
+    for (extraction, ranked) in BOTH.into_iter().flat_map(|e| [(e, true), (e, false)]) {
+        let shape = shape(extraction);
+        let layout = TowerLayout::new(shape);
+        let mut rng = Rng::new(6);
+        let weights: Vec<f32> = (0..layout.total()).map(|_| rng.uniform() - 0.4).collect();
+        let mut tower = UserTower::new(shape, &weights[..layout.shared()]).expect("same shape");
+        tower.weights_mut().copy_from_slice(&weights);
+        let bank = songs(20, 5);
+        let history: Vec<Heard<'_>> = bank[..14]
+            .iter()
+            .zip(0u8..)
+            .map(|(v, i)| Heard::new(v, Behaviour::from_u8(i % 5).expect("0 to 4")))
+            .collect();
+        let others: Vec<&[f32]> = bank[14..].iter().map(Vec::as_slice).collect();
+        let example = Example {
+            input: TowerInput { history: &history, context: Context::default() },
+            songs: &others,
+            popularity: &[0.1, 0.9, 0.3, 0.2, 0.0, 1.0],
+            ranked,
+            outcomes: &[(0, Behaviour::Like), (3, Behaviour::Skip)],
+        };
+        let mut scratch = Scratch::default();
+        let (mut whole, mut own) = (vec![0.0; layout.total()], vec![0.0; 4]);
+        tower.learn(&example, 1.0, &mut scratch, &mut whole);
+        tower.learn_personal(&example, &mut scratch, &mut own);
+        for (own, whole) in own.iter().zip(&whole[layout.shared()..]) {
+            assert!((own - whole).abs() < 1e-5 * (1.0 + whole.abs()), "{extraction:?}: {own} {whole}");
+        }
+    }
+}
+
 #[test]
 fn overfits_eight_examples() {
     for extraction in BOTH {

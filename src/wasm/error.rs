@@ -1,4 +1,4 @@
-//! Engine errors as JavaScript `Error`s with a stable `code`.
+//! Engine errors as JavaScript `Error`s with a stable `code`, and numbers as `found` and `expected`.
 
 use crate::client::Error;
 use js_sys::Reflect;
@@ -14,6 +14,14 @@ pub(super) fn with_code(message: &str, code: &str) -> JsValue {
 
 impl From<Error> for JsValue {
     fn from(error: Error) -> Self {
-        with_code(&error.to_string(), error.code())
+        let thrown = with_code(error.brief(), error.code());
+        #[allow(clippy::cast_precision_loss, reason = "for people to read")]
+        for (name, number) in ["found", "expected"].into_iter().zip(error.numbers()) {
+            if let Some(number) = number {
+                // As above.
+                let _ = Reflect::set(&thrown, &name.into(), &(number as f64).into());
+            }
+        }
+        thrown
     }
 }

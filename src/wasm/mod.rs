@@ -2,7 +2,14 @@
 //! path; serde objects for configuration and explanations. Nothing may import this room.
 
 mod error;
+#[cfg(feature = "full")]
+mod insight;
+#[cfg(feature = "full")]
+mod insight_views;
 mod recommender;
+#[cfg(feature = "full")]
+mod rounds;
+mod view;
 mod views;
 
 pub use recommender::Recommender;

@@ -1,8 +1,9 @@
 //! The engine as a JavaScript class; every method is documented in the package's TypeScript face.
 
-use super::views::{ExportView, LedgerView, ReceivedView, export, to_js};
-use crate::client::{self, EngineConfig, UpdateKey};
-use crate::ids::{Millis, RoundId, SongId};
+use super::view::fields;
+use super::views;
+use crate::client::{self, EngineConfig};
+use crate::ids::{Millis, SongId};
 use crate::session::{Behaviour, Fraction, Impression, ListenEvent};
 use crate::tower::Context;
 use wasm_bindgen::prelude::*;
@@ -11,13 +12,13 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Recommender {
-    engine: client::Recommender,
+    pub(super) engine: client::Recommender,
 }
 
 /// What one slate is asked for, beside the engine's own way of behaving.
 fn request(engine: &client::Recommender, options: &JsValue) -> Result<(EngineConfig, Option<SongId>), JsValue> {
     let (mut config, mut around) = (*engine.config(), None);
-    super::views::fields(options, |name, value| {
+    fields(options, &mut |name, value| {
         if name == "around" {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
             let song = value as u32;
@@ -29,27 +30,12 @@ fn request(engine: &client::Recommender, options: &JsValue) -> Result<(EngineCon
     Ok((config, around))
 }
 
-fn numbers(songs: impl IntoIterator<Item = SongId>) -> Vec<u32> {
+pub(super) fn numbers(songs: impl IntoIterator<Item = SongId>) -> Vec<u32> {
     songs.into_iter().map(|song| song.0).collect()
 }
 
-fn songs(numbers: &[u32]) -> Vec<SongId> {
+pub(super) fn songs(numbers: &[u32]) -> Vec<SongId> {
     numbers.iter().map(|&n| SongId(n)).collect()
-}
-
-/// A message that waits to go out.
-#[wasm_bindgen(getter_with_clone)]
-#[derive(Debug)]
-pub struct Outgoing {
-    /// Which round.
-    #[wasm_bindgen(readonly)]
-    pub round: f64,
-    /// 32 hex digits.
-    #[wasm_bindgen(readonly)]
-    pub key: String,
-    /// The body to PUT.
-    #[wasm_bindgen(readonly)]
-    pub bytes: Vec<u8>,
 }
 
 #[wasm_bindgen]
@@ -58,7 +44,7 @@ impl Recommender {
     #[wasm_bindgen(constructor)]
     pub fn new(config: JsValue, seed: u64) -> Result<Recommender, JsValue> {
         let mut engine = EngineConfig::default();
-        super::views::fields(&config, |name, value| {
+        fields(&config, &mut |name, value| {
             engine.set(name, value).map_err(|e| super::error::with_code(e, "config/invalid"))
         })?;
         Ok(Self { engine: client::Recommender::new(engine, seed) })
@@ -71,11 +57,6 @@ impl Recommender {
         Ok(())
     }
 
-    /// See [`client::Recommender::index`].
-    pub fn index(&mut self) {
-        self.engine.index();
-    }
-
     /// See [`client::Recommender::load_shard`].
     #[wasm_bindgen(js_name = loadShard)]
     pub fn load_shard(&mut self, bytes: &[u8]) -> Result<usize, JsValue> {
@@ -84,14 +65,14 @@ impl Recommender {
 
     /// See [`client::Recommender::receive`].
     pub fn receive(&mut self, bytes: &[u8]) -> Result<JsValue, JsValue> {
-        Ok(to_js(&ReceivedView::from(self.engine.receive(bytes)?)))
+        Ok(views::received(self.engine.receive(bytes)?).into())
     }
 
     /// See [`client::Recommender::set_context`].
     #[wasm_bindgen(js_name = setContext)]
     pub fn set_context(&mut self, context: JsValue) -> Result<(), JsValue> {
         let mut known = Context::default();
-        super::views::fields(&context, |name, value| {
+        fields(&context, &mut |name, value| {
             if !known.set(name, value) {
                 return Err(super::error::with_code(
                     "context has hour 0 to 23, weekday 0 to 6, device 0 to 6, scene 0 to 7 and locale 0 to 65535",
@@ -127,27 +108,6 @@ impl Recommender {
         self.engine.undo().map(|event| event.impression.song.0)
     }
 
-    /// See [`client::Recommender::import`]; columns of equal length.
-    #[wasm_bindgen(js_name = importHistory)]
-    pub fn import_history(
-        &mut self,
-        song: &[u32],
-        at: &[f64],
-        behaviour: &[u8],
-        heard: &[f32],
-    ) -> Result<usize, JsValue> {
-        let n = song.len();
-        if [at.len(), behaviour.len(), heard.len()] != [n; 3] {
-            return Err(super::error::with_code("the columns differ in length", "import/columns"));
-        }
-        let event = |i: usize| {
-            let at = millis(at[i]);
-            let feedback = Behaviour::from_u8(behaviour[i])?.feedback(Fraction::new(heard[i]));
-            Some(ListenEvent { impression: Impression { song: SongId(song[i]), slot: 0, at }, feedback, at })
-        };
-        Ok(self.engine.import((0..n).filter_map(event)))
-    }
-
     /// See [`client::Recommender::recommend`].
     pub fn recommend(&mut self, candidates: Option<Vec<u32>>, k: usize, now: f64) -> Vec<u32> {
         let candidates = candidates.map(|c| songs(&c));
@@ -169,100 +129,9 @@ impl Recommender {
         Ok(numbers(self.engine.recommend_with(&config, request).songs()))
     }
 
-    /// See [`client::Recommender::interests`].
-    pub fn interests(&mut self, k: usize) -> JsValue {
-        super::views::interests(self.engine.interests(k))
-    }
-
-    /// See [`client::Recommender::less_of`].
-    #[wasm_bindgen(js_name = lessOf)]
-    pub fn less_of(&mut self, index: usize) -> bool {
-        self.engine.less_of(index)
-    }
-
-    /// See [`client::Recommender::muted`].
-    pub fn muted(&self, k: usize) -> JsValue {
-        super::views::muted(self.engine.muted(k))
-    }
-
-    /// See [`client::Recommender::unmute`].
-    pub fn unmute(&mut self, index: usize) -> bool {
-        self.engine.unmute(index)
-    }
-
-    /// See [`client::Recommender::portrait`].
-    pub fn portrait(&self) -> JsValue {
-        super::views::portrait(self.engine.portrait())
-    }
-
-    /// See [`client::Recommender::library`], as columns.
-    pub fn library(&self) -> JsValue {
-        super::views::library(self.engine.library())
-    }
-
-    /// See [`client::Recommender::similarity`].
-    pub fn similarity(&self, of: &[u32]) -> Vec<f32> {
-        self.engine.similarity(&songs(of))
-    }
-
-    /// See [`client::Recommender::session_vector`].
-    #[wasm_bindgen(js_name = sessionVector)]
-    pub fn session_vector(&self, now: f64) -> Vec<f32> {
-        self.engine.session_vector(millis(now))
-    }
-
-    /// See [`client::Recommender::near`].
-    pub fn near(&self, song: u32, k: usize) -> Vec<u32> {
-        numbers(self.engine.near(SongId(song), k))
-    }
-
     /// Why each song of the last slate is there.
     pub fn explain(&self) -> JsValue {
-        super::views::explain(self.engine.slate())
-    }
-
-    /// The embedding of a resident song.
-    pub fn embedding(&self, song: u32) -> Option<Vec<f32>> {
-        let items = self.engine.items();
-        let slot = items.slot(SongId(song))?;
-        let mut row = vec![0.0; items.dimension()];
-        items.blocks().row(slot, &mut row);
-        Some(row)
-    }
-
-    /// See [`client::Recommender::consent`].
-    pub fn consent(&self) -> bool {
-        self.engine.consent()
-    }
-
-    /// See [`client::Recommender::set_consent`].
-    #[wasm_bindgen(js_name = setConsent)]
-    pub fn set_consent(&mut self, consent: bool) {
-        self.engine.set_consent(consent);
-    }
-
-    /// See [`client::Recommender::contribute`]; the update's key comes from the platform's generator.
-    pub fn contribute(&mut self) -> Result<usize, JsValue> {
-        let mut key = [0; 16];
-        getrandom::fill(&mut key).map_err(|e| super::error::with_code(&e.to_string(), "random/unavailable"))?;
-        Ok(self.engine.contribute(UpdateKey(key))?)
-    }
-
-    /// See [`client::Recommender::outbox`].
-    #[allow(clippy::cast_precision_loss, reason = "round ids stay below 2⁵³")]
-    pub fn outbox(&self) -> Option<Outgoing> {
-        let outgoing = self.engine.outbox()?;
-        Some(Outgoing { round: outgoing.round.0 as f64, key: outgoing.key.to_string(), bytes: outgoing.bytes.clone() })
-    }
-
-    /// See [`client::Recommender::abandon`].
-    pub fn abandon(&mut self, round: f64) {
-        self.engine.abandon(RoundId(millis(round).0));
-    }
-
-    /// See [`client::Recommender::record_sent`].
-    pub fn sent(&mut self, now: f64) {
-        self.engine.record_sent(millis(now));
+        views::explain(self.engine.slate()).into()
     }
 
     /// See [`client::Recommender::record_received`].
@@ -273,7 +142,7 @@ impl Recommender {
 
     /// See [`client::Recommender::ledger`].
     pub fn ledger(&self) -> JsValue {
-        to_js(&LedgerView::from(self.engine.ledger()))
+        views::ledger(self.engine.ledger()).into()
     }
 
     /// See [`client::Recommender::weights_version`].
@@ -305,12 +174,7 @@ impl Recommender {
     /// Everything the engine knows of the listener, as an object.
     #[wasm_bindgen(js_name = exportData)]
     pub fn export_data(&self) -> JsValue {
-        to_js::<ExportView<'_>>(&export(&self.engine))
-    }
-
-    /// The remembered events, oldest first.
-    pub fn history(&self) -> JsValue {
-        to_js(&super::views::history(&self.engine))
+        views::export(&self.engine).into()
     }
 
     /// See [`client::Recommender::forget`].
@@ -333,6 +197,6 @@ impl Recommender {
 
 /// A JavaScript time or id as an integer; NaN and negatives become 0.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is what is wanted")]
-fn millis(value: f64) -> Millis {
+pub(super) fn millis(value: f64) -> Millis {
     Millis(value as u64)
 }

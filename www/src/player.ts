@@ -1,13 +1,13 @@
 // The player itself, without a page: what is on, what comes next, what was heard. Views watch it; the engine decides.
 
 import { PlayTracker, type Feedback, type SlotReason, type Song, type SongId, type Sottovoce } from "sottovoce";
-import type { Deck } from "./deck/deck.js";
+import type { Deck, Decks } from "./deck/deck.js";
 import type { Output } from "./deck/output.js";
-import type { Shelf } from "./deck/shelf.js";
+import type { Door } from "./engine-door.js";
+import { Lineup, type LineupNotes } from "./lineup.js";
+import type { Scene } from "./scenes/scene.js";
 import { IN_SIGHT, shiftOf, type Coming, type Shift } from "./shift.js";
 
-/** Songs asked of the engine at a time. */
-const SLATE = 30;
 const HEARD_KEPT = 200;
 
 /** What is on. */
@@ -32,18 +32,21 @@ export interface Heard {
 }
 
 /** What may have changed. */
-export type Aspect = "now" | "playing" | "queue" | "heard" | "volume";
+export type Aspect = "now" | "playing" | "queue" | "heard" | "volume" | "scene";
 
 interface Notes {
   readonly now: { readonly song: SongId; readonly slot: number; readonly liked: boolean } | undefined;
   readonly queue: readonly SlotReason[];
   readonly heard: readonly Heard[];
   readonly volume: number;
+  readonly lineup?: LineupNotes;
 }
 
 /** A listener's evening. */
 export class Player {
   readonly engine: Sottovoce;
+  /** Which scene is on, and how varied its list is. */
+  readonly lineup: Lineup;
   now: Current | undefined;
   queue: Coming[] = [];
   heard: Heard[] = [];
@@ -53,16 +56,17 @@ export class Player {
   /** How the queue changed last. */
   shift: Shift = { up: 0, down: 0, fresh: 0 };
   readonly #output: Output;
-  readonly #shelf: Shelf;
+  readonly #decks: Decks;
   readonly #watchers = new Set<(changed: ReadonlySet<Aspect>) => void>();
   readonly #changed = new Set<Aspect>();
   #tracker: PlayTracker | undefined;
   #metronome: ReturnType<typeof setInterval> | undefined;
 
-  constructor(engine: Sottovoce, output: Output, shelf: Shelf) {
+  constructor(engine: Sottovoce, door: Door, output: Output, decks: Decks) {
     this.engine = engine;
+    this.lineup = new Lineup(door, engine.songs);
     this.#output = output;
-    this.#shelf = shelf;
+    this.#decks = decks;
     engine.on("change", ({ cause }) => {
       if (cause === "restore") this.start();
       else if (cause === "weights") this.#requeue();
@@ -74,6 +78,7 @@ export class Player {
     const notes = this.engine.kept<Notes>("player");
     this.#output.volume = notes?.volume ?? 0.8;
     this.heard = [...(notes?.heard ?? [])];
+    this.lineup.restore(notes?.lineup, Date.now());
     this.queue = (notes?.queue ?? []).flatMap((reason) => {
       const song = this.engine.songs.get(reason.song);
       return song ? [{ song, slot: reason.slot, reason }] : [];
@@ -82,7 +87,7 @@ export class Player {
     if (this.queue.length === 0) this.#requeue();
     if (on && notes?.now) this.#putOn({ song: on, slot: notes.now.slot, reason: undefined }, { liked: notes.now.liked });
     else this.#advance(false);
-    this.#tell("now", "playing", "queue", "heard", "volume");
+    this.#tell("now", "playing", "queue", "heard", "volume", "scene");
   }
 
   /** Calls `watcher` after every change, at most once a turn. */
@@ -189,6 +194,34 @@ export class Player {
     return undone;
   }
 
+  /** Begins a scene, from the song that is on where it needs one. Answers why it cannot, where it cannot. */
+  enter(scene: Scene, around: Song | undefined = this.now?.song): string | undefined {
+    const refusal = this.lineup.enter(scene, around, Date.now());
+    if (refusal === undefined) this.#requeue();
+    return refusal;
+  }
+
+  get diversity(): number {
+    return this.lineup.diversity;
+  }
+
+  /** How much variety the queue has, 0 to 1. The queue is laid anew at once. */
+  set diversity(diversity: number) {
+    this.lineup.diversity = diversity;
+    this.#requeue();
+  }
+
+  /** Puts a song on, whatever the queue says; what was on is not judged by it. */
+  put(song: Song): void {
+    this.queue = this.queue.filter((coming) => coming.song.id !== song.id);
+    this.#putOn({ song, slot: 0, reason: undefined }, {});
+  }
+
+  /** Lays the queue anew, after the engine learned something that was no event. */
+  renew(): void {
+    this.#requeue();
+  }
+
   /** Lets the rest of the song pass at once, as if it had been heard. For tests. */
   async finish(): Promise<void> {
     const { now } = this;
@@ -207,6 +240,7 @@ export class Player {
     this.now = undefined;
     this.heard = [];
     this.queue = [];
+    this.lineup.restore(undefined, Date.now());
     this.#requeue();
     this.#advance(false);
     this.#tell("heard");
@@ -247,8 +281,9 @@ export class Player {
   #putOn({ song, slot }: Coming, { bySkip = false, liked = false }: { bySkip?: boolean; liked?: boolean }): void {
     this.now?.deck?.leave();
     clearInterval(this.#metronome);
+    this.lineup.passed(song.id);
     const shownAt = Date.now();
-    const taken = this.#shelf.take(song, {
+    const taken = this.#decks.take(song, {
       ended: () => this.now === current && this.#ended(),
       failed: () => this.now === current && this.#advance(false),
     });
@@ -260,7 +295,7 @@ export class Player {
         this.#tell("now");
         if (this.playing) await this.#sound();
         const next = this.queue[0];
-        if (next) this.#shelf.prepare(next.song);
+        if (next) this.#decks.prepare(next.song);
       },
       () => this.now === current && this.pause(),
     );
@@ -286,14 +321,9 @@ export class Player {
 
   #requeue(): void {
     const before = this.queue;
-    const songs = this.engine.recommend({ k: SLATE });
-    const reasons = new Map(this.engine.explain().map((reason) => [reason.song, reason]));
-    this.queue = songs.flatMap((id, slot) => {
-      const song = this.engine.songs.get(id);
-      return song && id !== this.now?.song.id ? [{ song, slot, reason: reasons.get(id) }] : [];
-    });
+    this.queue = this.lineup.form(this.now?.song.id, Date.now());
     this.shift = shiftOf(before, this.queue);
-    this.#tell("queue");
+    this.#tell("queue", "scene");
   }
 
   #tell(...aspects: Aspect[]): void {
@@ -315,6 +345,7 @@ export class Player {
       queue: queue.flatMap(({ reason }) => (reason ? [reason] : [])),
       heard,
       volume,
+      lineup: this.lineup.notes,
     };
     this.engine.keep("player", notes);
   }

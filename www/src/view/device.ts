@@ -1,7 +1,9 @@
 // What left this device, what came down, consent, rounds, and the listener's rights.
 
 import type { LedgerEntry, RoundStatus, Sottovoce } from "sottovoce";
+import { budgetOf } from "../budget.js";
 import { RoundWatch, type Standing } from "../rounds.js";
+import { showBudget } from "./budget.js";
 import { make, part, say } from "./page.js";
 import { clock, count, size, timeOfDay } from "./words.js";
 
@@ -40,6 +42,7 @@ export function deviceView(engine: Sottovoce): void {
     contribute.disabled = !engine.consent || standing.busy;
     contribute.toggleAttribute("aria-busy", standing.busy);
     say(part("outcome"), standing.outcome);
+    showBudget(budgetOf(standing.newest));
     showRound(standing);
   }
 

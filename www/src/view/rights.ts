@@ -9,7 +9,7 @@ import { THEME_KEY } from "./theme.js";
 export function rightsView(player: Player): void {
   const ask = part<HTMLDialogElement>("delete-dialog");
   const explain = part<HTMLDialogElement>("explain-dialog");
-  part("export").onclick = () => save(player.engine.exportData());
+  part("export").onclick = () => saveJson("sottovoce", player.engine.exportData());
   part("explain").onclick = () => explain.showModal();
   part("delete").onclick = () => {
     ask.returnValue = "keep";
@@ -35,8 +35,9 @@ async function erase(player: Player): Promise<void> {
   });
 }
 
-function save(data: unknown): void {
+/** Gives a file to the listener. */
+export function saveJson(name: string, data: unknown): void {
   const url = URL.createObjectURL(new Blob([JSON.stringify(data, undefined, 2)], { type: "application/json" }));
-  make("a", { href: url, download: `sottovoce-${new Date().toISOString().slice(0, 10)}.json` }).click();
+  make("a", { href: url, download: `${name}-${new Date().toISOString().slice(0, 10)}.json` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }

@@ -1,0 +1,56 @@
+// The source that is chosen, in front of the catalogue's own sounds: decks come from it, and what is proposed is what it has.
+
+import type { Song, SongId } from "sottovoce";
+import type { Deck, DeckEvents, Decks } from "../deck/deck.js";
+import type { Ask, Door } from "../engine-door.js";
+import type { Source } from "./source.js";
+
+/** Decks from the chosen source; from `own` where none is chosen, or it has not the song. */
+export class Sources implements Decks {
+  readonly #own: Decks;
+  #chosen: Source | undefined;
+  #candidates: ReadonlySet<SongId> = new Set();
+
+  constructor(own: Decks) {
+    this.#own = own;
+  }
+
+  /** `undefined`: the catalogue's own sounds. */
+  get chosen(): Source | undefined {
+    return this.#chosen;
+  }
+
+  choose(source: Source | undefined): void {
+    this.#chosen = source;
+    this.#candidates = new Set(source?.candidates);
+  }
+
+  take(song: Song, events: DeckEvents): Promise<Deck> {
+    const source = this.#chosen;
+    return source?.has(song.id) ? source.take(song, events) : this.#own.take(song, events);
+  }
+
+  prepare(song: Song): void {
+    const source = this.#chosen;
+    if (source?.has(song.id)) source.prepare(song);
+    else this.#own.prepare(song);
+  }
+
+  /** The engine's door, through which only songs come that the chosen source can play. */
+  within(door: Door): Door {
+    const narrowed = (ask: Ask): Ask => {
+      if (!this.#chosen) return ask;
+      const candidates = ask.candidates ? ask.candidates.filter((song) => this.#candidates.has(song)) : [...this.#candidates];
+      return { ...ask, candidates };
+    };
+    return {
+      ...door,
+      recommend: (ask) => door.recommend(narrowed(ask)),
+      // More are asked for than wanted, because some of them are elsewhere.
+      near: (song, k) => (this.#chosen ? door.near(song, NEAR_FACTOR * k).filter((id) => this.#candidates.has(id)).slice(0, k) : door.near(song, k)),
+    };
+  }
+}
+
+/** A library mostly holds more than one in so many of the songs near one that it holds. */
+const NEAR_FACTOR = 20;
