@@ -20,7 +20,10 @@ pub(super) fn dpp(workspace: &Workspace, how: Run) -> Result<Vec<Measured>> {
         let work = [n, k, 64].map(|number: u32| number.to_string());
         let mut cargo = Command::new("cargo");
         cargo.current_dir(&workspace.root);
-        cargo.args(["bench", "--quiet", "--package", "sottovoce", "--bench", "dpp_beside", "--"]).arg(&folder).args(&work);
+        cargo
+            .args(["bench", "--quiet", "--package", "sottovoce", "--bench", "dpp_beside", "--"])
+            .arg(&folder)
+            .args(&work);
         // Ours first: it writes what both work on.
         let mut own = Asked::start(&mut cargo)?;
         let mut peer = match &python {

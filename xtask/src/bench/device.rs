@@ -114,8 +114,14 @@ mod tests {
         let line = r#"{"op":"forward","unit":"ms","own":[1,2,3],"peers":[{"name":"js","samples":[14,16,18]},{"name":"ort","samples":[4,4,4]}]}"#;
         let lines: Vec<Value> = measured(line).expect("measurements").iter().map(Measured::json).collect();
         assert_eq!(lines.len(), 2);
-        assert_eq!((&lines[0]["peer"], &lines[0]["ratio"], &lines[0]["holds"]), (&json!("js"), &json!(8.0), &json!(true)));
-        assert_eq!((&lines[1]["peer"], &lines[1]["ratio"], &lines[1]["holds"]), (&json!("ort"), &json!(2.0), &json!(false)));
+        assert_eq!(
+            (&lines[0]["peer"], &lines[0]["ratio"], &lines[0]["holds"]),
+            (&json!("js"), &json!(8.0), &json!(true))
+        );
+        assert_eq!(
+            (&lines[1]["peer"], &lines[1]["ratio"], &lines[1]["holds"]),
+            (&json!("ort"), &json!(2.0), &json!(false))
+        );
         assert!(measured("{}").is_none());
     }
 

@@ -164,8 +164,7 @@ mod tests {
         assert_eq!(line["ratio"], 2.0);
         assert_eq!(line["ratio_spread"], json!([2.0, 2.0]));
         assert_eq!(line["holds"], true);
-        let words =
-            "device requeue: 51.0 ms (6.00 to 96.0); js: 102, 2.00 times that (2.00 to 2.00); bar ratio at least 2.0: holds";
+        let words = "device requeue: 51.0 ms (6.00 to 96.0); js: 102, 2.00 times that (2.00 to 2.00); bar ratio at least 2.0: holds";
         assert_eq!(text(&line), words);
     }
 }

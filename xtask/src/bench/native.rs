@@ -20,8 +20,7 @@ fn cargo_bench(workspace: &Workspace, package: &str, bench: &str) -> Result<Vec<
     let lines = said.lines().filter(|line| line.starts_with('{'));
     lines
         .map(|line| {
-            let mut line: Value =
-                serde_json::from_str(line).with_context(|| format!("not a measurement: {line}"))?;
+            let mut line: Value = serde_json::from_str(line).with_context(|| format!("not a measurement: {line}"))?;
             line["machine"] = machine.clone();
             Ok(line)
         })

@@ -46,8 +46,7 @@ pub(super) fn pages(workspace: &Workspace) -> Result<PathBuf> {
 pub(super) fn python(workspace: &Workspace) -> Result<PathBuf> {
     let requirements = sources(workspace).join("requirements.txt");
     let home = workspace.cache.join("peers/python");
-    let program =
-        if cfg!(windows) { home.join("Scripts/python.exe") } else { home.join("bin").join("python") };
+    let program = if cfg!(windows) { home.join("Scripts/python.exe") } else { home.join("bin").join("python") };
     let stamp = Stamp::of(workspace, "peers-python", &[requirements.clone()], &[&home.to_string_lossy()])?;
     if !stamp.holds(std::slice::from_ref(&program)) {
         run::say("the peers: a virtual environment with pyversity, in the cache");

@@ -4,14 +4,19 @@ use super::wasm::Wasm;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 
-/// The engine as most pages load it.
-const FULL: Wasm = Wasm { name: "engine", out: "sottovoce", package: "sottovoce", arguments: &[], simd: true };
+/// The engine as most pages load it: all that music playing needs.
+const ENGINE: Wasm =
+    Wasm { name: "engine", out: "sottovoce", package: "sottovoce", arguments: &["--no-default-features"], simd: true };
 
 /// The same for browsers without simd128. The package starts both with one glue, and its build checks that they fit.
-const SCALAR: Wasm = Wasm { name: "engine-scalar", simd: false, ..FULL };
+const SCALAR: Wasm = Wasm { name: "engine-scalar", simd: false, ..ENGINE };
+
+/// With rounds, insight, other re-rankers and cells besides.
+const FULL: Wasm = Wasm { name: "engine-full", arguments: &[], ..ENGINE };
 
 /// Ranking only.
-const SLIM: Wasm = Wasm { name: "engine-slim", arguments: &["--no-default-features", "--features", SLIM_FEATURE], ..FULL };
+const SLIM: Wasm =
+    Wasm { name: "engine-slim", arguments: &["--no-default-features", "--features", SLIM_FEATURE], ..ENGINE };
 const SLIM_FEATURE: &str = "slim";
 
 /// The kernels one by one, for `cargo xtask bench device`.
@@ -23,7 +28,7 @@ pub(super) const KERNELS: Wasm =
 pub(super) fn packaged(workspace: &Workspace) -> Result<Vec<(Wasm, &'static str)>> {
     let path = workspace.root.join("Cargo.toml");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut all = vec![(FULL, "generated"), (SCALAR, "generated-scalar")];
+    let mut all = vec![(ENGINE, "generated"), (SCALAR, "generated-scalar"), (FULL, "generated-full")];
     if has_feature(&text, SLIM_FEATURE) {
         all.push((SLIM, "generated-slim"));
     }

@@ -10,7 +10,7 @@ use std::process::Command;
 
 /// wasm-opt may use what every browser since 2021 has, which is also what rustc emits by default, and strips what only tools read.
 const WASM_OPT: [&str; 13] = [
-    "-O3",
+    "-O1", // what LLVM left to do; more makes the file larger once it is packed
     "--enable-bulk-memory",
     "--enable-bulk-memory-opt",
     "--enable-nontrapping-float-to-int",
@@ -118,8 +118,7 @@ impl Wasm {
         wasm_opt.arg(raw.join(&module)).args(flags).arg("-o").arg(folder.join(&module));
         run::run(&mut wasm_opt)?;
         for name in [&script, &types] {
-            std::fs::copy(raw.join(name), folder.join(name))
-                .with_context(|| format!("wasm-bindgen made no {name}"))?;
+            std::fs::copy(raw.join(name), folder.join(name)).with_context(|| format!("wasm-bindgen made no {name}"))?;
         }
         stamp.keep()
     }
