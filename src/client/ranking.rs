@@ -24,6 +24,8 @@ pub(crate) struct Ranking {
     barred: Vec<bool>,
     pool: Vec<u32>,
     drawn: Pool,
+    /// By song asked for in [`Ranking::scores`].
+    asked: Vec<f32>,
 }
 
 /// What the re-ranker sees of the pool.
@@ -107,6 +109,27 @@ impl Ranking {
             &mut self.slate,
         );
         &self.slate
+    }
+
+    /// The total score of each song; see [`super::Recommender::scores`].
+    pub(crate) fn scores(
+        &mut self,
+        config: &EngineConfig,
+        items: &Resident,
+        user: &Embedding,
+        session: &Session,
+        songs: &[SongId],
+        now: Millis,
+    ) -> &[f32] {
+        self.gather_slots(items, Some(songs));
+        self.barred.clear();
+        self.barred.resize(items.len(), false);
+        self.score(config, items, user, session, now);
+        let mut totals = self.total.iter().copied();
+        let resident = |s: &SongId| if items.slot(*s).is_some() { totals.next() } else { None };
+        self.asked.clear();
+        self.asked.extend(songs.iter().map(resident).map(|total| total.unwrap_or(f32::NAN)));
+        &self.asked
     }
 
     fn gather_slots(&mut self, items: &Resident, candidates: Option<&[SongId]>) {

@@ -214,6 +214,19 @@ impl Recommender {
         slate
     }
 
+    /// What each of `songs` is worth at this moment, as [`Recommender::recommend`] compares them before it looks at diversity and
+    /// rules: tower, popularity, session and exploring, in units of the tower's spread over these very songs. Nothing is barred.
+    /// NaN for a song that is not resident. The slate stays as it was.
+    pub fn scores(&mut self, songs: &[SongId], now: Millis) -> &[f32] {
+        let embedding = match self.embedding.take() {
+            Some(embedding) => embedding,
+            None => self.embed(),
+        };
+        let scores = self.ranking.scores(&self.config, &self.items, &embedding, &self.session, songs, now);
+        self.embedding = Some(embedding);
+        scores
+    }
+
     /// The slate that [`Recommender::recommend`] made last.
     #[must_use]
     pub fn slate(&self) -> &Slate {
