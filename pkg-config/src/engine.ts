@@ -3,11 +3,13 @@
 
 import { Recommender } from "./generated/sottovoce.js";
 import type { Addition } from "./additions.js";
+import { filesOf, load } from "./catalogue.js";
 import type { Door } from "./door.js";
 import { SottovoceError, codeOf } from "./errors.js";
 import { Http, type Manifest } from "./http.js";
 import { eventRow } from "./event.js";
 import { init } from "./init.js";
+import type { Kept } from "./keeper.js";
 import { keepNothing, type Keeping } from "./keeping.js";
 import { base64, serverOf, shelfOf, type Shards } from "./open.js";
 import type { EngineConfig, OpenOptions } from "./options.js";
@@ -19,10 +21,8 @@ import type {
   Acknowledged, Consents, Contribution, EngineEvent, Erasure, HistoryColumns, Ledger, ListenEvent, RoundStatus, Song, SongId, Storage,
 } from "./types.js";
 
-type EventOf<T extends EngineEvent["type"]> = Extract<EngineEvent, { type: T }>;
-
-/** Shards that are asked for at a time. */
-const AT_ONCE = 4;
+/** The event of that type. */
+export type EventOf<T extends EngineEvent["type"]> = Extract<EngineEvent, { type: T }>;
 
 /** Closes what an engine held that the page let go of without closing it: the lock between tabs, the database. */
 const forgotten = globalThis.FinalizationRegistry && new FinalizationRegistry<Keeping>((keeper) => void keeper.close());
@@ -103,23 +103,17 @@ export class Sottovoce extends Taste {
       // What came down so far is in the ledger of the engine that the kept state replaces.
       const { entries } = core.ledger();
       const name = `${prefix}:${manifest.name}`;
-      // Not the engine itself: the keeper must not hold on to what the page lets go of.
-      const [weak, door] = [forgotten ? new WeakRef(engine) : { deref: () => engine }, engine.door];
-      const kept = {
-        snapshot: () => door.snapshot(),
-        restore: (snapshot: Uint8Array) => door.restore(snapshot),
-        moved: (storage: Storage) => {
-          const there = weak.deref();
-          if (there) there.#emit({ type: "storage", storage });
-        },
-      };
+      const kept = Sottovoce.#kept(engine.door, forgotten ? new WeakRef(engine) : { deref: () => engine });
       engine.#keeper = store === "memory" ? keepNothing() : await persist!.keeping(store, name, kept);
       forgotten?.register(engine, engine.#keeper, engine);
       const restored = await engine.#keeper.start(name);
       if (restored) for (const { message, bytes, meaning, at } of entries) core.recordDownload(message, bytes, meaning, at);
       engine.#learning();
-      await engine.#load(manifest, options);
-      engine.#keeper.redo(door);
+      engine.#manifest = manifest;
+      await load(manifest, engine.#http, engine.door, engine.#songs, options);
+      void shards?.keepOnly(filesOf(manifest, engine.#http));
+      if (options.additions) await engine.addSongs(options.additions);
+      engine.#keeper.redo(engine.door);
       if (options.context) engine.setContext(options.context);
       await engine.refresh(options).catch(onlyServer);
       engine.#keeper.changed();
@@ -196,7 +190,7 @@ export class Sottovoce extends Taste {
    * @returns how many rows were taken; those of songs that are not in the catalogue are passed over.
    */
   importHistory({ songs, at, behaviour, heard }: HistoryColumns): number {
-    const taken = this.alive.importHistory(songs, at, behaviour, heard);
+    const taken = this.full.importHistory(songs, at, behaviour, heard);
     this.#changed("import");
     return taken;
   }
@@ -211,13 +205,13 @@ export class Sottovoce extends Taste {
 
   /** Less of this: mutes the interest at `index` of the last {@link Taste.interests}. Kept with the rest. */
   lessOf(index: number): void {
-    this.alive.lessOf(index);
+    this.full.lessOf(index);
     this.#changed("interests");
   }
 
   /** Takes {@link Sottovoce.lessOf} back, by the index in {@link Taste.muted}. */
   unmute(index: number): void {
-    this.alive.unmute(index);
+    this.full.unmute(index);
     this.#changed("interests");
   }
 
@@ -377,7 +371,7 @@ export class Sottovoce extends Taste {
     this.#emit({ type: "ledger" });
     const pending = +!!door.outbox();
     const left = {
-      stored, cached, pending, history: door.history().length, ledger: door.ledger().entries.length,
+      stored, cached, pending, history: door.exportData().history.length, ledger: door.ledger().entries.length,
       notes: Object.keys(this.#keeper.state.notes).length,
     };
     return { at: Date.now(), storeEmpty: !stored, nothingPending: !pending, seen: door.seen(), left };
@@ -407,36 +401,16 @@ export class Sottovoce extends Taste {
     }
   }
 
-  async #load(manifest: Manifest, { progress, signal }: OpenOptions): Promise<void> {
-    this.#manifest = manifest;
-    const { shards, songs: total } = manifest;
-    const http = this.#http;
-    const ask = (i: number) => {
-      const shard = shards[i];
-      if (!shard) return undefined;
-      const { metadata, embeddings, etag } = shard;
-      const coming = Promise.all([http.songs(metadata, signal), http.embeddings(embeddings, { etag, signal })]);
-      // One that fails while another is waited for is told when its turn comes.
-      coming.catch(() => {});
-      return coming;
+  /** What the keeper may hold. Not the engine itself, nor a closure beside one that does: the page may let go of it. */
+  static #kept(door: Door, engine: { deref(): Sottovoce | undefined }): Kept {
+    return {
+      snapshot: () => door.snapshot(),
+      restore: (snapshot) => door.restore(snapshot),
+      moved: (storage) => {
+        const there = engine.deref();
+        if (there) there.#emit({ type: "storage", storage });
+      },
     };
-    // A few are on their way at a time; they are taken in their order, on which draws and ties depend.
-    const coming = Array.from({ length: AT_ONCE }, (_, i) => ask(i));
-    let loaded = 0;
-    for (const [i, { embeddings }] of shards.entries()) {
-      const [songs, bytes] = (await coming[i])!;
-      coming.push(ask(i + AT_ONCE));
-      try {
-        loaded += this.alive.loadShard(bytes);
-      } catch {
-        // The copy on this device may be broken; what the server has now decides.
-        loaded += this.alive.loadShard(await http.embeddings(embeddings, { signal, fresh: true }));
-      }
-      for (const song of songs) this.#songs.set(song.id, song);
-      progress?.(total > 0 ? loaded / total : 1);
-    }
-    const paths = ["v1/catalogue", "v1/tower/weights", ...shards.flatMap(({ metadata, embeddings }) => [metadata, embeddings])];
-    void this.#shards?.keepOnly(new Set(paths.map((path) => http.address(path).href)));
   }
 
   async #contribute(signal?: AbortSignal): Promise<Contribution> {
@@ -444,7 +418,7 @@ export class Sottovoce extends Taste {
     if (this.paused) throw new SottovoceError("engine/paused", "The engine is paused.", "Call resume() first.");
     const allowed = this.#withConsent(signal);
     const { contribute } = await import("./rounds.js");
-    const result = await contribute(this.alive, this.#http, {
+    const result = await contribute(this.full, this.#http, {
       signal: allowed,
       changed: () => {
         this.#keeper.changed();
