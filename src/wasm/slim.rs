@@ -80,7 +80,15 @@ impl Slim {
             let why = f32::from(r.why as u8);
             let song = r.song.0 as f32;
             rows.extend_from_slice(&[
-                song, r.session, r.diversity, r.popularity, r.explore, r.weight, r.forgone, why, rule,
+                song,
+                r.session,
+                r.diversity,
+                r.popularity,
+                r.explore,
+                r.weight,
+                r.forgone,
+                why,
+                rule,
             ]);
         }
         rows

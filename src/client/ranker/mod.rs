@@ -282,8 +282,7 @@ impl Ranker {
             *place = among[*place as usize];
             let song = &self.songs[*place as usize];
             let session = self.config.session * near[*place as usize];
-            let bonus =
-                if explore.weight > 0.0 { explore_bonus(self.total_plays, song.plays, explore) } else { 0.0 };
+            let bonus = if explore.weight > 0.0 { explore_bonus(self.total_plays, song.plays, explore) } else { 0.0 };
             let popularity = z - session - bonus - song.boost;
             parts.push([session, popularity, bonus, Real::exp(song.boost)]);
             score.push(session + popularity + bonus);
@@ -294,7 +293,10 @@ impl Ranker {
         let (alpha, best) = ((1.0 - diversity) / (2.0 * diversity), largest_of(score));
         quality.clear();
         quality.extend(
-            score.iter().zip(&*parts).map(|(z, parts)| parts[3].clamp(1e-6, 1e6) * Real::exp(bounded(alpha * (z - best)))),
+            score
+                .iter()
+                .zip(&*parts)
+                .map(|(z, parts)| parts[3].clamp(1e-6, 1e6) * Real::exp(bounded(alpha * (z - best)))),
         );
     }
 

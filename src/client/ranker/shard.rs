@@ -67,8 +67,16 @@ impl<'a> Columns<'a> {
         let (rows, boosts) = (items.bytes()?, items.words()?);
         let even = [artists, albums, popularity, plays, scales].iter().all(|column| column.len() == songs.len())
             && (boosts.is_empty() || boosts.len() == songs.len());
-        (even && items.0.is_empty())
-            .then_some(Self { dimension, songs, artists, popularity, plays, scales, rows, boosts })
+        (even && items.0.is_empty()).then_some(Self {
+            dimension,
+            songs,
+            artists,
+            popularity,
+            plays,
+            scales,
+            rows,
+            boosts,
+        })
     }
 
     fn sound(&self) -> bool {
