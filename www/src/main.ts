@@ -9,6 +9,7 @@ import { historyView } from "./history/view.js";
 import { keys } from "./keys.js";
 import { mediaSession } from "./media-session.js";
 import { Player } from "./player.js";
+import { mine } from "./sources/mine.js";
 import { Sources } from "./sources/sources.js";
 import { sourcesView } from "./sources/view.js";
 import { Band } from "./sound/band.js";
@@ -58,6 +59,7 @@ async function begin(): Promise<void> {
   say(state, "Opening …");
   const engine = await Sottovoce.open({
     context: contextOf(new Date()),
+    additions: await mine(),
     // For "Report a wrong list". It stays in this page.
     record: true,
     progress: (share) => say(state, share < 1 ? `Catalogue ${Math.round(share * 100)} %` : ""),
@@ -90,7 +92,7 @@ async function begin(): Promise<void> {
   addEventListener("pagehide", () => void engine.flush());
 
   player.start();
-  sourcesView(part("sources-mount"), { engine, player, sources, output });
+  sourcesView(part("sources-mount"), { engine, player, sources, door, output });
   showState(engine);
   part("main").removeAttribute("aria-busy");
   await engine.flush();
