@@ -78,7 +78,7 @@ export interface OpenOptions {
   readonly fetch?: typeof fetch;
   /** Bytes of catalogue that may be cached on the device. 256 MiB; 0 caches nothing. */
   readonly cacheBytes?: number;
-  /** Writes down every call, so that {@link Sottovoce.replayFile} can be asked for. Off, it costs nothing. */
+  /** Writes down every call, so that `replayFile()` can be asked for. Off, it costs nothing. */
   readonly record?: boolean;
   /** Told as the catalogue comes in, 0 to 1. */
   readonly progress?: (share: number) => void;

@@ -13,6 +13,7 @@ import { Tally, type Count } from "./tally.js";
 export interface HistoryFile {
   readonly name: string;
   readonly size: number;
+  /** Its bytes. */
   stream(): ReadableStream<Uint8Array>;
 }
 
