@@ -2,6 +2,7 @@
 
 import { Recommender } from "./generated/sottovoce.js";
 import type { Door } from "./door.js";
+import { init } from "./init.js";
 import type { ReplayFile } from "./tape.js";
 
 /** What {@link replay} takes beside the file. */
@@ -31,5 +32,8 @@ export interface Replayed {
  * catalogue now; `server/…`.
  */
 export async function replay(file: ReplayFile, options: ReplayOptions = {}): Promise<Replayed> {
-  return (await import("./replay.js")).play(file, options, (config, seed) => new Recommender(config, seed) as unknown as Door);
+  return (await import("./replay.js")).play(file, options, async (config, seed) => {
+    await init();
+    return new Recommender(config, seed) as unknown as Door;
+  });
 }

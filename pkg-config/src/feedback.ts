@@ -58,6 +58,7 @@ export class PlayTracker {
     return this.#durationMs;
   }
 
+  /** Sets it. */
   set durationMs(durationMs: number) {
     this.#durationMs = durationMs;
   }

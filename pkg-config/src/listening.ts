@@ -6,9 +6,11 @@
  */
 import { PASSING_MS, PlayTracker, type Feedback, type ListenEvent, type SongId } from "./index.js";
 
-/** The part of {@link Sottovoce} that it talks to. */
+/** The part of `Sottovoce` that it talks to. */
 export interface Observer {
+  /** Takes an event. */
   observe(event: ListenEvent): unknown;
+  /** Takes the last event back. */
   undo(): unknown;
 }
 
@@ -64,7 +66,7 @@ export class Listening {
   /** Whether the listener came here by skipping. */
   #bySkip = false;
 
-  /** @param engine Told of every event; {@link Sottovoce} is one. */
+  /** @param engine Told of every event; `Sottovoce` is one. */
   constructor(engine: Observer) {
     this.#engine = engine;
   }

@@ -1,5 +1,6 @@
 // What the engine can be told when it opens, and later.
 
+import type { Addition } from "./additions.js";
 import type { Store } from "./store.js";
 import type { Context, SongId } from "./types.js";
 
@@ -67,6 +68,8 @@ export interface OpenOptions {
   readonly name?: string;
   /** Makes every draw repeatable, for tests; from the system's randomness when left out. */
   readonly seed?: bigint;
+  /** Songs of the listener's own, for the engine to have before it takes up its history; see `addSongs`. */
+  readonly additions?: readonly Addition[];
   /** What the engine may know of the moment. */
   readonly context?: Context;
   /** The engine's settings. */
@@ -75,7 +78,7 @@ export interface OpenOptions {
   readonly fetch?: typeof fetch;
   /** Bytes of catalogue that may be cached on the device. 256 MiB; 0 caches nothing. */
   readonly cacheBytes?: number;
-  /** Writes down every call, so that {@link Sottovoce.replayFile} can be asked for. Off, it costs nothing. */
+  /** Writes down every call, so that `replayFile()` can be asked for. Off, it costs nothing. */
   readonly record?: boolean;
   /** Told as the catalogue comes in, 0 to 1. */
   readonly progress?: (share: number) => void;

@@ -88,7 +88,9 @@ export function useQueue(engine: MaybeRefOrGetter<Sottovoce | undefined>, option
 
 /** What the listener agreed to, and a way to change it. */
 export function useConsents(engine: MaybeRefOrGetter<Sottovoce | undefined>): {
+  /** What was agreed to. */
   readonly consents: Readonly<ShallowRef<Consents | undefined>>;
+  /** Changes it. */
   readonly setConsent: (given: Partial<Consents>) => void;
 } {
   const consents = shallowRef<Consents>();

@@ -7,7 +7,10 @@
 import { SottovoceError, type EngineEvent, type OpenOptions, type Song, type SongId, type Sottovoce } from "./index.js";
 import { CALLS, PROPERTIES, buffersOf, type CallName, type Failure, type Port, type PropertyName, type Sendable, type Told } from "./worker/wire.js";
 
-type Later<F> = F extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never;
+export type { CallName, PropertyName };
+
+/** The same function, from across. */
+export type Later<F> = F extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never;
 
 /** {@link Sottovoce}, from across: methods and properties of the same names, each giving a promise. */
 export type RemoteSottovoce = {
@@ -44,7 +47,7 @@ export interface WorkerOptions extends Sendable, Pick<OpenOptions, "progress" | 
  * const queue = await engine.recommend({ k: 30 });
  * ```
  *
- * @throws {@link SottovoceError} as `Sottovoce.open`; `worker/failed` where the worker did not start.
+ * @throws SottovoceError as `Sottovoce.open`; `worker/failed` where the worker did not start.
  */
 export async function openInWorker({ worker, progress, signal, ...options }: WorkerOptions = {}): Promise<RemoteSottovoce> {
   const started = worker ?? new Worker(new URL("./worker-host.js", import.meta.url), { type: "module" });

@@ -15,9 +15,9 @@ export const CALLS = [
 /** What can be read from the page. */
 export const PROPERTIES = ["consent", "consents", "online", "paused", "seen", "storage", "weightsVersion"] as const satisfies readonly (keyof Sottovoce)[];
 
-/** A name out of {@link CALLS}. */
+/** What can be called. */
 export type CallName = (typeof CALLS)[number];
-/** A name out of {@link PROPERTIES}. */
+/** What can be read. */
 export type PropertyName = (typeof PROPERTIES)[number];
 
 /** Options that can travel to a worker. */

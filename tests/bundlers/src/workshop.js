@@ -1,7 +1,7 @@
 // Packs the package once, and sets up a project with it as a user would: a folder of its own, `npm install`, nothing linked.
 
 import { execFile } from "node:child_process";
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { cp, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -30,6 +30,7 @@ export function tool(name, args, options) {
 
 /** Makes the tarball; its path. */
 export async function pack() {
+  if (!existsSync(join(here, "../../pkg-config/dist/index.js"))) throw new Error("the package is not built; build it with: npm run build -w pkg-config");
   await mkdir(work, { recursive: true });
   await run("npm", ["pack", ...quiet, "--pack-destination", work], { cwd: join(here, "../../pkg-config") });
   const tarball = join(work, "sottovoce.tgz");

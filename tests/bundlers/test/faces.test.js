@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { before, describe, test } from "node:test";
-import { pack, project, tool } from "../src/workshop.js";
+import { here, pack, project, tool } from "../src/workshop.js";
 
 let tarball;
 before(async () => {
@@ -27,7 +28,12 @@ describe("the tarball is right to", { concurrency: 2 }, () => {
     const excludeEntrypoints = ["sottovoce.wasm", "sottovoce-slim.wasm", "worker-host"];
     const analysis = await checkPackage(createPackageFromTarballData(new Uint8Array(await readFile(tarball))), { excludeEntrypoints });
     assert.deepEqual(analysis.problems, []);
-    for (const entry of [".", "./slim", "./inline", "./worker", "./react", "./vue"]) assert.ok(entry in analysis.entrypoints, entry);
+    for (const entry of [".", "./slim", "./inline", "./worker", "./listening", "./history", "./react", "./vue"]) assert.ok(entry in analysis.entrypoints, entry);
+  });
+
+  test("TypeDoc: every export is documented, every link leads somewhere", async () => {
+    const home = join(here, "../../pkg-config");
+    await tool("typedoc/bin/typedoc", ["--options", join(home, "typedoc.json"), "--emit", "none"], { cwd: home });
   });
 
   test("a strict TypeScript project, as import and as require", async () => {

@@ -22,7 +22,7 @@ export async function use(): Promise<void> {
   engine.on("change", ({ cause }) => cause satisfies "observe" | "undo" | "weights" | "delete" | "restore" | "import" | "config" | "interests");
   told({ type: "consent", on: true, consents: engine.consents });
   engine.setConsent({ recall: true });
-  engine.portrait().explore.stars satisfies 1 | 2 | 3 | 4 | 5;
+  engine.portrait().explore?.stars satisfies 1 | 2 | 3 | 4 | 5 | undefined;
   const inline: Sottovoce = await Inline.open();
   await inline.close();
   new Recommender({ seed: 7n }).recommend() satisfies SongId[];
