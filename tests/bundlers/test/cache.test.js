@@ -10,7 +10,7 @@ test("shards are kept with their ETags, up to the cap, start without a network, 
   const [folder, browser] = await Promise.all([pack().then((tarball) => project("cache", tarball)), startBrowser()]);
   const page = await serveCatalogue({ folder });
   try {
-    const { report } = await visit(browser, page.url, { timeout: 60_000 });
+    const { report } = await visit(browser, page.url);
     assert.equal(report.failed, undefined);
     const there = { songs: 300, list: 3 };
     const seen = ({ songs, list }) => ({ songs, list });
