@@ -131,7 +131,8 @@ describe("the tarball works in", { concurrency: 2 }, () => {
 
   test("Next, rendered on the server and alive in the page", { skip: noBrowser }, async () => {
     const folder = await project("next", tarball);
-    const env = { NEXT_TELEMETRY_DISABLED: "1", NEXT_PUBLIC_SERVER: catalogue.url };
+    // Another bundler may have left its own mode in this process.
+    const env = { NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1", NEXT_PUBLIC_SERVER: catalogue.url };
     await tool("next/dist/bin/next", ["build"], { cwd: folder, env });
     const next = spawn(process.execPath, [join(here, "node_modules/next/dist/bin/next"), "start", "-p", "0", "-H", "127.0.0.1"], { cwd: folder, env: { ...process.env, ...env } });
     try {
