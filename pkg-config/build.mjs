@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { shortened } from "./glue.mjs";
+import { shortGlue, shortNames, shortWasm } from "./names.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const at = (...parts) => join(here, ...parts);
@@ -50,7 +51,8 @@ const common = {
   define: { SCALAR: String(existsSync(scalar)) },
 };
 
-if (process.argv.includes("--test")) await buildTests();
+const testing = process.argv.includes("--test");
+if (testing) await buildTests();
 else await buildPackage();
 
 async function buildTests() {
@@ -111,12 +113,12 @@ async function buildPackage() {
   }
   await writeFile(dist("cjs", "package.json"), `${JSON.stringify({ type: "commonjs", sideEffects: false })}\n`);
 
-  await cp(wasm, dist("sottovoce.wasm"));
-  await cp(full, dist("sottovoce-full.wasm"));
-  await cp(slim, dist("sottovoce-slim.wasm"));
+  await writeFile(dist("sottovoce.wasm"), await shipped(wasm));
+  await writeFile(dist("sottovoce-full.wasm"), await shipped(full));
+  await writeFile(dist("sottovoce-slim.wasm"), await shipped(slim));
   if (existsSync(scalar)) {
     await sameDoor(wasm, scalar);
-    await cp(scalar, dist("sottovoce-scalar.wasm"));
+    await writeFile(dist("sottovoce-scalar.wasm"), await shipped(scalar));
   }
   await types();
 }
@@ -160,12 +162,25 @@ function oneWasm() {
   return {
     name: "one-wasm",
     setup({ onLoad }) {
+      onLoad({ filter: /generated[^\\/]*[\\/]sottovoce_bg\.wasm$/ }, async ({ path }) => ({ contents: await shipped(path), loader: "binary" }));
       onLoad({ filter: /generated(-slim|-full)?[\\/]sottovoce\.js$/ }, async ({ path }) => ({
-        contents: shortened(await readFile(path, "utf8"), path),
+        contents: await shippedGlue(path),
         loader: "js",
       }));
     },
   };
+}
+
+/** A wasm file as the package ships it. */
+async function shipped(path) {
+  const bytes = await readFile(path);
+  return shortWasm(bytes, shortNames(bytes));
+}
+
+/** The glue for it. Tests run on the file as it was generated. */
+async function shippedGlue(path) {
+  const glue = shortened(await readFile(path, "utf8"), path);
+  return testing ? glue : shortGlue(glue, shortNames(await readFile(path.replace(/\.js$/, "_bg.wasm"))));
 }
 
 /** Which glue `sottovoce/slim` stands on. */
