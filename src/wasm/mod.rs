@@ -1,7 +1,7 @@
 //! The door to JavaScript: newtypes and one-line methods with the names of `client`, on wasm32 only. Typed arrays on the hot
 //! path; serde objects for configuration and explanations. Nothing may import this room.
 //!
-//! With the feature `slim` the door is [`slim`] alone, and the rest is not compiled.
+//! With the feature `slim` the door is `slim.rs` alone, and the rest is not compiled.
 
 #[cfg(not(feature = "slim"))]
 mod engine;
