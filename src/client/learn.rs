@@ -42,6 +42,7 @@ impl Past {
     ///
     /// A song that was wanted is ranked above songs left shortly before and songs drawn; whatever it was, the tasks *like* and *skip*
     /// learn its outcome.
+    #[allow(clippy::too_many_arguments, reason = "every input is explicit; a trainer has them all at hand")]
     pub fn learn(
         &self,
         i: usize,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::learn::Layout;
+use crate::math::Real;
 use proptest::prelude::*;
 
 /// One scalar out of every operation, over matrices, a table and a scalar; in any precision.
@@ -72,7 +73,7 @@ proptest! {
 
     #[test]
     fn the_device_and_its_oracle_agree(seed in prop::collection::vec(-0.9f64..0.9, 28)) {
-        let single: Vec<f32> = seed.iter().map(|&v| v as f32).collect();
+        let single: Vec<f32> = seed.iter().map(|&v| v.to_f32()).collect();
         let seed: Vec<f64> = single.iter().map(|&v| f64::from(v)).collect();
         let (mut exact, mut gradient) = (vec![0.0; seed.len()], vec![0.0f32; seed.len()]);
         let a = everything(&seed, &mut Scratch::default(), Some(&mut exact));

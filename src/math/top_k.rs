@@ -25,6 +25,7 @@ impl Leaders {
     }
 
     /// Offers scores with the indices `first`, `first + 1`, … Portions must come with rising indices.
+    #[allow(clippy::cast_possible_truncation, reason = "sixteen")]
     pub fn offer(&mut self, scores: &[f32], first: u32) {
         let (whole, rest) = scores.as_chunks::<LANES>();
         let mut index = first;

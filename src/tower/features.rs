@@ -87,6 +87,7 @@ pub struct Heard<'a> {
 pub(crate) struct Table;
 
 impl Table {
+    #[allow(clippy::cast_possible_truncation, reason = "five")]
     const RECENCY: u32 = Behaviour::COUNT as u32;
     const GAP: u32 = Self::RECENCY + 8;
     const LASTED: u32 = Self::GAP + 8;
@@ -193,8 +194,9 @@ mod tests {
             Table::ALBUM,
             Table::COLUMNS,
         ];
-        for i in 0..5000u32 {
-            let fields = Fields { style: i as u16, language: (i * 7) as u16, artist: i * 31, album: u32::MAX - i };
+        for short in 0..5000u16 {
+            let i = u32::from(short);
+            let fields = Fields { style: short, language: short.wrapping_mul(7), artist: i * 31, album: u32::MAX - i };
             let heard = Heard {
                 fields,
                 gap: i * i,

@@ -33,7 +33,7 @@ pub(super) fn pages(workspace: &Workspace) -> Result<PathBuf> {
     }
 
     let site = workspace.scratch("peers");
-    let stamp = Stamp::of(workspace, "peers-site", &[sources.clone()], &[&place])?;
+    let stamp = Stamp::of(workspace, "peers-site", std::slice::from_ref(&sources), &[&place])?;
     if !stamp.holds(&[site.join("tfjs.js"), site.join("ort")]) {
         run::say("the peers: bundle and graphs");
         run::run(Command::new("node").current_dir(&home).arg(sources.join("build.mjs")).arg(&site))?;
@@ -47,7 +47,7 @@ pub(super) fn python(workspace: &Workspace) -> Result<PathBuf> {
     let requirements = sources(workspace).join("requirements.txt");
     let home = workspace.cache.join("peers/python");
     let program = if cfg!(windows) { home.join("Scripts/python.exe") } else { home.join("bin").join("python") };
-    let stamp = Stamp::of(workspace, "peers-python", &[requirements.clone()], &[&home.to_string_lossy()])?;
+    let stamp = Stamp::of(workspace, "peers-python", std::slice::from_ref(&requirements), &[&home.to_string_lossy()])?;
     if !stamp.holds(std::slice::from_ref(&program)) {
         run::say("the peers: a virtual environment with pyversity, in the cache");
         run::run(Command::new(system_python()?).args(["-m", "venv"]).arg(&home))
