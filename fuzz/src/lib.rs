@@ -55,7 +55,9 @@ pub fn engine() -> Recommender {
     let mut engine = Recommender::new(EngineConfig { pool: 16, ..EngineConfig::default() }, 7);
     engine.load_shard(&encode(&shard())).expect("a good shard");
     engine.receive(&encode(&weights())).expect("good weights");
-    for (song, feedback) in [(1, Feedback::Complete), (2, Feedback::Skip { heard: Fraction::new(0.1) }), (5, Feedback::Like)] {
+    for (song, feedback) in
+        [(1, Feedback::Complete), (2, Feedback::Skip { heard: Fraction::new(0.1) }), (5, Feedback::Like)]
+    {
         engine.observe(event(song, feedback)).expect("a resident song");
     }
     engine
@@ -87,7 +89,9 @@ pub fn still_works(engine: &mut Recommender) {
 /// A body in the envelope of `client::store`, so that the fuzzer need not find a checksum: the first byte chooses the format.
 pub fn snapshot(data: &[u8]) -> Vec<u8> {
     let (format, body) = data.split_first().map_or((2, data), |(first, rest)| (first % 4, rest));
-    let checksum = body.iter().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    let checksum = body
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     [b"SOTV".as_slice(), &[format], &checksum.to_le_bytes(), body].concat()
 }
 

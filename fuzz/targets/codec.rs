@@ -3,7 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sottovoce::protocol::{CatalogueShard, Message, Receipt, RoundOffer, TowerWeights, WeightUpdate, decode, encode, kind};
+use sottovoce::protocol::{
+    CatalogueShard, Message, Receipt, RoundOffer, TowerWeights, WeightUpdate, decode, encode, kind,
+};
 use std::fmt::Debug;
 
 fuzz_target!(|data: &[u8]| {

@@ -41,7 +41,8 @@ const COVERAGE: [&str; 7] = [
 /// Runs them; exit code 1 where one broke something.
 pub(crate) fn fuzz(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     let all = ENGINE.iter().copied().chain([IMPORTER]);
-    let chosen: Vec<&str> = all.filter(|name| arguments.target.as_deref().is_none_or(|wanted| wanted == *name)).collect();
+    let chosen: Vec<&str> =
+        all.filter(|name| arguments.target.as_deref().is_none_or(|wanted| wanted == *name)).collect();
     if chosen.is_empty() {
         bail!("there is no target {}; next: cargo xtask fuzz --help", arguments.target.as_deref().unwrap_or_default());
     }
@@ -99,7 +100,9 @@ impl Engine {
             eprintln!("{said}");
         }
         let executions = statistic(&said, "number_of_executed_units");
-        Ok(json!({ "fuzz": name, "seconds": seconds, "executions": executions, "corpus": files(&corpus), "holds": holds }))
+        Ok(
+            json!({ "fuzz": name, "seconds": seconds, "executions": executions, "corpus": files(&corpus), "holds": holds }),
+        )
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Runner {
 }
 
 /// All of them.
-pub(super) fn all() -> [Runner; 9] {
+pub(super) fn all() -> [Runner; 10] {
     [
         Runner { name: "format", about: "cargo fmt --check", run: format },
         Runner { name: "clippy", about: "clippy without warnings, host and page", run: clippy },
@@ -28,6 +28,7 @@ pub(super) fn all() -> [Runner; 9] {
         Runner { name: "types", about: "TypeScript types of package and player", run: types },
         Runner { name: "npm", about: "tests of package, player and driver in node", run: npm },
         Runner { name: "size", about: "the package within its bytes", run: size },
+        Runner { name: "bundlers", about: "one tarball in every bundler and place, each run", run: bundlers },
         Runner { name: "e2e", about: "the player in headless Chromium against a running server", run: e2e },
     ]
 }
@@ -106,6 +107,16 @@ fn size(workspace: &Workspace) -> Result<Counts> {
         counts += Counts { passed: u64::from(holds), failed: u64::from(!holds) };
     }
     Ok(counts)
+}
+
+fn bundlers(workspace: &Workspace) -> Result<Counts> {
+    const FOLDER: &str = "tests/bundlers";
+    let browser = Browser::ready(workspace)?;
+    web::build_package(workspace)?;
+    setup::npm_packages_of(workspace, FOLDER)?;
+    let mut npm = setup::npm(workspace);
+    npm.current_dir(workspace.root.join(FOLDER)).arg("test").env("CHROMIUM", &browser.chromium);
+    count::run(&mut npm, Reading::Counted)
 }
 
 fn e2e(workspace: &Workspace) -> Result<Counts> {
