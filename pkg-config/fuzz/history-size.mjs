@@ -21,9 +21,10 @@ const { columns, report } = await readHistory([exportFile(values.kind, bytes, 3,
   },
 });
 const seconds = (performance.now() - began) / 1000;
+const { user, system } = process.cpuUsage();
 const mb = (n) => Math.round(n / 1e5) / 10;
 console.log(JSON.stringify({
-  kind: values.kind, megabytes: mb(report.bytes), seconds: Math.round(seconds * 10) / 10, megabytes_a_second: mb(report.bytes / seconds), records: report.records,
+  kind: values.kind, megabytes: mb(report.bytes), seconds: Math.round(seconds * 10) / 10, processor_seconds: Math.round((user + system) / 1e5) / 10, megabytes_a_second: mb(report.bytes / seconds), records: report.records,
   matched: report.matched, unmatched: report.unmatched, songs: report.songs, errors: report.errors.length, peak_rss_mb: mb(peakRss), peak_heap_mb: mb(peakHeap),
   columns_mb: mb(columns.songs.length * 17), progress_steps: steps,
 }));
