@@ -1,5 +1,7 @@
 //! What the targets share: a small engine, and using it after something was let in.
 
+pub mod seeds;
+
 use sottovoce::client::{EngineConfig, Recommender};
 use sottovoce::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
 use sottovoce::math::quantize_row;
