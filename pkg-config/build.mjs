@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { shortened } from "./glue.mjs";
+import { shortGlue, shortNames, shortWasm } from "./names.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const at = (...parts) => join(here, ...parts);
@@ -19,9 +20,8 @@ const wasm = at("src", "generated", "sottovoce_bg.wasm");
 const scalar = at("src", "generated-scalar", "sottovoce_bg.wasm");
 /** With everything. */
 const full = at("src", "generated-full", "sottovoce_bg.wasm");
-/** Ranking only. Without it the slim entry runs on the whole engine, which is right but not slim. */
-const slimFolder = existsSync(at("src", "generated-slim")) ? "generated-slim" : "generated";
-const slim = at("src", slimFolder, "sottovoce_bg.wasm");
+/** Ranking only. */
+const slim = at("src", "generated-slim", "sottovoce_bg.wasm");
 
 /** Parts of `index` that are fetched when they are asked for. They take the errors and `init` from `index`, and repeat the little rest. */
 const lazy = ["additions", "cache", "persist", "portable", "replay", "rounds", "tape"];
@@ -51,12 +51,13 @@ const common = {
   define: { SCALAR: String(existsSync(scalar)) },
 };
 
-if (process.argv.includes("--test")) await buildTests();
+const testing = process.argv.includes("--test");
+if (testing) await buildTests();
 else await buildPackage();
 
 async function buildTests() {
   await rm(at(".test"), { recursive: true, force: true });
-  const tests = (await readdir(at("test"))).filter((name) => /\.test\.tsx?$/.test(name));
+  const tests = (await readdir(at("test"))).filter((name) => /\.test\.tsx?$/.test(name) && (name !== "slim.test.ts" || existsSync(slim)));
   await build({
     ...common,
     minify: false,
@@ -73,11 +74,10 @@ async function buildTests() {
 }
 
 async function buildPackage() {
-  if (!existsSync(wasm)) {
-    console.error("pkg-config/src/generated/ is not there yet; make it with: cargo xtask package");
+  if (![wasm, slim].every(existsSync)) {
+    console.error("pkg-config/src/generated/ or generated-slim/ is not there yet; make them with: cargo xtask package");
     process.exit(1);
   }
-  if (slimFolder === "generated") console.warn("pkg-config/src/generated-slim/ is not there: sottovoce/slim carries the whole engine");
   await rm(dist(), { recursive: true, force: true });
   await mkdir(dist("cjs"), { recursive: true });
   const esm = { ...common, format: "esm", sourcemap: "linked", outdir: dist() };
@@ -113,12 +113,12 @@ async function buildPackage() {
   }
   await writeFile(dist("cjs", "package.json"), `${JSON.stringify({ type: "commonjs", sideEffects: false })}\n`);
 
-  await cp(wasm, dist("sottovoce.wasm"));
-  await cp(full, dist("sottovoce-full.wasm"));
-  await cp(slim, dist("sottovoce-slim.wasm"));
+  await writeFile(dist("sottovoce.wasm"), await shipped(wasm));
+  await writeFile(dist("sottovoce-full.wasm"), await shipped(full));
+  await writeFile(dist("sottovoce-slim.wasm"), await shipped(slim));
   if (existsSync(scalar)) {
     await sameDoor(wasm, scalar);
-    await cp(scalar, dist("sottovoce-scalar.wasm"));
+    await writeFile(dist("sottovoce-scalar.wasm"), await shipped(scalar));
   }
   await types();
 }
@@ -162,12 +162,25 @@ function oneWasm() {
   return {
     name: "one-wasm",
     setup({ onLoad }) {
+      onLoad({ filter: /generated[^\\/]*[\\/]sottovoce_bg\.wasm$/ }, async ({ path }) => ({ contents: await shipped(path), loader: "binary" }));
       onLoad({ filter: /generated(-slim|-full)?[\\/]sottovoce\.js$/ }, async ({ path }) => ({
-        contents: shortened(await readFile(path, "utf8"), path),
+        contents: await shippedGlue(path),
         loader: "js",
       }));
     },
   };
+}
+
+/** A wasm file as the package ships it. */
+async function shipped(path) {
+  const bytes = await readFile(path);
+  return shortWasm(bytes, shortNames(bytes));
+}
+
+/** The glue for it. Tests run on the file as it was generated. */
+async function shippedGlue(path) {
+  const glue = shortened(await readFile(path, "utf8"), path);
+  return testing ? glue : shortGlue(glue, shortNames(await readFile(path.replace(/\.js$/, "_bg.wasm"))));
 }
 
 /** Which glue `sottovoce/slim` stands on. */
@@ -175,7 +188,7 @@ function slimCore() {
   return {
     name: "slim-core",
     setup({ onResolve }) {
-      onResolve({ filter: /^#slim-core$/ }, () => ({ path: at("src", slimFolder, "sottovoce.js") }));
+      onResolve({ filter: /^#slim-core$/ }, () => ({ path: at("src", "generated-slim", "sottovoce.js") }));
     },
   };
 }

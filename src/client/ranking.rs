@@ -52,6 +52,8 @@ pub(crate) struct Ranking {
     pool: Vec<u32>,
     share: Vec<u32>,
     drawn: Pool,
+    /// By song asked for in [`Ranking::scores`].
+    asked: Vec<f32>,
 }
 
 /// What the re-ranker sees of the pool.
@@ -72,16 +74,14 @@ struct Pool {
 
 /// The session memory that an engine keeps.
 pub(crate) fn session(config: &EngineConfig, dimension: usize) -> Session {
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "`as` saturates; a NaN becomes the least"
-    )]
-    let half_life_ms = ((config.half_life_minutes * 60_000.0) as u64).max(1);
-    Session::new(
-        dimension,
-        SessionConfig { history: config.no_repeat.max(1), half_life_ms, ..SessionConfig::default() },
-    )
+    let (history, half_life_ms) = (config.no_repeat.max(1), half_life_ms(config));
+    Session::new(dimension, SessionConfig { history, half_life_ms, ..SessionConfig::default() })
+}
+
+/// The session's half-life.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates; a NaN becomes the least")]
+pub(super) fn half_life_ms(config: &EngineConfig) -> u64 {
+    ((config.half_life_minutes * 60_000.0) as u64).max(1)
 }
 
 impl Ranking {
@@ -140,6 +140,27 @@ impl Ranking {
             &mut self.slate,
         );
         &self.slate
+    }
+
+    /// The total score of each song; see [`super::Recommender::scores`].
+    pub(crate) fn scores(
+        &mut self,
+        config: &EngineConfig,
+        items: &Resident,
+        listener: Listener<'_>,
+        songs: &[SongId],
+        now: Millis,
+    ) -> &[f32] {
+        self.around.clear();
+        self.gather_slots(config, items, listener, Some(songs));
+        self.barred.clear();
+        self.barred.resize(items.len(), false);
+        self.score(config, items, listener, now);
+        let mut totals = self.total.iter().copied();
+        let resident = |s: &SongId| if items.slot(*s).is_some() { totals.next() } else { None };
+        self.asked.clear();
+        self.asked.extend(songs.iter().map(resident).map(|total| total.unwrap_or(f32::NAN)));
+        &self.asked
     }
 
     /// The candidates' slots. Of a catalogue in cells only the most promising are looked at, each interest asking for itself.
@@ -293,7 +314,7 @@ impl Ranking {
     }
 }
 
-fn explore(config: &EngineConfig) -> ExploreConfig {
+pub(super) fn explore(config: &EngineConfig) -> ExploreConfig {
     ExploreConfig { weight: config.explore, budget: config.explore_budget }
 }
 
@@ -309,7 +330,7 @@ fn dots(items: &Resident, slots: &[u32], queries: &[f32], out: &mut Vec<f32>) {
 
 /// Mean and standard deviation; a spread of nothing is 1, so that equal scores stay equal.
 #[allow(clippy::cast_precision_loss, reason = "candidates stay below 2²⁴")]
-fn spread(values: &[f32]) -> (f32, f32) {
+pub(super) fn spread(values: &[f32]) -> (f32, f32) {
     let n = values.len().max(1) as f32;
     let ones = [1.0; 16];
     let mean = values.chunks(16).map(|v| crate::math::dot(v, &ones)).sum::<f32>() / n;

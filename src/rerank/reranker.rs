@@ -295,13 +295,13 @@ fn method(config: &RerankConfig) -> Method {
 }
 
 /// Bends `x ≤ 0` towards −40 beyond −20, keeping the order: squares of `exp` stay within f32.
-fn bounded(x: f32) -> f32 {
+pub(crate) fn bounded(x: f32) -> f32 {
     if x < -20.0 { -40.0 - 400.0 / x } else { x }
 }
 
 /// What lifted the song furthest above an ordinary candidate. Where more score was passed over for it than any part gave it:
 /// the service, if it gave the song more weight, else variety.
-fn why(parts: &[f32; 4], means: &[f32; 4], forgone: f32, boosted: bool) -> Why {
+pub(crate) fn why(parts: &[f32; 4], means: &[f32; 4], forgone: f32, boosted: bool) -> Why {
     let kinds = [Why::Taste, Why::ThisSession, Why::Popular, Why::Fresh];
     let (mut why, mut most) = (Why::Taste, 0.0);
     for (kind, (part, mean)) in kinds.into_iter().zip(parts.iter().zip(means)) {

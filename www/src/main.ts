@@ -92,7 +92,7 @@ async function begin(): Promise<void> {
   addEventListener("pagehide", () => void engine.flush());
 
   player.start();
-  sourcesView(part("sources-mount"), { engine, player, sources, door, output });
+  sourcesView(part("sources-mount"), { engine, player, sources, door: engine, output });
   showState(engine);
   part("main").removeAttribute("aria-busy");
   await engine.flush();

@@ -101,7 +101,7 @@ test("with a source chosen, only its songs are proposed, and only they are playe
   const taken: number[] = [];
   const own: Decks = { take: async ({ id }) => (taken.push(id), deck), prepare() {} };
   const asked: (readonly SongId[] | undefined)[] = [];
-  const door = { recommend: ({ candidates }: { candidates?: readonly SongId[] }) => (asked.push(candidates), []), near: () => [0, 1, 2, 3].map(songId) } as unknown as Door;
+  const door = { recommend: ({ candidates }: { candidates?: readonly SongId[] }) => (asked.push(candidates), []), near: (_: SongId, k: number) => [0, 1, 2, 3].map(songId).slice(0, k) } as unknown as Door;
   const sources = new Sources(own);
   const within = sources.within(door);
   within.recommend({ k: 3 });

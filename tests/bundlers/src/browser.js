@@ -21,7 +21,7 @@ export function startBrowser() {
 }
 
 /** Opens `url`, waits for what the page reports, and gives it with everything the page complained of. */
-export async function visit(browser, url, { timeout = 30_000 } = {}) {
+export async function visit(browser, url, { timeout = 120_000 } = {}) {
   const context = await browser.newContext();
   const complaints = [];
   const page = await context.newPage();
@@ -31,7 +31,7 @@ export async function visit(browser, url, { timeout = 30_000 } = {}) {
     if (message.type() === "error" && !/404/.test(message.text())) complaints.push(message.text());
   });
   try {
-    await page.goto(url);
+    await page.goto(url, { timeout });
     const report = await page
       .waitForFunction(() => globalThis.report, undefined, { timeout })
       .then((handle) => handle.jsonValue(), (error) => ({ failed: `${error.message}\n${complaints.join("\n")}` }));

@@ -40,7 +40,7 @@ after(async () => {
 async function start() {
   await rm(join(profile, "DevToolsActivePort"), { force: true });
   const child = spawn(executablePath, [...flags, "--headless=new", "--no-sandbox", "--remote-debugging-port=0", `--user-data-dir=${profile}`, "about:blank"], { detached: true, stdio: "ignore" });
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 1200; i++) {
     const port = await readFile(join(profile, "DevToolsActivePort"), "utf8").then((text) => text.split("\n")[0], () => undefined);
     if (port) return { child, browser: await chromium.connectOverCDP(`http://127.0.0.1:${port}`) };
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -64,7 +64,7 @@ async function write(browser, forMs) {
   tab.on("pageerror", (error) => complaints.push(String(error)));
   const ready = new Promise((resolve) => (opened = resolve));
   await tab.goto(`${page.url}?write`);
-  const late = new Promise((_, reject) => setTimeout(() => reject(new Error(`the page did not open: ${complaints}`)), 20_000).unref());
+  const late = new Promise((_, reject) => setTimeout(() => reject(new Error(`the page did not open: ${complaints}`)), 120_000).unref());
   await Promise.race([ready, late]);
   await new Promise((resolve) => setTimeout(resolve, forMs));
   assert.deepEqual(complaints, []);
@@ -74,7 +74,7 @@ async function write(browser, forMs) {
 async function look(browser) {
   const tab = await browser.contexts()[0].newPage();
   await tab.goto(page.url);
-  const report = await (await tab.waitForFunction(() => globalThis.report, undefined, { timeout: 20_000 })).jsonValue();
+  const report = await (await tab.waitForFunction(() => globalThis.report, undefined, { timeout: 120_000 })).jsonValue();
   await tab.close();
   return report;
 }

@@ -53,7 +53,7 @@ describe("a listener's way through the player", { timeout: 480_000 }, () => {
 
   test("the dial lays a queue whose songs are less alike", () => {
     const { before, after } = found.panels.varied;
-    assert.ok(after < before, `${before} % alike at the start, ${after} % on the varied side`);
+    assert.ok(after < before, `likeness ${before} at the start, ${after} on the varied side`);
   });
 
   test("scenes play lists of their own, and say what they are", () => {

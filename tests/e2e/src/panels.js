@@ -7,27 +7,28 @@ export async function panels(player) {
   const { page } = player;
   const found = {};
   const text = async (name) => (await player.part(name).textContent())?.trim() ?? "";
-  const alike = async () => Number.parseInt(await text("alike"), 10);
+  const alike = async () => Number(await player.part("alike").getAttribute("data-mean"));
 
   const before = { queue: await player.queue(), alike: await alike() };
   await player.part("dial").fill("90");
-  found.varied = { before: before.alike, after: await until("another mix", async () => (await player.queue()).join() !== before.queue.join() && alike(), { within: 5_000 }) };
+  await until("another mix", async () => (await player.queue()).join() !== before.queue.join());
+  found.varied = { before: before.alike, after: await alike() };
   await player.part("dial").fill("30");
 
   await player.click("scene-daily");
-  found.daily = await until("a list for today", async () => (await player.part("scene-daily").getAttribute("aria-pressed")) === "true" && player.queue(), { within: 5_000 });
+  found.daily = await until("a list for today", async () => (await player.part("scene-daily").getAttribute("aria-pressed")) === "true" && player.queue());
   found.dailyWords = await text("scene-words");
   await player.click("scene-radio");
-  found.radio = await until("the radio", async () => (await player.part("scene-radio").getAttribute("aria-pressed")) === "true" && player.queue(), { within: 5_000 });
+  found.radio = await until("the radio", async () => (await player.part("scene-radio").getAttribute("aria-pressed")) === "true" && player.queue());
   await player.click("scene-for-you");
 
   await player.click("tab-taste");
   const count = (name) => page.locator(`[data-test="${name}"]`).count();
-  found.interests = await until("interests", () => count("interest"), { within: 5_000 });
+  found.interests = await until("interests", () => count("interest"));
   await player.click("less-of");
-  found.muted = await until("what was muted", () => count("muted"), { within: 5_000 });
+  found.muted = await until("what was muted", () => count("muted"));
   await player.click("unmute");
-  await until("nothing muted", async () => (await count("muted")) === 0, { within: 5_000 });
+  await until("nothing muted", async () => (await count("muted")) === 0);
   found.portrait = await player.part("portrait").isVisible();
   found.path = await player.part("path").isVisible();
   await player.click("tab-queue");

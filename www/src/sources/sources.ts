@@ -42,10 +42,14 @@ export class Sources implements Decks {
     return theirs ? { by: "server", songs: theirs.slice(0, k) } : { by: "engine", songs: this.#near(door, song, k) };
   }
 
+  /** More are asked for than wanted, because some of them are elsewhere; and still more, until there are enough or no others. */
   #near(door: Pick<Door, "near">, song: SongId, k: number): SongId[] {
     if (!this.#chosen) return door.near(song, k);
-    // More are asked for than wanted, because some of them are elsewhere.
-    return door.near(song, NEAR_FACTOR * k).filter((id) => this.#candidates.has(id)).slice(0, k);
+    for (let n = k * MORE; ; n *= MORE) {
+      const all = door.near(song, n);
+      const here = all.filter((id) => this.#candidates.has(id));
+      if (here.length >= k || all.length < n) return here.slice(0, k);
+    }
   }
 
   /** The engine's door, through which only songs come that the chosen source can play. */
@@ -69,5 +73,5 @@ export interface Similar {
   readonly songs: readonly SongId[];
 }
 
-/** A library mostly holds more than one in so many of the songs near one that it holds. */
-const NEAR_FACTOR = 20;
+/** How many times more songs are asked for than wanted. */
+const MORE = 16;

@@ -66,9 +66,10 @@ export function alikeView(player: Player, coverOf: CoverOf): void {
     shown = player.queue.slice(0, IN_SIGHT);
     const n = shown.length;
     if (n < 2) return;
-    matrix = player.engine.similarity(shown.map(({ song }) => song.id)).map((value) => Math.max(0, (value - chance) / (1 - chance)));
+    matrix = player.engine.similarity(shown.map(({ song }) => song.id)).map((value) => (value - chance) / (1 - chance));
     const { mean, most } = likenessOf(matrix, n);
     say(part("alike-mean"), `${percent(mean)} alike`);
+    button.dataset["mean"] = mean.toFixed(4);
     if (box.hidden) return;
     const side = MARGIN + n * CELL;
     map.setAttribute("viewBox", `0 0 ${side} ${side}`);
@@ -123,9 +124,9 @@ function chanceOf(engine: Sottovoce, songs: readonly SongId[]): number {
 
 /** Squared and again, so that close and very close are told apart: lists are made of close songs. */
 function shade(value: number): number {
-  return 0.05 + 0.95 * Math.min(1, value) ** 4;
+  return 0.05 + 0.95 * Math.min(1, Math.max(0, value)) ** 4;
 }
 
 function percent(value: number): string {
-  return `${Math.round(100 * value)} %`;
+  return `${Math.max(0, Math.round(100 * value))} %`;
 }

@@ -18,7 +18,7 @@ try {
   report.early = error.code;
 }
 await slim.init();
-const small = new slim.Recommender({ seed: 7n });
+const small = new slim.Recommender();
 report.slimSongs = small.loadShard(new Uint8Array(await (await fetch(`${server}v1/catalogue/shards/0/embeddings`)).arrayBuffer()));
 const [song] = small.recommend({ k: 5 });
 small.observe({ song, slot: 0, shownAt: 0, feedback: { kind: "skip", heard: 0 } });

@@ -25,7 +25,7 @@ export async function use(): Promise<void> {
   engine.portrait().explore?.stars satisfies 1 | 2 | 3 | 4 | 5 | undefined;
   const inline: Sottovoce = await Inline.open();
   await inline.close();
-  new Recommender({ seed: 7n }).recommend() satisfies SongId[];
+  new Recommender({ config: { diversity: 0.5 } }).recommend() satisfies SongId[];
   const remote = await openInWorker({ signal: AbortSignal.timeout(1) });
   (await remote.recommend({ k: 1 })) satisfies SongId[];
   (await remote.seen) satisfies number;
