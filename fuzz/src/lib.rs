@@ -1,5 +1,7 @@
 //! What the targets share: a small engine, and using it after something was let in.
 
+pub mod seeds;
+
 use sottovoce::client::{EngineConfig, Recommender};
 use sottovoce::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
 use sottovoce::math::quantize_row;
@@ -80,7 +82,8 @@ pub fn still_works(engine: &mut Recommender) {
         engine.undo();
     }
     engine.interests(3);
-    engine.portrait();
+    engine.less_of(0);
+    let _ = engine.portrait();
     let kept = engine.snapshot();
     engine.restore(&kept).expect("its own snapshot");
     assert_eq!(engine.snapshot(), kept, "a snapshot changes by being read");

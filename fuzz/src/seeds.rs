@@ -1,16 +1,27 @@
-//! Writes good inputs for every target: `seeds FOLDER` makes `FOLDER/<target>/…`.
+//! Good inputs for every target, to begin with.
 
+use crate::{engine, offer, shard, unwrapped, weights};
 use sottovoce::client::UpdateKey;
 use sottovoce::ids::RoundId;
 use sottovoce::protocol::{Receipt, ReceiptStatus, encode};
-use sottovoce_fuzz::{engine, offer, shard, unwrapped, weights};
 use std::error::Error;
 use std::path::Path;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let folder = std::env::args().nth(1).ok_or("no folder; next: cargo xtask fuzz")?;
+/// Where `$SEEDS` names a folder, makes `$SEEDS/<target>/…` and ends the process. A target does this and not a program of its own: all that
+/// is compiled with coverage counters has to be linked with the fuzzer.
+pub fn write_if_asked() {
+    if let Some(folder) = std::env::var_os("SEEDS") {
+        let written = write(Path::new(&folder));
+        if let Err(error) = &written {
+            eprintln!("seeds in {}: {error}", folder.display());
+        }
+        std::process::exit(i32::from(written.is_err()));
+    }
+}
+
+fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
     let write = |target: &str, name: &str, bytes: &[u8]| -> std::io::Result<()> {
-        let folder = Path::new(&folder).join(target);
+        let folder = folder.join(target);
         std::fs::create_dir_all(&folder)?;
         std::fs::write(folder.join(name), bytes)
     };

@@ -8,7 +8,7 @@ use sottovoce::protocol::{
 };
 use std::fmt::Debug;
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(init: sottovoce_fuzz::seeds::write_if_asked(), |data: &[u8]| {
     let _ = kind(data);
     reads::<CatalogueShard>(data);
     reads::<TowerWeights>(data);

@@ -49,6 +49,10 @@ impl Recommender {
     /// [`Recommender::unmute`].
     pub fn less_of(&mut self, index: usize) -> bool {
         let Some(interest) = self.interests(0).into_iter().nth(index) else { return false };
+        // From hostile weights it can be no direction at all, which could not be kept.
+        if !interest.vector.iter().all(|v| v.is_finite()) {
+            return false;
+        }
         self.kept.tastes.mute(interest.vector);
         true
     }

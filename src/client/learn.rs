@@ -145,6 +145,9 @@ pub fn train(tower: &UserTower, past: &Past, items: &Resident, plan: &LocalPlan,
     Some(Trained { update: Gradient::new(update), lessons: lessons.len(), loss })
 }
 
+/// No coordinate of a personal gradient is longer, over weights and songs that were trained: rows have length about 1.
+const LONGEST_STEP: f32 = 1e6;
+
 /// What a step on the personal weights works in.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PersonalStep {
@@ -184,7 +187,11 @@ impl PersonalStep {
         lesson.give(past, newest, items, true, &[outcome], |example, scratch| {
             tower.learn_personal(example, scratch, gradient);
         });
-        let shared = tower.shared().len();
-        sgd(&mut tower.weights_mut()[shared..], gradient, learning_rate);
+        // Hostile weights or songs can make a step that is no number, and one is enough: what is kept of the listener could not be read
+        // again. NaN is not below the bound.
+        if gradient.iter().all(|g| g.abs() < LONGEST_STEP) {
+            let shared = tower.shared().len();
+            sgd(&mut tower.weights_mut()[shared..], gradient, learning_rate);
+        }
     }
 }

@@ -375,3 +375,17 @@ fn scores_are_what_recommend_compares() {
     // The slate stays.
     assert!(engine.slate().songs().eq(slate.iter().copied()));
 }
+
+#[test]
+fn hostile_weights_leave_a_snapshot_that_can_be_read() {
+    let mut engine = engine();
+    fan(&mut engine);
+    let hostile = TowerWeights { values: vec![1e38; weights(0).values.len()], ..weights(1) };
+    engine.receive(&encode(&hostile)).expect("finite, and so let in");
+    listen(&mut engine, 5, Feedback::Complete, 900_000);
+    listen(&mut engine, 6, Feedback::Dislike, 950_000);
+    engine.less_of(0);
+    let kept = engine.snapshot();
+    engine.restore(&kept).expect("its own snapshot");
+    assert_eq!(engine.snapshot(), kept);
+}

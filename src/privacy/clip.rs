@@ -1,5 +1,8 @@
 //! L2 clipping: bounds what one listener can change, so that noise can later hide it (McMahan et al. 2018, §3).
 
+/// One is enough for normal numbers.
+const MOST_STEPS: usize = 16;
+
 /// A raw update of the shared weights. Has no wire encoder and cannot become a message.
 #[derive(Clone, PartialEq)]
 pub struct Gradient(Vec<f32>);
@@ -41,8 +44,15 @@ impl Gradient {
             let scale = clip_norm / norm;
             values.iter_mut().for_each(|v| *v *= scale);
             // Rounding may leave the norm a hair over C; the bound is exact, so step down until it holds.
-            while l2(&values) > clip_norm {
+            for _ in 0..MOST_STEPS {
+                if l2(&values) <= clip_norm {
+                    break;
+                }
                 values.iter_mut().for_each(|v| *v *= 1.0 - 4.0 * f32::EPSILON);
+            }
+            // Below the normal numbers a product rounds back to where it was: there, only nothing is within the bound.
+            if l2(&values) > clip_norm {
+                values.fill(0.0);
             }
         }
         Clipped { values }
@@ -75,6 +85,13 @@ fn l2(values: &[f32]) -> f32 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_bound_below_the_normal_numbers_ends_too() {
+        let least = f32::from_bits(26);
+        let clipped = Gradient::new(vec![0.5; 100]).clip(least);
+        assert!(clipped.norm() <= least);
+    }
 
     proptest! {
         #[test]

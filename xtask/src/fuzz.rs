@@ -80,7 +80,7 @@ impl Engine {
         run::run(&mut cargo)?;
         let engine = Self { programs: target.join(host).join("release"), folder: workspace.scratch("fuzz") };
         make_folder(&engine.folder.join("broken"))?;
-        run::run(Command::new(engine.programs.join("seeds")).arg(engine.folder.join("seeds")))?;
+        run::run(Command::new(engine.programs.join("codec")).env("SEEDS", engine.folder.join("seeds")))?;
         Ok(engine)
     }
 
