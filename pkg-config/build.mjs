@@ -18,6 +18,8 @@ const dist = (...parts) => at("dist", ...parts);
 const wasm = at("src", "generated", "sottovoce_bg.wasm");
 /** The same engine without simd128, for the few browsers that have none. */
 const scalar = at("src", "generated-scalar", "sottovoce_bg.wasm");
+/** With everything. */
+const full = at("src", "generated-full", "sottovoce_bg.wasm");
 /** Ranking only. Without it the slim entry runs on the whole engine, which is right but not slim. */
 const slimFolder = existsSync(at("src", "generated-slim")) ? "generated-slim" : "generated";
 const slim = at("src", slimFolder, "sottovoce_bg.wasm");
@@ -68,7 +70,7 @@ async function buildTests() {
     platform: "node",
     sourcemap: "inline",
     external: ["node:*", "react", "react-dom", "vue", "fast-check", "fake-indexeddb", "playwright-core"],
-    plugins: [oneWasm(), slimCore()],
+    plugins: [oneWasm(), fullCore(), slimCore()],
   });
 }
 
@@ -82,6 +84,7 @@ async function buildPackage() {
   await mkdir(dist("cjs"), { recursive: true });
   const esm = { ...common, format: "esm", sourcemap: "linked", outdir: dist() };
   await build({ ...esm, entryPoints: { index: at("src", "index.ts") }, plugins: [oneWasm(), later()] });
+  await build({ ...esm, entryPoints: { full: at("src", "full.ts") }, plugins: [oneWasm(), fullCore(), later(), errorsBeside()] });
   for (const name of lazy) await build({ ...esm, entryPoints: { [name]: at("src", `${name}.ts`) }, plugins: [oneWasm(), indexBeside()] });
   await build({ ...esm, entryPoints: { slim: at("src", "slim.ts") }, plugins: [oneWasm(), slimCore()] });
   for (const [name, file] of Object.entries(beside)) {
@@ -99,6 +102,7 @@ async function buildPackage() {
     banner: { js: 'var __above="file://"+encodeURI(__filename.replace(/\\\\/g,"/").replace(/^(?=[A-Za-z]:)/,"/")).replace(/[?#]/g,encodeURIComponent).replace(/[^/]*\\/[^/]*$/,"");' },
   };
   await build({ ...cjs, entryPoints: { index: at("src", "index.ts") }, plugins: [oneWasm()] });
+  await build({ ...cjs, entryPoints: { full: at("src", "full.ts") }, plugins: [oneWasm(), fullCore(), errorsBeside()] });
   await build({ ...cjs, entryPoints: { slim: at("src", "slim.ts") }, plugins: [oneWasm(), slimCore()] });
   for (const [name, file] of Object.entries(beside)) {
     if (name === "worker-host") continue;
@@ -112,6 +116,7 @@ async function buildPackage() {
   await writeFile(dist("cjs", "package.json"), `${JSON.stringify({ type: "commonjs", sideEffects: false })}\n`);
 
   await writeFile(dist("sottovoce.wasm"), await shipped(wasm));
+  await writeFile(dist("sottovoce-full.wasm"), await shipped(full));
   await writeFile(dist("sottovoce-slim.wasm"), await shipped(slim));
   if (existsSync(scalar)) {
     await sameDoor(wasm, scalar);
@@ -131,7 +136,7 @@ async function types() {
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
   const all = dist("types");
   execFileSync(process.execPath, [tsc, "-p", at("tsconfig.build.json"), "--outDir", all], { stdio: "inherit", cwd: here });
-  const entries = ["index", "slim", ...Object.keys(beside).filter((name) => name !== "worker-host")];
+  const entries = ["index", "full", "slim", ...Object.keys(beside).filter((name) => name !== "worker-host")];
   const wanted = new Set();
   const follow = async (file) => {
     if (wanted.has(file)) return;
@@ -160,7 +165,7 @@ function oneWasm() {
     name: "one-wasm",
     setup({ onLoad }) {
       onLoad({ filter: /generated[^\\/]*[\\/]sottovoce_bg\.wasm$/ }, async ({ path }) => ({ contents: await shipped(path), loader: "binary" }));
-      onLoad({ filter: /generated(-slim)?[\\/]sottovoce\.js$/ }, async ({ path }) => ({
+      onLoad({ filter: /generated(-slim|-full)?[\\/]sottovoce\.js$/ }, async ({ path }) => ({
         contents: await shippedGlue(path),
         loader: "js",
       }));
@@ -186,6 +191,30 @@ function slimCore() {
     name: "slim-core",
     setup({ onResolve }) {
       onResolve({ filter: /^#slim-core$/ }, () => ({ path: at("src", slimFolder, "sottovoce.js") }));
+    },
+  };
+}
+
+/** `sottovoce/full` is `sottovoce` over another glue and another file. */
+function fullCore() {
+  return {
+    name: "full-core",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^\.(\.\/src)?\/generated\/sottovoce\.js$/ }, () => ({ path: at("src", "generated-full", "sottovoce.js") }));
+      onLoad({ filter: /[\\/]src[\\/]init\.ts$/ }, async ({ path }) => ({
+        contents: (await readFile(path, "utf8")).replace("SCALAR && !simd()", "false").replace('"./sottovoce.wasm"', '"./sottovoce-full.wasm"'),
+        loader: "ts",
+      }));
+    },
+  };
+}
+
+/** One class of errors, whichever engine throws them. */
+function errorsBeside() {
+  return {
+    name: "errors-beside",
+    setup({ onResolve }) {
+      onResolve({ filter: /^\.\/errors\.js$/ }, () => ({ path: "./index.js", external: true }));
     },
   };
 }

@@ -1,5 +1,5 @@
 // Makes dist/, the folder that `sottovoce-server serve --www` serves:
-//   node build.mjs          index.html, player.js, band.js, history.js, what they load later, player.css, sottovoce.wasm
+//   node build.mjs          index.html, player.js, band.js, history.js, what they load later, player.css, sottovoce-full.wasm
 //   node build.mjs --test   the unit tests as plain JavaScript, in .test/
 import { build } from "esbuild";
 import { cp, mkdir, readdir, rm } from "node:fs/promises";
@@ -25,7 +25,7 @@ if (process.argv.includes("--test")) {
     logLevel: "warning",
   });
 } else {
-  const wasm = join(dirname(createRequire(import.meta.url).resolve("sottovoce/package.json")), "dist", "sottovoce.wasm");
+  const wasm = join(dirname(createRequire(import.meta.url).resolve("sottovoce/package.json")), "dist", "sottovoce-full.wasm");
   if (!existsSync(wasm)) {
     console.error("the package sottovoce is not built yet; build it with: npm run build -w pkg-config");
     process.exit(1);
@@ -44,6 +44,7 @@ if (process.argv.includes("--test")) {
     minify: true,
     sourcemap: "linked",
     logLevel: "warning",
+    plugins: [wholeEngine()],
   });
   await build({
     entryPoints: { player: at("style", "player.css") },
@@ -54,5 +55,15 @@ if (process.argv.includes("--test")) {
   });
   await cp(at("public"), at("dist"), { recursive: true });
   // The package looks for its wasm beside the script.
-  await cp(wasm, at("dist", "sottovoce.wasm"));
+  await cp(wasm, at("dist", "sottovoce-full.wasm"));
+}
+
+/** The player shows all that the engine knows, and takes part in rounds: for it, `sottovoce` is `sottovoce/full`. */
+function wholeEngine() {
+  return {
+    name: "whole-engine",
+    setup({ onResolve, resolve }) {
+      onResolve({ filter: /^sottovoce$/ }, ({ resolveDir, kind }) => resolve("sottovoce/full", { resolveDir, kind }));
+    },
+  };
 }

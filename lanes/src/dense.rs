@@ -36,6 +36,17 @@ pub fn multiply(m: usize, n: usize, k: usize, a: Strided<'_>, b: &[f32], c: &mut
         rows::<1>(i, n, k, a, b, c);
         i += 1;
     }
+    // The columns that fill no tile.
+    let whole = n / 16 * 16;
+    for i in 0..m {
+        for j in whole..n {
+            let mut sum = c[i * n + j];
+            for p in 0..k {
+                sum += a.values[i * a.row + p * a.column] * b[p * n + j];
+            }
+            c[i * n + j] = sum;
+        }
+    }
 }
 
 #[inline(always)]
@@ -44,15 +55,6 @@ fn rows<const M: usize>(i: usize, n: usize, k: usize, a: Strided<'_>, b: &[f32],
     while j + 16 <= n {
         tile::<M, 2>(i, j, n, k, a, b, c);
         j += 16;
-    }
-    for r in i..i + M {
-        for j in j..n {
-            let mut sum = c[r * n + j];
-            for p in 0..k {
-                sum += a.values[r * a.row + p * a.column] * b[p * n + j];
-            }
-            c[r * n + j] = sum;
-        }
     }
 }
 

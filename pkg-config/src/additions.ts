@@ -17,24 +17,28 @@ const INDEX = 0xffff;
 const PLAYS = 1000;
 
 /** The additions as a catalogue shard, songs ascending; see `CatalogueShard` in src/protocol/message.rs. @internal */
-export function shardOf(additions: readonly Addition[], described = true): Uint8Array {
+export function shardOf(additions: readonly Addition[]): Uint8Array {
   const rows = [...additions].sort((a, b) => a.song.id - b.song.id);
   const dimension = rows[0]?.embedding.length ?? 0;
   const scales = rows.map(({ embedding }) => Math.max(...embedding.map(Math.abs)) / 127 || 1);
   const values = Int8Array.from(rows.flatMap(({ embedding }, i) => Array.from(embedding, (x) => Math.round(x / (scales[i] ?? 1)))));
   const none16 = new Uint8Array(2 * rows.length);
   const payload = [
-    head(4, described ? 13 : 8),
+    head(4, 13),
     head(0, INDEX),
     head(0, dimension),
     tensor(rows, 4, (view, at, { song }) => view.setUint32(at, song.id, true)),
     tensor(rows, 4, (view, at, { song }) => view.setUint32(at, song.artistId, true)),
-    ...(described ? [bytes(new Uint8Array(4 * rows.length)), bytes(none16), bytes(none16), bytes(none16)] : []),
+    // Album, style, language and year: not known.
+    bytes(new Uint8Array(4 * rows.length)),
+    bytes(none16),
+    bytes(none16),
+    bytes(none16),
     tensor(rows, 4, (view, at, { song }) => view.setFloat32(at, song.popularity, true)),
     tensor(rows, 4, (view, at) => view.setUint32(at, PLAYS, true)),
     tensor(scales, 4, (view, at, scale) => view.setFloat32(at, scale, true)),
     bytes(new Uint8Array(values.buffer)),
-    ...(described ? [bytes(new Uint8Array())] : []),
+    bytes(new Uint8Array()),
   ];
   return joined([head(4, 3), head(0, VERSION), head(0, CATALOGUE_SHARD), ...payload]);
 }

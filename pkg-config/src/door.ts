@@ -40,8 +40,7 @@ export interface Door {
   observe(...row: EventRow): void;
   undo(): number | undefined;
   importHistory(songs: Uint32Array, at: Float64Array, behaviour: Uint8Array, heard: Float32Array): number;
-  recommend(candidates: Uint32Array | undefined, k: number, now: number): Uint32Array;
-  recommendWith(candidates: Uint32Array | undefined, k: number, now: number, options: Record<string, unknown>): Uint32Array;
+  recommend(candidates: Uint32Array | undefined, k: number, now: number, options?: Record<string, unknown>): Uint32Array;
   explain(): SlotReason[];
   embedding(song: number): Float32Array | undefined;
   near(song: number, k: number): Uint32Array;
@@ -53,7 +52,6 @@ export interface Door {
   unmute(index: number): boolean;
   portrait(): Portrait;
   library(): { songs: Uint32Array; plays: Uint32Array; skips: Uint32Array; liked: Uint8Array; last: Float64Array };
-  history(): Row[];
   seen(): number;
   consent(): boolean;
   setConsent(on: boolean): void;
@@ -65,7 +63,7 @@ export interface Door {
   ledger(): Omit<Ledger, "roundChecks">;
   snapshot(): Uint8Array;
   restore(snapshot: Uint8Array): void;
-  exportData(): Record<string, unknown>;
+  exportData(): Record<string, unknown> & { readonly history: Row[] };
   deleteData(): void;
   free(): void;
 }

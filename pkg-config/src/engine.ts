@@ -112,6 +112,7 @@ export class Sottovoce extends Taste {
       engine.#manifest = manifest;
       await load(manifest, engine.#http, engine.door, engine.#songs, options);
       void shards?.keepOnly(filesOf(manifest, engine.#http));
+      if (options.additions) await engine.addSongs(options.additions);
       engine.#keeper.redo(engine.door);
       if (options.context) engine.setContext(options.context);
       await engine.refresh(options).catch(onlyServer);
@@ -189,7 +190,7 @@ export class Sottovoce extends Taste {
    * @returns how many rows were taken; those of songs that are not in the catalogue are passed over.
    */
   importHistory({ songs, at, behaviour, heard }: HistoryColumns): number {
-    const taken = this.alive.importHistory(songs, at, behaviour, heard);
+    const taken = this.full.importHistory(songs, at, behaviour, heard);
     this.#changed("import");
     return taken;
   }
@@ -204,13 +205,13 @@ export class Sottovoce extends Taste {
 
   /** Less of this: mutes the interest at `index` of the last {@link Taste.interests}. Kept with the rest. */
   lessOf(index: number): void {
-    this.alive.lessOf(index);
+    this.full.lessOf(index);
     this.#changed("interests");
   }
 
   /** Takes {@link Sottovoce.lessOf} back, by the index in {@link Taste.muted}. */
   unmute(index: number): void {
-    this.alive.unmute(index);
+    this.full.unmute(index);
     this.#changed("interests");
   }
 
@@ -368,9 +369,10 @@ export class Sottovoce extends Taste {
     this.#learning();
     this.#emit({ type: "change", cause: "delete" });
     this.#emit({ type: "ledger" });
-    const pending = +!!door.outbox();
+    // An engine that plays only has no way out at all.
+    const pending = +!!door.outbox?.();
     const left = {
-      stored, cached, pending, history: door.history().length, ledger: door.ledger().entries.length,
+      stored, cached, pending, history: door.exportData().history.length, ledger: door.ledger().entries.length,
       notes: Object.keys(this.#keeper.state.notes).length,
     };
     return { at: Date.now(), storeEmpty: !stored, nothingPending: !pending, seen: door.seen(), left };
@@ -417,7 +419,7 @@ export class Sottovoce extends Taste {
     if (this.paused) throw new SottovoceError("engine/paused", "The engine is paused.", "Call resume() first.");
     const allowed = this.#withConsent(signal);
     const { contribute } = await import("./rounds.js");
-    const result = await contribute(this.alive, this.#http, {
+    const result = await contribute(this.full, this.#http, {
       signal: allowed,
       changed: () => {
         this.#keeper.changed();

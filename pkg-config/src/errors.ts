@@ -16,6 +16,7 @@ export type ErrorCode =
   | "consent/off"
   | "engine/paused"
   | "engine/closed"
+  | "engine/full"
   | "store/refused"
   | "store/full"
   | "store/damaged"

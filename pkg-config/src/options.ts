@@ -1,5 +1,6 @@
 // What the engine can be told when it opens, and later.
 
+import type { Addition } from "./additions.js";
 import type { Store } from "./store.js";
 import type { Context, SongId } from "./types.js";
 
@@ -67,6 +68,8 @@ export interface OpenOptions {
   readonly name?: string;
   /** Makes every draw repeatable, for tests; from the system's randomness when left out. */
   readonly seed?: bigint;
+  /** Songs of the listener's own, for the engine to have before it takes up its history; see `addSongs`. */
+  readonly additions?: readonly Addition[];
   /** What the engine may know of the moment. */
   readonly context?: Context;
   /** The engine's settings. */

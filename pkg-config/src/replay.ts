@@ -11,7 +11,6 @@ import type { Call, ReplayFile } from "./tape.js";
 /** Which argument of a call is a typed array, and of which kind. */
 const ARRAYS: Partial<Record<Call["call"], readonly (((values: ArrayLike<number>) => unknown) | undefined)[]>> = {
   recommend: [(values) => Uint32Array.from(values)],
-  recommendWith: [(values) => Uint32Array.from(values)],
   importHistory: [
     (values) => Uint32Array.from(values), (values) => Float64Array.from(values),
     (values) => Uint8Array.from(values), (values) => Float32Array.from(values),
@@ -20,7 +19,7 @@ const ARRAYS: Partial<Record<Call["call"], readonly (((values: ArrayLike<number>
 
 /** What a file may ask of the engine; anything else is no recording. */
 const ALLOWED: ReadonlySet<string> = new Set<Call["call"]>([
-  "observe", "undo", "setContext", "receive", "configure", "lessOf", "unmute", "importHistory", "recommend", "recommendWith", "interests",
+  "observe", "undo", "setContext", "receive", "configure", "lessOf", "unmute", "importHistory", "recommend", "interests",
 ]);
 
 /** See `replay`. */
@@ -51,7 +50,7 @@ export function again(door: Door, calls: readonly Call[]): Replayed {
   for (const [i, { call, args, answer = [] }] of calls.entries()) {
     const method = door[call] as (...args: unknown[]) => ArrayLike<number> | undefined;
     const given = method.apply(door, args.map((arg, j) => thawed(arg, ARRAYS[call]?.[j])));
-    if (call !== "recommend" && call !== "recommendWith") continue;
+    if (call !== "recommend") continue;
     const now = Array.from(given ?? []);
     lists.push(now);
     if (now.join() !== answer.join()) difference ??= { call: i, recorded: answer, now };

@@ -6,7 +6,7 @@ import type { EngineConfig } from "./options.js";
 
 /** One call of the engine, and what it answered where that is to be the same again. Bytes are base64. */
 export interface Call {
-  readonly call: "observe" | "undo" | "setContext" | "receive" | "configure" | "lessOf" | "unmute" | "importHistory" | "recommend" | "recommendWith" | "interests";
+  readonly call: "observe" | "undo" | "setContext" | "receive" | "configure" | "lessOf" | "unmute" | "importHistory" | "recommend" | "interests";
   readonly args: readonly unknown[];
   /** The songs of a list, or the version of weights. */
   readonly answer?: readonly number[];
@@ -59,9 +59,7 @@ export function record(core: Door, { seed, config }: { seed: bigint; config: Eng
   for (const name of ["observe", "undo", "setContext", "configure", "lessOf", "unmute", "importHistory"] as const) {
     pens[name] = (args) => write(name, args);
   }
-  for (const name of ["recommend", "recommendWith"] as const) {
-    pens[name] = (args, answer: Uint32Array) => write(name, args, Array.from(answer));
-  }
+  pens.recommend = (args, answer: Uint32Array) => write("recommend", args, Array.from(answer));
   // `lessOf` speaks of the interests last shown.
   pens.interests = (args) => write("interests", args);
   const door = new Proxy(core, {

@@ -32,6 +32,14 @@ export abstract class Taste {
     return this.door;
   }
 
+  /** The door of the full engine. @internal */
+  protected get full(): Door {
+    const door = this.alive;
+    // The smaller engine's door has no such method: it is types alone that give it one.
+    if (!door.portrait) throw new SottovoceError("engine/full", "This engine was built to play; it cannot tell that.", 'Import from "sottovoce/full".');
+    return door;
+  }
+
   /** How many events the engine remembers. */
   get seen(): number {
     return this.alive.seen();
@@ -51,10 +59,7 @@ export abstract class Taste {
   recommend({ k = K, candidates, around, config }: RecommendOptions = {}): SongId[] {
     const from = candidates && Uint32Array.from(candidates);
     const now = Date.now();
-    const songs =
-      around === undefined && !config
-        ? this.alive.recommend(from, k, now)
-        : this.alive.recommendWith(from, k, now, { ...coreConfig(config ?? {}), around });
+    const songs = this.alive.recommend(from, k, now, around === undefined && !config ? undefined : { ...coreConfig(config ?? {}), around });
     return Array.from(songs) as SongId[];
   }
 
@@ -65,42 +70,42 @@ export abstract class Taste {
 
   /** A song's embedding: where it lies among the others. A copy; `undefined` for a song that is not on this device. */
   embedding(song: SongId): Float32Array | undefined {
-    return this.alive.embedding(song);
+    return this.full.embedding(song);
   }
 
   /** The `k` songs nearest to a song, nearest first. */
   near(song: SongId, k = K): SongId[] {
-    return Array.from(this.alive.near(song, k)) as SongId[];
+    return Array.from(this.full.near(song, k)) as SongId[];
   }
 
   /** How alike songs are as the re-ranking sees them: n × n values, row by row; 1 is the same. */
   similarity(songs: Iterable<SongId>): Float32Array {
-    return this.alive.similarity(Uint32Array.from(songs));
+    return this.full.similarity(Uint32Array.from(songs));
   }
 
   /** Where this session stands among the songs, as of now. */
   sessionVector(): Float32Array {
-    return this.alive.sessionVector(Date.now());
+    return this.full.sessionVector(Date.now());
   }
 
   /** What the engine thinks the listener likes, heaviest first, each with its `k` nearest songs. */
   interests(k = K): Interest[] {
-    return this.alive.interests(k);
+    return this.full.interests(k);
   }
 
   /** What {@link Sottovoce.lessOf} muted, each with its `k` nearest songs. */
   muted(k = K): Pick<Interest, "songs">[] {
-    return this.alive.muted(k);
+    return this.full.muted(k);
   }
 
   /** How the listener listens, in five dimensions and one. */
   portrait(): Portrait {
-    return this.alive.portrait();
+    return this.full.portrait();
   }
 
   /** Every song that was ever on, with what came of it. */
   library(): LibraryEntry[] {
-    const { songs, plays, skips, liked, last } = this.alive.library();
+    const { songs, plays, skips, liked, last } = this.full.library();
     return Array.from(songs, (song, i) => ({
       song: song as SongId, plays: plays[i]!, skips: skips[i]!, liked: !!liked[i], last: last[i]!,
     }));
@@ -108,7 +113,7 @@ export abstract class Taste {
 
   /** The remembered events, oldest first. */
   history(): (ListenEvent & { readonly at: number })[] {
-    return this.alive.history().map((row) => {
+    return this.alive.exportData().history.map((row) => {
       const { song, slot, shownAt, at, playedMs } = row;
       return { song: song as SongId, slot, shownAt, at, feedback: feedbackOf(row), ...(playedMs !== undefined && { playedMs }) };
     });

@@ -32,15 +32,16 @@ class Face extends Taste {
 
 const songs = (...ids: number[]) => ids.map(songId);
 
-test("a plain list takes the short way, other terms the long one", () => {
-  const { door, asked } = fake({ recommend: Uint32Array.of(3, 1), recommendWith: Uint32Array.of(2) });
+test("a plain list has no terms, other lists have theirs", () => {
+  const { door, asked } = fake({ recommend: Uint32Array.of(3, 1) });
   const face = new Face(door);
   assert.deepEqual(face.recommend({ k: 2, candidates: new Set(songs(1, 2, 3)) }), [3, 1]);
-  assert.deepEqual(face.recommend({ around: songId(9), config: { method: "ssd", quota: false, artistGap: 0 } }), [2]);
+  assert.deepEqual(face.recommend({ around: songId(9), config: { method: "ssd", quota: false, artistGap: 0 } }), [3, 1]);
   const [plain, other] = asked;
   assert.deepEqual(plain?.slice(0, 3), ["recommend", Uint32Array.of(1, 2, 3), 2]);
   assert.ok(Math.abs((plain?.[3] as number) - Date.now()) < 1000);
-  assert.deepEqual([other?.[0], other?.[1], other?.[2]], ["recommendWith", undefined, 30]);
+  assert.equal(plain?.[4], undefined);
+  assert.deepEqual([other?.[0], other?.[1], other?.[2]], ["recommend", undefined, 30]);
   assert.deepEqual(other?.[4], { method: 2, quota: 0, artistGap: 0, around: 9 });
 });
 
@@ -61,7 +62,7 @@ test("the library's columns come back as rows", () => {
 
 test("the history speaks the face's words, ignored songs included", () => {
   const history = [{ song: 1, slot: 0, shownAt: 5, at: 6, behaviour: 4 }, { song: 2, slot: 1, shownAt: 7, at: 8, behaviour: 0, heard: 0.5, playedMs: 900 }];
-  assert.deepEqual(new Face(fake({ history }).door).history(), [
+  assert.deepEqual(new Face(fake({ exportData: { history } }).door).history(), [
     { song: 1, slot: 0, shownAt: 5, at: 6, feedback: { kind: "ignore" } },
     { song: 2, slot: 1, shownAt: 7, at: 8, playedMs: 900, feedback: { kind: "skip", heard: 0.5 } },
   ]);
@@ -93,7 +94,7 @@ test("nothing is asked of a closed engine", () => {
 });
 
 test("a recording holds what changes answers, survives JSON, and makes the same calls again", () => {
-  const answers = { recommend: Uint32Array.of(3, 1), recommendWith: Uint32Array.of(2), receive: { kind: "weights", version: 5 }, importHistory: 2, snapshot: Uint8Array.of(1) };
+  const answers = { recommend: Uint32Array.of(3, 1), receive: { kind: "weights", version: 5 }, importHistory: 2, snapshot: Uint8Array.of(1) };
   const { door, asked } = fake(answers);
   const tape = record(door, { seed: 7n, config: { pool: 100 } });
   tape.door.restore(Uint8Array.of(9, 8));
@@ -102,16 +103,16 @@ test("a recording holds what changes answers, survives JSON, and makes the same 
   tape.door.observe(1, 0, 10, 20, 0, 0.5);
   tape.door.importHistory(Uint32Array.of(1), Float64Array.of(2.5), Uint8Array.of(0), Float32Array.of(0.25));
   tape.door.recommend(undefined, 2, 30);
-  tape.door.recommendWith(Uint32Array.of(2), 1, 40, { around: 9 });
+  tape.door.recommend(Uint32Array.of(2), 1, 40, { around: 9 });
   tape.door.explain();
   const file = JSON.parse(JSON.stringify(tape.file("test", ['"0"'], 5))) as ReplayFile;
   assert.deepEqual([file.seed, file.weights, file.events, file.state], ["7", 5, 1, btoa("\x09\x08")]);
-  assert.deepEqual(file.calls.map(({ call }) => call), ["setContext", "receive", "observe", "importHistory", "recommend", "recommendWith"]);
+  assert.deepEqual(file.calls.map(({ call }) => call), ["setContext", "receive", "observe", "importHistory", "recommend", "recommend"]);
   const other = fake(answers);
-  assert.deepEqual(again(other.door, file.calls), { same: true, lists: [[3, 1], [2]] });
+  assert.deepEqual(again(other.door, file.calls), { same: true, lists: [[3, 1], [3, 1]] });
   assert.deepEqual(other.asked, asked.filter(([name]) => name !== "restore" && name !== "explain"));
-  const wrong = again(fake({ ...answers, recommendWith: Uint32Array.of(8) }).door, file.calls);
-  assert.deepEqual(wrong.difference, { call: 5, recorded: [2], now: [8] });
+  const wrong = again(fake({ ...answers, recommend: Uint32Array.of(8) }).door, file.calls);
+  assert.deepEqual(wrong.difference, { call: 4, recorded: [3, 1], now: [8] });
   tape.door.deleteData();
   assert.deepEqual(tape.file("test", [], undefined).calls, [], "deletion reaches the recording");
 });

@@ -11,7 +11,7 @@ import { Recommender } from "../src/generated/sottovoce.js";
 import { Sottovoce, codeOf, init, memoryStore, songId, type EngineEvent, type OpenOptions } from "../src/index.js";
 import { catalogueFetch, SONGS } from "./catalogue.js";
 
-const WASM = resolve("src/generated/sottovoce_bg.wasm");
+const WASM = resolve("src/generated-full/sottovoce_bg.wasm");
 const skip = existsSync(WASM) ? false : "the engine is not built: cargo xtask package";
 
 before(async () => {

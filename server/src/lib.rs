@@ -15,6 +15,7 @@ pub mod http;
 pub mod progress;
 pub mod recall;
 pub mod registry;
+pub mod replay;
 pub mod simulate;
 pub mod stage;
 pub mod state;

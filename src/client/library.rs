@@ -30,10 +30,9 @@ pub struct Library {
 const UNDO: usize = 32;
 
 impl Library {
-    pub(super) fn from_parts(mut songs: Vec<(SongId, Tally)>) -> Self {
-        songs.sort_unstable_by_key(|(song, _)| *song);
-        songs.dedup_by_key(|(song, _)| *song);
-        Self { songs, before: Vec::new() }
+    /// `None` unless the songs rise strictly, as [`Library::songs`] gives them.
+    pub(super) fn from_parts(songs: Vec<(SongId, Tally)>) -> Option<Self> {
+        songs.is_sorted_by(|a, b| a.0 < b.0).then(|| Self { songs, before: Vec::new() })
     }
 
     /// Takes note of an event.

@@ -19,7 +19,7 @@ mod tastes;
 #[cfg(test)]
 mod tests;
 
-pub use config::EngineConfig;
+pub use config::{ConfigError, EngineConfig};
 pub use error::Error;
 pub use federation::Received;
 pub use insight::Interest;

@@ -52,6 +52,8 @@ pub(crate) struct Ranking {
     pool: Vec<u32>,
     share: Vec<u32>,
     drawn: Pool,
+    /// By song asked for in [`Ranking::scores`].
+    asked: Vec<f32>,
 }
 
 /// What the re-ranker sees of the pool.
@@ -140,6 +142,27 @@ impl Ranking {
             &mut self.slate,
         );
         &self.slate
+    }
+
+    /// The total score of each song; see [`super::Recommender::scores`].
+    pub(crate) fn scores(
+        &mut self,
+        config: &EngineConfig,
+        items: &Resident,
+        listener: Listener<'_>,
+        songs: &[SongId],
+        now: Millis,
+    ) -> &[f32] {
+        self.around.clear();
+        self.gather_slots(config, items, listener, Some(songs));
+        self.barred.clear();
+        self.barred.resize(items.len(), false);
+        self.score(config, items, listener, now);
+        let mut totals = self.total.iter().copied();
+        let resident = |s: &SongId| if items.slot(*s).is_some() { totals.next() } else { None };
+        self.asked.clear();
+        self.asked.extend(songs.iter().map(resident).map(|total| total.unwrap_or(f32::NAN)));
+        &self.asked
     }
 
     /// The candidates' slots. Of a catalogue in cells only the most promising are looked at, each interest asking for itself.

@@ -190,6 +190,18 @@ impl Recommender {
         self.recommend_with(&self.config.clone(), Request { candidates, k, now, around: None })
     }
 
+    /// What each of `songs` is worth at this moment, as [`Recommender::recommend`] compares them before it looks at diversity and
+    /// rules: tower, popularity, session and exploring, in units of the tower's spread over these very songs. Nothing is barred.
+    /// NaN for a song that is not resident. The slate stays as it was.
+    pub fn scores(&mut self, songs: &[SongId], now: Millis) -> &[f32] {
+        if !self.embedded {
+            self.embed_now(&self.config.clone());
+        }
+        let Self { ranking, config, items, embedding, session, kept, .. } = self;
+        let listener = Listener { user: embedding, session, library: &kept.library, tastes: &kept.tastes };
+        ranking.scores(config, items, listener, songs, now)
+    }
+
     /// As [`Recommender::recommend`], behaving otherwise for this one slate: a scene of the player.
     pub fn recommend_with(&mut self, config: &EngineConfig, request: Request<'_>) -> &Slate {
         if !self.embedded || config.utility != self.config.utility {

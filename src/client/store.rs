@@ -108,7 +108,7 @@ fn read_body(r: &mut Reader<'_>, format: u8) -> Result<(Kept, Weights<Vec<f32>>)
         for _ in 0..r.list()? {
             songs.push(read_tally(r)?);
         }
-        kept.library = Library::from_parts(songs);
+        kept.library = Library::from_parts(songs).ok_or(invalid("library"))?;
         let mut muted = Vec::new();
         for _ in 0..r.list()? {
             muted.push(Muted { vector: finite(r.tensor()?, "muted")? });
@@ -183,9 +183,19 @@ fn read_event(r: &mut Reader<'_>, format: u8) -> Result<Remembered, DecodeError>
     let at = Millis(r.uint()?);
     let behaviour = Behaviour::from_u8(r.narrow()?).ok_or(invalid("behaviour"))?;
     let feedback = behaviour.feedback(Fraction::new(r.float()?));
-    let [hour, weekday, device] = [r.maybe()?, r.maybe()?, r.maybe()?];
-    let (locale, scene) = (r.maybe()?, if format == 1 { None } else { r.maybe()? });
-    let context = Context { hour, weekday, device, locale, scene };
+    let mut known = [None; 5];
+    for field in known.iter_mut().take(if format == 1 { 4 } else { 5 }) {
+        *field = r.maybe()?;
+    }
+    // What is out of range was never written; it counts as not known.
+    let byte = |value: Option<u64>| value.and_then(|v| u8::try_from(v).ok());
+    let context = Context {
+        hour: byte(known[0]),
+        weekday: byte(known[1]),
+        device: byte(known[2]),
+        locale: known[3].and_then(|v| u16::try_from(v).ok()),
+        scene: byte(known[4]),
+    };
     Ok(Remembered { event: ListenEvent { impression, feedback, at }, context })
 }
 
@@ -250,7 +260,7 @@ mod tests {
         Kept {
             history: vec![event(skip), event(Feedback::Complete), event(Feedback::Dislike)],
             heard: 3,
-            library: Library::from_parts(vec![(SongId(7), tally)]),
+            library: Library::from_parts(vec![(SongId(7), tally)]).expect("one song rises"),
             tastes: Tastes::from_parts(vec![Muted { vector: vec![0.6, 0.8] }]),
             consent: true,
             contributed: Some(RoundId(8)),

@@ -355,3 +355,23 @@ fn a_portrait_tells_a_fan_from_a_wanderer() {
     assert!(value(fan.focused) > value(wanderer.focused));
     assert_eq!(fan.new_songs, None, "no song has a year");
 }
+
+#[test]
+fn scores_are_what_recommend_compares() {
+    let mut engine = engine();
+    fan(&mut engine);
+    let now = Millis(2_000_000);
+    let slate: Vec<SongId> = engine.recommend(None, 5, now).songs().collect();
+    let songs: Vec<SongId> = (0..201).map(SongId).collect();
+    let scores = engine.scores(&songs, now).to_vec();
+    assert!(scores[..200].iter().all(|s| s.is_finite()) && scores[200].is_nan(), "song 200 is not resident");
+    let parts = |song: SongId| engine.slate().placements().iter().find(|p| p.song == song).map(|p| p.score());
+    // The slate's parts leave out what is the same for all, so differences are what agrees.
+    for pair in slate.windows(2) {
+        let (a, b) = (parts(pair[0]).unwrap_or(f32::NAN), parts(pair[1]).unwrap_or(f32::NAN));
+        let [x, y] = [pair[0], pair[1]].map(|s| scores[s.0 as usize]);
+        assert!(((a - b) - (x - y)).abs() < 1e-3, "{a} − {b} and {x} − {y}");
+    }
+    // The slate stays.
+    assert!(engine.slate().songs().eq(slate.iter().copied()));
+}

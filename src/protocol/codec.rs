@@ -294,11 +294,11 @@ impl<'b> Reader<'b> {
     ///
     /// # Errors
     /// See [`Reader::list`].
-    pub fn maybe<T: TryFrom<u64>>(&mut self) -> Result<Option<T>, DecodeError> {
+    pub fn maybe(&mut self) -> Result<Option<u64>, DecodeError> {
         let at = self.0.position();
         match self.list()? {
             0 => Ok(None),
-            1 => self.narrow().map(Some),
+            1 => self.uint().map(Some),
             _ => Err(DecodeError::Malformed { expected: "a list of at most one", at }),
         }
     }

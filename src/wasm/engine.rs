@@ -17,7 +17,7 @@ fn request(engine: &client::Recommender, options: &JsValue) -> Result<(EngineCon
             around = Some(SongId(song));
             return Ok(());
         }
-        config.set(name, value).map_err(|e| super::error::with_code(e, "config/invalid"))
+        config.set(name, value).map_err(|e| super::error::setting(name, e))
     })?;
     Ok((config, around))
 }
@@ -37,8 +37,7 @@ impl Recommender {
     }
 
     /// See [`client::Recommender::recommend_with`]; `options` are fields of the configuration for this one slate, and `around`.
-    #[wasm_bindgen(js_name = recommendWith)]
-    pub fn recommend_with(
+    pub fn recommend(
         &mut self,
         candidates: Option<Vec<u32>>,
         k: usize,
@@ -104,5 +103,16 @@ impl Recommender {
     #[allow(clippy::cast_precision_loss, reason = "counts stay below 2⁵³")]
     pub fn seen(&self) -> f64 {
         self.engine.heard() as f64
+    }
+
+    /// See [`client::Recommender::consent`].
+    pub fn consent(&self) -> bool {
+        self.engine.consent()
+    }
+
+    /// See [`client::Recommender::set_consent`].
+    #[wasm_bindgen(js_name = setConsent)]
+    pub fn set_consent(&mut self, consent: bool) {
+        self.engine.set_consent(consent);
     }
 }

@@ -29,9 +29,7 @@ impl Recommender {
     #[wasm_bindgen(constructor)]
     pub fn new(config: JsValue, seed: u64) -> Result<Recommender, JsValue> {
         let mut engine = EngineConfig::default();
-        fields(&config, &mut |name, value| {
-            engine.set(name, value).map_err(|e| super::error::with_code(e, "config/invalid"))
-        })?;
+        fields(&config, &mut |name, value| engine.set(name, value).map_err(|e| super::error::setting(name, e)))?;
         Ok(Self { engine: client::Recommender::new(engine, seed) })
     }
 
@@ -79,12 +77,6 @@ impl Recommender {
     /// See [`client::Recommender::undo`]; the song whose event was taken back.
     pub fn undo(&mut self) -> Option<u32> {
         self.engine.undo().map(|event| event.impression.song.0)
-    }
-
-    /// See [`client::Recommender::recommend`].
-    pub fn recommend(&mut self, candidates: Option<Vec<u32>>, k: usize, now: f64) -> Vec<u32> {
-        let candidates = candidates.map(|c| songs(&c));
-        numbers(self.engine.recommend(candidates.as_deref(), k, millis(now)).songs())
     }
 
     /// Why each song of the last slate is there.

@@ -22,17 +22,6 @@ pub struct Outgoing {
 
 #[wasm_bindgen]
 impl Recommender {
-    /// See [`client::Recommender::consent`].
-    pub fn consent(&self) -> bool {
-        self.engine.consent()
-    }
-
-    /// See [`client::Recommender::set_consent`].
-    #[wasm_bindgen(js_name = setConsent)]
-    pub fn set_consent(&mut self, consent: bool) {
-        self.engine.set_consent(consent);
-    }
-
     /// See [`client::Recommender::contribute`]; the update's key comes from the platform's generator.
     pub fn contribute(&mut self) -> Result<usize, JsValue> {
         let mut key = [0; 16];

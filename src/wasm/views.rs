@@ -10,6 +10,8 @@ use crate::session::Feedback;
 pub(super) fn received(received: Received) -> View<'static> {
     View::Record(match received {
         Received::Weights(version) => vec![("kind", View::Text("weights")), ("version", count(version.0))],
+        // Without rounds nothing else comes down.
+        _ if !cfg!(feature = "full") => vec![],
         Received::Offer(offer) => vec![
             ("kind", View::Text("offer")),
             ("round", count(offer.round.0)),

@@ -1,12 +1,12 @@
 // What an interest is called: the genre, language and artists that its songs have in common. Pure.
 
-import type { Song, SongId } from "sottovoce";
+import type { Interest, Song, SongId } from "sottovoce";
 import { language } from "./view/words.js";
 
 /** Shared by so many of its songs, a genre or language names an interest. */
 const MOST = 0.6;
-/** Sharing so many of its songs with a quieted one, an interest is that one. */
-const ALIKE = 0.7;
+/** Sharing so many of their songs, two groups are one. */
+const ALIKE = 0.6;
 
 /** An interest's name, and whose songs are in it. */
 export interface Label {
@@ -26,14 +26,34 @@ export function labelOf(songs: readonly Song[]): Label {
   return { name: sentence(name || artists.slice(0, 2).join(" and ")), artists };
 }
 
-/** Whether a group of songs is one of the quieted ones: most of the nearest songs are the same. */
-export function isQuieted(songs: readonly SongId[], quieted: readonly { readonly songs: readonly SongId[] }[]): boolean {
-  return quieted.some(({ songs: others }) => {
-    const length = Math.min(songs.length, others.length);
-    const near = new Set(others.slice(0, length));
-    const common = songs.slice(0, length).filter((song) => near.has(song)).length;
-    return length > 0 && common >= ALIKE * length;
+/** An interest to show. */
+export interface Shown {
+  /** Its place among the engine's interests. */
+  readonly index: number;
+  readonly weight: number;
+  readonly songs: readonly SongId[];
+}
+
+/**
+ * The interests a listener can tell apart: those with mostly the same songs count as one, under the heaviest; what was quieted
+ * stands in a list of its own, though it is still part of what was heard.
+ */
+export function distinct(interests: readonly Interest[], quieted: readonly Pick<Interest, "songs">[]): Shown[] {
+  const shown: Shown[] = [];
+  interests.forEach(({ weight, songs }, index) => {
+    if (songs.length === 0 || quieted.some((muted) => sameSongs(songs, muted.songs))) return;
+    const twin = shown.findIndex((other) => sameSongs(songs, other.songs));
+    if (twin < 0) shown.push({ index, weight, songs });
+    else shown[twin] = { ...shown[twin]!, weight: shown[twin]!.weight + weight };
   });
+  return shown.sort((a, b) => b.weight - a.weight);
+}
+
+/** Whether most of the nearest songs are the same. */
+function sameSongs(songs: readonly SongId[], others: readonly SongId[]): boolean {
+  const length = Math.min(songs.length, others.length);
+  const near = new Set(others.slice(0, length));
+  return length > 0 && songs.slice(0, length).filter((song) => near.has(song)).length >= ALIKE * length;
 }
 
 /** Values by how often they occur; the earlier first among equals. */

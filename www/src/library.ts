@@ -1,6 +1,6 @@
 // What all that was ever heard comes to. Pure.
 
-import type { LibraryEntry } from "./engine-door.js";
+import type { LibraryEntry } from "sottovoce";
 
 /** The library in figures. */
 export interface Sum {

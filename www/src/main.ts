@@ -9,6 +9,7 @@ import { historyView } from "./history/view.js";
 import { keys } from "./keys.js";
 import { mediaSession } from "./media-session.js";
 import { Player } from "./player.js";
+import { mine } from "./sources/mine.js";
 import { Sources } from "./sources/sources.js";
 import { sourcesView } from "./sources/view.js";
 import { Band } from "./sound/band.js";
@@ -58,26 +59,28 @@ async function begin(): Promise<void> {
   say(state, "Opening …");
   const engine = await Sottovoce.open({
     context: contextOf(new Date()),
+    additions: await mine(),
+    // For "Report a wrong list". It stays in this page.
+    record: true,
     progress: (share) => say(state, share < 1 ? `Catalogue ${Math.round(share * 100)} %` : ""),
   });
   const { traitsOf, coverOf } = appearance(engine);
   const output = new Output();
   const sources = new Sources(new Shelf(output, new Band(new URL("./band.js", import.meta.url)), traitsOf));
-  const door = sources.within(doorOf(engine));
-  player = new Player(engine, door, output, sources);
+  player = new Player(engine, sources.within(doorOf(engine)), output, sources);
 
   nowView(player, coverOf);
   queueView(player, coverOf);
   scenesView(player);
   dialView(player);
-  alikeView(player, door, coverOf);
+  alikeView(player, coverOf);
   heardView(player, coverOf);
-  tasteView(player, door, coverOf);
-  libraryView(player, door, coverOf);
+  tasteView(player, coverOf);
+  libraryView(player, coverOf);
   historyView(part("history-mount"), { engine, renew: () => player?.renew(), reveal: () => openTab("library") });
   deviceView(engine);
   rightsView(player);
-  replayView(player, door);
+  replayView(player);
   keys(player);
   mediaSession(player, coverOf);
   player.watch((changed) => changed.has("playing") && showState(engine));
@@ -89,7 +92,7 @@ async function begin(): Promise<void> {
   addEventListener("pagehide", () => void engine.flush());
 
   player.start();
-  sourcesView(part("sources-mount"), { engine, player, sources, output });
+  sourcesView(part("sources-mount"), { engine, player, sources, door, output });
   showState(engine);
   part("main").removeAttribute("aria-busy");
   await engine.flush();

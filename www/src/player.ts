@@ -29,6 +29,8 @@ export interface Heard {
   readonly feedback: Feedback;
   /** What it did to the songs that were next. */
   readonly effect: Shift;
+  /** Songs that were passed over right after it. */
+  readonly over?: number;
 }
 
 /** What may have changed. */
@@ -38,6 +40,7 @@ interface Notes {
   readonly now: { readonly song: SongId; readonly slot: number; readonly liked: boolean } | undefined;
   readonly queue: readonly SlotReason[];
   readonly heard: readonly Heard[];
+  readonly judged: number;
   readonly volume: number;
   readonly lineup?: LineupNotes;
 }
@@ -49,7 +52,10 @@ export class Player {
   readonly lineup: Lineup;
   now: Current | undefined;
   queue: Coming[] = [];
+  /** The latest of what was heard, oldest first. */
   heard: Heard[] = [];
+  /** How many songs were ever judged here. */
+  judged = 0;
   playing = false;
   /** False once play was asked for and no sound could come out. */
   audible = true;
@@ -59,6 +65,8 @@ export class Player {
   readonly #decks: Decks;
   readonly #watchers = new Set<(changed: ReadonlySet<Aspect>) => void>();
   readonly #changed = new Set<Aspect>();
+  /** What came on while nothing was noted: the engine does not know to leave it out. */
+  readonly #unnoted = new Set<SongId>();
   #tracker: PlayTracker | undefined;
   #metronome: ReturnType<typeof setInterval> | undefined;
 
@@ -78,6 +86,7 @@ export class Player {
     const notes = this.engine.kept<Notes>("player");
     this.#output.volume = notes?.volume ?? 0.8;
     this.heard = [...(notes?.heard ?? [])];
+    this.judged = notes?.judged ?? this.heard.length;
     this.lineup.restore(notes?.lineup, Date.now());
     this.queue = (notes?.queue ?? []).flatMap((reason) => {
       const song = this.engine.songs.get(reason.song);
@@ -156,14 +165,16 @@ export class Player {
     const chosen = this.queue.find((coming) => coming.song.id === song);
     if (!chosen || !this.now) return;
     const feedback = this.#left();
-    if (feedback) this.#observe(feedback);
+    // What stood before it was seen and passed over.
+    const before = this.queue.slice(0, Math.min(this.queue.indexOf(chosen), IN_SIGHT));
+    if (feedback) this.#observe(feedback, before);
     this.queue = this.queue.filter((coming) => coming.song.id !== song);
     this.#putOn(chosen, { bySkip: true });
     if (!this.playing) void this.play();
   }
 
   like(): void {
-    if (!this.now || this.now.liked) return;
+    if (!this.now || this.now.liked || this.engine.paused) return;
     this.now.liked = true;
     this.#observe({ kind: "like" });
     this.#tell("now");
@@ -178,10 +189,13 @@ export class Player {
 
   /** Takes the last judgement back, and returns to its song if it ended that. */
   undo(): SongId | undefined {
+    const last = this.heard.at(-1);
+    // What was passed over on the way to the next song goes with the judgement before it.
+    for (let over = last?.over ?? 0; over > 0; over--) this.engine.undo();
     const undone = this.engine.undo();
     if (undone === undefined) return undefined;
-    const last = this.heard.at(-1);
     this.heard = this.heard.slice(0, -1);
+    this.judged = Math.max(0, this.judged - 1);
     const song = this.engine.songs.get(undone);
     if (last?.feedback.kind === "like") {
       if (this.now && this.now.song.id === undone) this.now.liked = false;
@@ -239,7 +253,9 @@ export class Player {
     this.now?.deck?.leave();
     this.now = undefined;
     this.heard = [];
+    this.judged = 0;
     this.queue = [];
+    this.#unnoted.clear();
     this.lineup.restore(undefined, Date.now());
     this.#requeue();
     this.#advance(false);
@@ -257,13 +273,19 @@ export class Player {
     this.#advance(false);
   }
 
-  #observe(feedback: Feedback): void {
+  #observe(feedback: Feedback, passedOver: readonly Coming[] = []): void {
     const { now } = this;
     if (!now) return;
+    if (this.engine.paused) {
+      this.#unnoted.add(now.song.id);
+      return;
+    }
     const at = Date.now();
-    this.engine.observe({ song: now.song.id, slot: now.slot, shownAt: now.shownAt, at, feedback });
+    void this.engine.observe({ song: now.song.id, slot: now.slot, shownAt: now.shownAt, at, feedback });
+    for (const { song, slot } of passedOver) void this.engine.observe({ song: song.id, slot, shownAt: now.shownAt, at, feedback: { kind: "ignore" } });
     this.#requeue();
-    this.heard = [...this.heard, { song: now.song.id, slot: now.slot, at, feedback, effect: this.shift }].slice(-HEARD_KEPT);
+    this.judged++;
+    this.heard = [...this.heard, { song: now.song.id, slot: now.slot, at, feedback, effect: this.shift, over: passedOver.length }].slice(-HEARD_KEPT);
     this.#tell("heard");
   }
 
@@ -321,7 +343,7 @@ export class Player {
 
   #requeue(): void {
     const before = this.queue;
-    this.queue = this.lineup.form(this.now?.song.id, Date.now());
+    this.queue = this.lineup.form(this.now?.song.id, Date.now()).filter(({ song }) => !this.#unnoted.has(song.id));
     this.shift = shiftOf(before, this.queue);
     this.#tell("queue", "scene");
   }
@@ -339,11 +361,12 @@ export class Player {
   }
 
   #keep(): void {
-    const { now, queue, heard, volume } = this;
+    const { now, queue, heard, judged, volume } = this;
     const notes: Notes = {
       now: now && { song: now.song.id, slot: now.slot, liked: now.liked },
       queue: queue.flatMap(({ reason }) => (reason ? [reason] : [])),
       heard,
+      judged,
       volume,
       lineup: this.lineup.notes,
     };

@@ -1,6 +1,9 @@
 // The portrait in words that a listener uses.
 
-import { DIMENSIONS, type Dimension, type Portrait } from "./engine-door.js";
+import { DIMENSIONS, type Dimension } from "./engine-door.js";
+
+/** A portrait, as far as it can be told: the package's, and what tests make up. */
+export type Told = { readonly [dimension in Dimension]?: { readonly value: number; readonly stars: number } | undefined };
 
 interface Wording {
   readonly name: string;
@@ -78,7 +81,7 @@ export interface Trait {
 }
 
 /** The portrait as lines, in the order in which the radar goes round; what cannot be told has none. */
-export function traitsOf(portrait: Portrait): Trait[] {
+export function traitsOf(portrait: Told): Trait[] {
   return DIMENSIONS.flatMap((dimension) => {
     const trait = portrait[dimension];
     if (!trait) return [];

@@ -1,14 +1,6 @@
 // A recording for a bug report, and what came of playing it again. Pure.
 
-/** What playing a recording again found; the shape is the package's. */
-export interface Replayed {
-  /** Whether every list came out as recorded. */
-  readonly same: boolean;
-  /** The lists, in the order they were asked for. */
-  readonly lists: readonly (readonly number[])[];
-  /** The first list that differs. */
-  readonly difference?: { readonly call: number; readonly recorded: readonly number[]; readonly now: readonly number[] };
-}
+import type { Replayed } from "sottovoce";
 
 /** The finding, for a reader. */
 export interface Finding {

@@ -119,6 +119,17 @@ test("with a source chosen, only its songs are proposed, and only they are playe
   assert.deepEqual(taken, [2, 1]);
 });
 
+test("what the server lacks, the engine supplies, of what the server has", async () => {
+  const door = { near: (_: SongId, k: number) => [0, 1, 2, 3].map(songId).slice(0, k) } as unknown as Door;
+  const sources = new Sources({ take: async () => deck, prepare() {} });
+  assert.deepEqual(await sources.similar(songId(0), 2, door), { by: "engine", songs: [0, 1] });
+  const source = fakeSource([1, 3]);
+  sources.choose(source);
+  assert.deepEqual(await sources.similar(songId(0), 5, door), { by: "engine", songs: [1, 3] });
+  sources.choose({ ...source, similar: async () => [songId(3), songId(1)] });
+  assert.deepEqual(await sources.similar(songId(0), 1, door), { by: "server", songs: [3] });
+});
+
 test("the server hears of what began, what was heard to the half, and likes; of nothing else", async () => {
   const source = fakeSource([0, 1, 2]);
   let watcher: (changed: ReadonlySet<string>) => void = () => {};

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { songId, type SlotReason } from "sottovoce";
-import { isQuieted, labelOf } from "../src/interests.js";
+import { distinct, labelOf } from "../src/interests.js";
 import { dearest, sumOf } from "../src/library.js";
 import { lengthsOf, PARTS } from "../src/parts.js";
 import { polygon, traitsOf, WORDING } from "../src/portrait.js";
@@ -56,12 +56,17 @@ describe("an interest's name", () => {
   });
 });
 
-test("an interest that was quieted is known by its songs", () => {
+test("interests with the same songs count once, and quieted ones not at all", () => {
   const ids = (...songs: number[]) => songs.map(songId);
-  const quieted = [{ songs: ids(1, 2, 3, 4) }];
-  assert.ok(isQuieted(ids(2, 1, 4, 9, 8, 7), quieted));
-  assert.ok(!isQuieted(ids(1, 2, 8, 9), quieted));
-  assert.ok(!isQuieted(ids(1, 2), []) && !isQuieted([], quieted));
+  const interests = [
+    { weight: 0.4, songs: ids(1, 2, 3, 4, 5) },
+    { weight: 0.3, songs: ids(20, 21, 22, 23, 24) },
+    { weight: 0.2, songs: ids(2, 1, 4, 9, 8) }, // three of five as in the first
+    { weight: 0.1, songs: [] },
+  ];
+  assert.deepEqual(distinct(interests, []).map(({ index, weight }) => [index, +weight.toFixed(6)]), [[0, 0.6], [1, 0.3]]);
+  assert.deepEqual(distinct(interests, [{ songs: ids(5, 4, 3, 2, 1, 99, 98) }]).map(({ index }) => index), [1]);
+  assert.deepEqual(distinct([], [{ songs: [] }]), []);
 });
 
 test("every dimension has five sentences, all different, and stars stay within them", () => {

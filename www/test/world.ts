@@ -1,7 +1,7 @@
 // A small catalogue and an engine's door over it, for tests.
 
-import { songId, type Song, type SongId } from "sottovoce";
-import type { Ask, Door, Interest, LibraryEntry, Settings } from "../src/engine-door.js";
+import { songId, type EngineConfig, type Interest, type LibraryEntry, type Song, type SongId } from "sottovoce";
+import type { Ask, Door } from "../src/engine-door.js";
 
 export const DAY = 86_400_000;
 export const NOW = Date.UTC(2024, 4, 17, 12);
@@ -27,10 +27,10 @@ export function entry(id: number, { plays = 0, skips = 0, liked = false, daysAgo
 /** A door that answers from plain values and writes down what it is asked. Lists are the first `k` candidates. */
 export class FakeDoor implements Door {
   readonly asked: Ask[] = [];
-  readonly configured: Settings[] = [];
+  readonly configured: EngineConfig[] = [];
   entries: LibraryEntry[] = [];
   found: Interest[] = [];
-  session: Float32Array | undefined;
+  session = new Float32Array(2);
   embeddings = new Map<number, Float32Array>();
   neighbours = new Map<number, readonly number[]>();
   #list: SongId[] = [];
@@ -49,21 +49,13 @@ export class FakeDoor implements Door {
     }));
   }
 
-  configure(settings: Settings): boolean {
+  configure(settings: EngineConfig): void {
     this.configured.push(settings);
-    return true;
   }
 
   interests = () => this.found;
-  lessOf() {}
-  muted = () => [];
-  unmute() {}
-  portrait = () => ({});
   library = () => this.entries;
-  similarity = (songs: readonly SongId[]) => new Float32Array(songs.length ** 2);
   sessionVector = () => this.session;
   near = (id: SongId, k: number) => (this.neighbours.get(id) ?? []).slice(0, k).map(songId);
-  recording = () => undefined;
-  replay = () => Promise.reject(new Error("no recordings here"));
   embedding = (id: SongId) => this.embeddings.get(id);
 }

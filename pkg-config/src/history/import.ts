@@ -1,5 +1,6 @@
 // Files in, a listener's history out: columns for the engine, and a report of what came of every record.
 
+import type { HistoryColumns } from "../types.js";
 import { CatalogueIndex, type Closeness, type Findable, type Match } from "./catalogue.js";
 import { HistoryError, type Place } from "./errors.js";
 import { folded } from "./names.js";
@@ -14,17 +15,6 @@ export interface HistoryFile {
   readonly size: number;
   /** Its bytes. */
   stream(): ReadableStream<Uint8Array>;
-}
-
-/** A history as `engine.importHistory` takes it: one entry a listen, oldest first. */
-export interface HistoryColumns {
-  readonly songs: Uint32Array;
-  /** Milliseconds since the epoch, when the listen ended. */
-  readonly at: Float64Array;
-  /** 0 skip, 1 complete. */
-  readonly behaviour: Uint8Array;
-  /** The share of the song that was heard, 0 to 1. */
-  readonly heard: Float32Array;
 }
 
 /** What came of the files. */
@@ -86,7 +76,7 @@ export interface ReadOptions {
  *
  * ```ts
  * const { columns, report } = await readHistory(input.files, engine.songs.values());
- * engine.importHistory(columns.songs, columns.at, columns.behaviour, columns.heard);
+ * engine.importHistory(columns);
  * ```
  *
  * @throws {@link HistoryError} `history/aborted`. A file that cannot be read is in {@link HistoryReport.errors}, and the others

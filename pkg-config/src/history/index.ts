@@ -7,7 +7,8 @@
  * @packageDocumentation
  */
 export { readHistory, NAMES_KEPT } from "./import.js";
-export type { HistoryColumns, HistoryFile, HistoryReport, ReadOptions } from "./import.js";
+export type { HistoryFile, HistoryReport, ReadOptions } from "./import.js";
+export type { HistoryColumns } from "../types.js";
 export { CatalogueIndex } from "./catalogue.js";
 export type { Closeness, Findable, Match, Wanted } from "./catalogue.js";
 export { artistKey, folded, leadArtist, plainTitle } from "./names.js";

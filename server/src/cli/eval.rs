@@ -1,6 +1,7 @@
 //! `eval`: every recall channel and their merge, on songs that nobody trained on.
 
 use super::bar::Bar;
+use super::frontier;
 use super::output::say;
 use super::source::Source;
 use crate::config::ChannelConfig;
@@ -9,7 +10,7 @@ use crate::recall::Merged;
 use crate::registry::Channels;
 use crate::stage::{Candidate, Query};
 use anyhow::Context;
-use clap::ValueEnum;
+use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -19,14 +20,17 @@ Examples:
   sottovoce-server eval                                        the synthetic world
   sottovoce-server eval --data lastfm-hetrec2k --json          one JSON object a line
   sottovoce-server eval --data DIR --on validation --config recall.toml
+  sottovoce-server eval frontier --data lastfm-hetrec2k --html frontier.html
 
 Logs of totals (no times): a random fifth of each listener's songs is held out, drawn as numpy draws it, so that figures can be
 compared with other people's. Logs with an order: each listener's last finished song. The whole catalogue is ranked. Choose
 settings with --on validation, report with the default.";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     #[command(flatten)]
     source: Source,
     /// What is drawn at random, the split too, is drawn from it
@@ -46,6 +50,12 @@ pub(crate) struct Args {
     json: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// What diversity costs: DPP, MMR and SSD on the same candidates, relevance against difference
+    Frontier(frontier::Args),
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum On {
     /// What figures are reported on
@@ -55,6 +65,9 @@ enum On {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    if let Some(Verb::Frontier(args)) = args.verb {
+        return frontier::run(args).await;
+    }
     let dataset = args.source.load().await?;
     let config = args.config.as_deref().map_or_else(|| Ok(ChannelConfig::default()), ChannelConfig::load)?;
     let (name, json, seed) = (dataset.name.clone(), args.json, args.seed);

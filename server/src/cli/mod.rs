@@ -4,7 +4,9 @@
 mod bar;
 mod data;
 mod eval;
+mod frontier;
 mod output;
+mod replay;
 mod serve;
 mod simulate;
 mod source;
@@ -31,6 +33,8 @@ enum Command {
     Eval(eval::Args),
     /// Fit the recall channels and keep them in a state file
     Train(train::Args),
+    /// Replay real impressions through the device's engine, with feedback on and off
+    Replay(replay::Args),
     /// Run federated rounds over simulated listeners and measure what they learn
     Simulate(simulate::Args),
 }
@@ -42,6 +46,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Serve(args) => serve::run(args).await,
         Command::Eval(args) => eval::run(args).await,
         Command::Train(args) => train::run(args).await,
+        Command::Replay(args) => replay::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
     };
     match done {

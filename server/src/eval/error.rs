@@ -16,6 +16,14 @@ pub enum EvalError {
         /// The score.
         score: f32,
     },
+    /// As [`EvalError::NonFinite`], of an impression.
+    #[error("impression {row} has score {score}; find out what diverged before any number is believed")]
+    NonFiniteRow {
+        /// Its place among those measured.
+        row: usize,
+        /// The score.
+        score: f64,
+    },
     /// A list that names a song twice would count it twice.
     #[error("song {song} is in a list twice; a channel must not repeat itself")]
     Repeated {

@@ -1,14 +1,23 @@
 //! Evaluation: held-out songs and lists of candidates come in, numbers come out. Pure functions; no model in sight.
 //!
-//! `protocol` says what is held out, `ranking` what a list is worth, `report` adds up over listeners and says it in lines.
+//! `protocol` says what is held out, `ranking` what a list is worth, `auc` what a score is worth, `bootstrap` how sure that is, `report`
+//! adds up over listeners and says it in lines; `frontier` sets relevance against difference, `picture` draws.
 //! A score that is not finite is an error, never a place in a ranking. May be imported by `cli` and by tests.
 
+mod auc;
+mod bootstrap;
 mod error;
+mod frontier;
+mod picture;
 mod protocol;
 mod ranking;
 mod report;
 
+pub use auc::{Sorted, auc, auc_within};
+pub use bootstrap::{Bootstrap, Interval, weighted_mean};
 pub use error::EvalError;
+pub use frontier::{Catalogue, Contender, Duel, Frontier, Point, Question, SLATE, frontier};
+pub use picture::{Series, Whisker, lines, page, paragraph, table, whiskers};
 pub use protocol::{Case, Holdout, Protocol, Split};
 pub use ranking::{Measures, Spread, measure, spread};
 pub use report::{Answer, DEEP, Line, NEAR, Segment, evaluate};

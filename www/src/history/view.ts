@@ -6,7 +6,6 @@ import { make, say } from "../view/page.js";
 import { count, size } from "../view/words.js";
 import type { Report } from "./messages.js";
 import { readInWorker, type Read } from "./reading.js";
-import { takeHistory } from "./take.js";
 
 const ACCEPT = ".json,.jsonl,.csv,.tsv,.txt,.zip,application/json,text/csv,application/zip";
 /** Rows shown of what is missing. */
@@ -92,7 +91,7 @@ export function historyView(place: HTMLElement, { engine, renew, reveal }: Histo
     const { matched, songs, records } = report;
     const use = make("button", { type: "button", className: "button", "data-test": "history-use", disabled: matched === 0 }, "Make it my history");
     use.onclick = () => {
-      const taken = takeHistory(engine, columns);
+      const taken = engine.importHistory(columns);
       renew();
       invite(`${count(taken, "play")} of ${count(songs, "song")} are part of your history now. The queue knows them already.`);
     };

@@ -1,6 +1,7 @@
 // A change of pace: away from where the session points, to something else that the listener likes.
 
-import { dot, type Interest } from "../engine-door.js";
+import type { Interest } from "sottovoce";
+import { dot, points } from "../engine-door.js";
 import { LIST, once, type Scene, type Surroundings } from "./scene.js";
 
 const NEIGHBOURS = 120;
@@ -15,7 +16,7 @@ export const change: Scene = {
     const interests = door.interests(FACES).filter(({ songs: faces }) => faces.length > 0);
     if (interests.length < 2) return { nothing: "Hear a few more songs first: there must be two things you like, to change from one to the other." };
     const session = door.sessionVector();
-    const away = session ? interests.reduce((far, each) => (towards(each, session, door) < towards(far, session, door) ? each : far)) : interests[1]!;
+    const away = points(session) ? interests.reduce((far, each) => (towards(each, session, door) < towards(far, session, door) ? each : far)) : interests[1]!;
     const candidates = once(away.songs.flatMap((song) => [song, ...door.near(song, NEIGHBOURS)])).filter((song) => songs.has(song));
     return {
       k: LIST,

@@ -1,6 +1,6 @@
 // Loved once, not heard for months.
 
-import type { LibraryEntry } from "../engine-door.js";
+import type { LibraryEntry } from "sottovoce";
 import { DAY_MS, LIST, type Scene } from "./scene.js";
 
 /** Away for at least so long. */

@@ -36,6 +36,18 @@ export class Sources implements Decks {
     else this.#own.prepare(song);
   }
 
+  /** Songs like one: by the server's own lights where it has any, by the engine's on this device where it has none. */
+  async similar(song: SongId, k: number, door: Pick<Door, "near">): Promise<Similar> {
+    const theirs = await this.#chosen?.similar(song, k);
+    return theirs ? { by: "server", songs: theirs.slice(0, k) } : { by: "engine", songs: this.#near(door, song, k) };
+  }
+
+  #near(door: Pick<Door, "near">, song: SongId, k: number): SongId[] {
+    if (!this.#chosen) return door.near(song, k);
+    // More are asked for than wanted, because some of them are elsewhere.
+    return door.near(song, NEAR_FACTOR * k).filter((id) => this.#candidates.has(id)).slice(0, k);
+  }
+
   /** The engine's door, through which only songs come that the chosen source can play. */
   within(door: Door): Door {
     const narrowed = (ask: Ask): Ask => {
@@ -46,10 +58,15 @@ export class Sources implements Decks {
     return {
       ...door,
       recommend: (ask) => door.recommend(narrowed(ask)),
-      // More are asked for than wanted, because some of them are elsewhere.
-      near: (song, k) => (this.#chosen ? door.near(song, NEAR_FACTOR * k).filter((id) => this.#candidates.has(id)).slice(0, k) : door.near(song, k)),
+      near: (song, k) => this.#near(door, song, k),
     };
   }
+}
+
+/** Songs like one, and who says so. */
+export interface Similar {
+  readonly by: "server" | "engine";
+  readonly songs: readonly SongId[];
 }
 
 /** A library mostly holds more than one in so many of the songs near one that it holds. */

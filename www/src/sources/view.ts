@@ -3,11 +3,13 @@
 import type { Song, SongId, Sottovoce } from "sottovoce";
 import type { Output } from "../deck/output.js";
 import { openFile } from "../deck/file.js";
+import type { Door } from "../engine-door.js";
 import type { Player } from "../player.js";
 import { notice } from "../view/notices.js";
-import { make, say } from "../view/page.js";
+import { make, part, say } from "../view/page.js";
 import { clock, count } from "../view/words.js";
 import type { Library, Linked } from "./link.js";
+import { forgetMine, keepMine } from "./mine.js";
 import { Numbers } from "./numbers.js";
 import { scrobble, type Told } from "./scrobbler.js";
 import type { OpenAddress } from "./source.js";
@@ -21,20 +23,27 @@ import { SubsonicSource } from "./subsonic/source.js";
 
 /** Rows of the library shown at a time. */
 const SHOWN = 30;
+/** Songs like the one that is on. */
+const ALIKE = 8;
 
 /** What the panel needs of the page. */
 export interface SourcesPage {
   readonly engine: Sottovoce;
   readonly player: Player;
   readonly sources: Sources;
+  readonly door: Pick<Door, "near">;
   readonly output: Output;
 }
 
 /** Mounts the panel into `place`, and goes back to the server of the last visit. */
-export function sourcesView(place: HTMLElement, { engine, player, sources, output }: SourcesPage): void {
+export function sourcesView(place: HTMLElement, { engine, player, sources, door, output }: SourcesPage): void {
   const remembered = new Remembered();
   const numbers = new Numbers(localStorage, "sottovoce:songs-of-mine");
   const body = make("div", { className: "sources-body" });
+  /** In the account of what leaves: a music server of one's own is not ours, and hears what is played from it all the same. */
+  const account = make("p", { className: "small", hidden: true, "data-test": "source-account" });
+  part("sent-text").after(account);
+  let toldOk = 0;
   let stop: AbortController | undefined;
   place.append(make("section", { className: "block sources", "aria-labelledby": "sources-heading", "data-test": "sources" }, make("h2", { id: "sources-heading" }, "Where music comes from"), body));
 
@@ -43,6 +52,7 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, outpu
     if (cause !== "delete") return;
     remembered.forget();
     numbers.clear();
+    void forgetMine();
     disconnect();
   });
   const last = remembered.connection();
@@ -100,6 +110,7 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, outpu
       const library = link(songs, engine, (name) => numbers.of(name));
       numbers.keep();
       await engine.addSongs(library.additions);
+      await keepMine(library.additions);
       remembered.keep(client.connection);
       choose(client, library);
       if (!again) player.pause();
@@ -114,6 +125,7 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, outpu
   function choose(client: SubsonicClient, library: Library): void {
     sources.choose(new SubsonicSource({ client, library, output, open: opener(remembered) }));
     showLibrary(client, library);
+    showAccount();
   }
 
   /** What is on may be elsewhere: the first song of the library comes on then. */
@@ -137,6 +149,7 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, outpu
     stop?.abort();
     const was = sources.chosen;
     sources.choose(undefined);
+    showAccount();
     remembered.forget();
     if (was) {
       player.pause();
@@ -171,9 +184,29 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, outpu
       facts(counts),
       soundChoice(client, library),
       make("p", { className: "small", id: "source-told", role: "status", "data-test": "source-told" }, "Songs you hear out, and likes, are told to that server, as it expects; nothing else is, and nothing to anyone else."),
+      alike(),
       make("details", { className: "fold" }, make("summary", { "data-test": "source-browse" }, "All songs"), search, list),
       make("div", { className: "history-choices" }, make("button", { type: "button", className: "link", "data-test": "source-disconnect", onclick: disconnect }, "Disconnect")),
     );
+  }
+
+  /** Songs like the one that is on; many servers have no answer, and the engine has. */
+  function alike(): HTMLElement {
+    const words = make("p", { className: "small", "data-test": "source-similar-by" });
+    const list = make("ol", { className: "sources-songs", "data-test": "source-similar" });
+    const fold = make("details", { className: "fold" }, make("summary", { "data-test": "source-alike" }, "Songs like the one that is on"), words, list);
+    const fill = async () => {
+      const song = player.now?.song;
+      if (!fold.open || !song) return;
+      const { by, songs } = await sources.similar(song.id, ALIKE, door).catch(() => ({ by: "engine" as const, songs: door.near(song.id, ALIKE) }));
+      say(words, by === "server" ? `Like “${song.title}”, as the server thinks.` : `Like “${song.title}”, as the engine on this device thinks; the server has no answer.`);
+      words.dataset["by"] = by;
+      const library = (sources.chosen as SubsonicSource | undefined)?.library.songs;
+      list.replaceChildren(...songs.flatMap((id) => library?.get(id) ?? []).map(row));
+    };
+    fold.ontoggle = () => void fill();
+    player.watch((changed) => changed.has("now") && fold.isConnected && void fill());
+    return fold;
   }
 
   function row({ id, server, placed }: Linked): HTMLElement {
@@ -206,7 +239,15 @@ export function sourcesView(place: HTMLElement, { engine, player, sources, outpu
     return make("p", { className: "small sources-sound" }, make("label", { htmlFor: "source-sound" }, "Played by "), choice, " from the next song on.");
   }
 
+  function showAccount(): void {
+    const server = sources.chosen?.name;
+    account.hidden = server === undefined;
+    say(account, server ? `Besides, ${server}, which you connected, streams your music and is told what you hear and like of it: ${count(toldOk, "message")} on this visit.` : "");
+  }
+
   function showTold({ what, song, ok }: Told): void {
+    if (ok) toldOk += 1;
+    showAccount();
     const title = songOf(song)?.title ?? "a song";
     if (!ok) return notice({ topic: "source", text: `The music server did not take note of ${title}. Playing goes on.` });
     const words = { began: `“${title}” is on`, heard: `“${title}” was heard`, liked: `you like “${title}”`, unliked: `you no longer like “${title}”` }[what];

@@ -1,8 +1,7 @@
 // How alike the songs of the queue are, as the re-ranking sees it: a heat map, one square a pair.
 
-import type { SongId } from "sottovoce";
+import type { SongId, Sottovoce } from "sottovoce";
 import type { CoverOf } from "../art/cover.js";
-import type { Door } from "../engine-door.js";
 import type { Player } from "../player.js";
 import { IN_SIGHT, type Coming } from "../shift.js";
 import { draw, part, say } from "./page.js";
@@ -36,14 +35,14 @@ export function likenessOf(matrix: Float32Array, n: number): Likeness {
 }
 
 /** Draws the map while it is open, and says its sum beside the dial either way. */
-export function alikeView(player: Player, door: Door, coverOf: CoverOf): void {
+export function alikeView(player: Player, coverOf: CoverOf): void {
   const button = part<HTMLButtonElement>("alike-button");
   const box = part("alike");
   const map = part<SVGSVGElement>("alike-map");
   const told = part("alike-words");
   let shown: readonly Coming[] = [];
   let matrix: Float32Array = new Float32Array();
-  const chance = chanceOf(door, [...player.engine.songs.keys()]);
+  const chance = chanceOf(player.engine, [...player.engine.songs.keys()]);
   let at = { row: 1, column: 0 };
 
   player.watch((changed) => changed.has("queue") && show());
@@ -67,7 +66,7 @@ export function alikeView(player: Player, door: Door, coverOf: CoverOf): void {
     shown = player.queue.slice(0, IN_SIGHT);
     const n = shown.length;
     if (n < 2) return;
-    matrix = door.similarity(shown.map(({ song }) => song.id)).map((value) => Math.max(0, (value - chance) / (1 - chance)));
+    matrix = player.engine.similarity(shown.map(({ song }) => song.id)).map((value) => Math.max(0, (value - chance) / (1 - chance)));
     const { mean, most } = likenessOf(matrix, n);
     say(part("alike-mean"), `${percent(mean)} alike`);
     if (box.hidden) return;
@@ -116,10 +115,10 @@ function heading(cover: string, i: number): SVGElement[] {
 }
 
 /** How alike two songs of the catalogue are by chance: a mean over some of them. */
-function chanceOf(door: Door, songs: readonly SongId[]): number {
+function chanceOf(engine: Sottovoce, songs: readonly SongId[]): number {
   const every = Math.max(1, Math.floor(songs.length / SAMPLE));
   const sample = songs.filter((_, i) => i % every === 0).slice(0, SAMPLE);
-  return Math.min(0.99, likenessOf(door.similarity(sample), sample.length).mean);
+  return Math.min(0.99, likenessOf(engine.similarity(sample), sample.length).mean);
 }
 
 /** Squared and again, so that close and very close are told apart: lists are made of close songs. */

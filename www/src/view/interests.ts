@@ -2,22 +2,21 @@
 
 import type { Song, SongId } from "sottovoce";
 import type { CoverOf } from "../art/cover.js";
-import type { Door } from "../engine-door.js";
-import { isQuieted, labelOf } from "../interests.js";
+import { distinct, labelOf } from "../interests.js";
 import type { Player } from "../player.js";
 import { announce, make, part } from "./page.js";
+import { sayOrHide } from "./why.js";
 
 /** Songs asked for of each interest; the first few are shown, all of them name it. */
 const SONGS = 12;
 const COVERS = 4;
 
 /** Shows the interests and what was quieted; `changed` is called when the listener changed them. */
-export function showInterests(player: Player, door: Door, coverOf: CoverOf, changed: () => void): void {
-  const quieted = door.muted();
-  const interests = door.interests(SONGS).map((interest, index) => ({ ...interest, index }));
-  // What was quieted is still part of what was heard; it stands in its own list, once.
-  const shown = interests.filter(({ songs }) => songs.length > 0 && !isQuieted(songs, quieted)).map((interest) => ({ ...interest, songs: known(interest.songs) }));
-  part("interests-hint").hidden = interests.length > 0;
+export function showInterests(player: Player, coverOf: CoverOf, changed: () => void): void {
+  const { engine } = player;
+  const quieted = engine.muted();
+  const shown = distinct(engine.interests(SONGS), quieted).map((interest) => ({ ...interest, songs: known(interest.songs) }));
+  sayOrHide(part("interests-hint"), shown.length > 0 ? "" : quieted.length > 0 ? "Nothing beside what you asked less of." : "Hear a song out or like one, and this fills.");
   part("interests").replaceChildren(
     ...shown.map(({ weight, index, songs }) => {
       const { name, artists } = labelOf(songs);
@@ -34,7 +33,7 @@ export function showInterests(player: Player, door: Door, coverOf: CoverOf, chan
           make("span", { className: "small" }, artists.slice(0, 3).join(", ")),
           make("span", { className: "weight" }, make("span", { className: "track" }, bar), make("span", { className: "small" }, `${Math.round(100 * weight)} %`)),
         ),
-        make("button", { type: "button", className: "button quiet", "data-test": "less-of", "aria-label": `Less of this: ${name}`, onclick: () => act(() => door.lessOf(index), `Less of ${name} from now on.`) }, "Less of this"),
+        make("button", { type: "button", className: "button quiet", "data-test": "less-of", "aria-label": `Less of this: ${name}`, onclick: () => act(() => engine.lessOf(index), `Less of ${name} from now on.`) }, "Less of this"),
       );
     }),
   );
@@ -46,13 +45,13 @@ export function showInterests(player: Player, door: Door, coverOf: CoverOf, chan
         "li",
         { "data-test": "muted" },
         make("span", {}, name, make("span", { className: "small" }, ` ${artists.slice(0, 2).join(", ")}`)),
-        make("button", { type: "button", className: "link", "data-test": "unmute", "aria-label": `Undo: ${name} may come again`, onclick: () => act(() => door.unmute(index), `${name} may come again.`) }, "Undo"),
+        make("button", { type: "button", className: "link", "data-test": "unmute", "aria-label": `Undo: ${name} may come again`, onclick: () => act(() => engine.unmute(index), `${name} may come again.`) }, "Undo"),
       ),
     ),
   );
 
   function known(songs: readonly SongId[]): Song[] {
-    return songs.flatMap((id) => player.engine.songs.get(id) ?? []);
+    return songs.flatMap((id) => engine.songs.get(id) ?? []);
   }
 
   function act(change: () => void, told: string): void {

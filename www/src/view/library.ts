@@ -1,8 +1,8 @@
 // What was ever heard here, in figures and as the songs that were heard most. Below it other rooms mount the import of a listening
 // history (#history-mount) and the choice of where music comes from (#sources-mount).
 
+import type { LibraryEntry } from "sottovoce";
 import type { CoverOf } from "../art/cover.js";
-import type { Door, LibraryEntry } from "../engine-door.js";
 import { dearest, sumOf } from "../library.js";
 import type { Player } from "../player.js";
 import { make, part } from "./page.js";
@@ -12,7 +12,7 @@ import { ago, byline, count } from "./words.js";
 const SHOWN = 8;
 
 /** Keeps the panel true. */
-export function libraryView(player: Player, door: Door, coverOf: CoverOf): void {
+export function libraryView(player: Player, coverOf: CoverOf): void {
   let stale = true;
   const dirty = () => {
     stale = true;
@@ -25,7 +25,7 @@ export function libraryView(player: Player, door: Door, coverOf: CoverOf): void 
   function show(): void {
     if (!stale || shownTab() !== "library") return;
     stale = false;
-    const library = door.library();
+    const library = player.engine.library();
     const { songs, plays, skips, loved } = sumOf(library);
     part("library-hint").hidden = songs > 0;
     part("library-sum").hidden = songs === 0;

@@ -1,7 +1,6 @@
 // How the listener listens: a radar to see it at a glance, and a line for each dimension.
 
-import type { Portrait } from "../engine-door.js";
-import { polygon, traitsOf, type Trait } from "../portrait.js";
+import { polygon, traitsOf, type Told, type Trait } from "../portrait.js";
 import { draw, make, part } from "./page.js";
 
 const RADIUS = 84;
@@ -11,7 +10,7 @@ const STARS = 5;
 const CORNERS = 3;
 
 /** Shows a portrait; hides it while nothing can be told. */
-export function showPortrait(portrait: Portrait): void {
+export function showPortrait(portrait: Told): void {
   const traits = traitsOf(portrait);
   part("portrait").hidden = traits.length === 0;
   part("portrait-hint").hidden = traits.length > 0;

@@ -1,18 +1,17 @@
 // The bug report: saves a recording of what the engine was asked, and plays one again.
 
-import type { SongId } from "sottovoce";
-import type { Door } from "../engine-door.js";
+import { replay, type SongId } from "sottovoce";
 import type { Player } from "../player.js";
 import { findingOf, type Finding } from "../replay.js";
 import { make, part, say } from "./page.js";
 import { saveJson } from "./rights.js";
 
 /** Takes the dialog's clicks. */
-export function replayView(player: Player, door: Door): void {
+export function replayView(player: Player): void {
   const dialog = part<HTMLDialogElement>("replay-dialog");
   const file = part<HTMLInputElement>("replay-file");
   part("replay").onclick = () => dialog.showModal();
-  part("replay-save").onclick = () => saveJson("sottovoce-replay", door.recording());
+  part("replay-save").onclick = () => saveJson("sottovoce-replay", player.engine.replayFile());
   part("replay-load").onclick = () => file.click();
   file.onchange = () => {
     const [chosen] = file.files ?? [];
@@ -24,7 +23,7 @@ export function replayView(player: Player, door: Door): void {
   async function check(chosen: File): Promise<void> {
     show(`Playing ${chosen.name} again …`);
     try {
-      show(findingOf(await door.replay(JSON.parse(await chosen.text()))));
+      show(findingOf(await replay(JSON.parse(await chosen.text()))));
     } catch (error) {
       const broken = error instanceof SyntaxError;
       show(broken ? `${chosen.name} is no JSON. Choose a file that was saved here.` : error instanceof Error ? error.message : String(error));

@@ -1,7 +1,7 @@
 // The panel about the listener: portrait, interests, and the session's way. Drawn when somebody looks.
 
 import type { CoverOf } from "../art/cover.js";
-import type { Door } from "../engine-door.js";
+import { points } from "../engine-door.js";
 import type { Player } from "../player.js";
 import { SessionPath, themesOf, type Step } from "../session-path.js";
 import { showInterests } from "./interests.js";
@@ -12,9 +12,9 @@ import { onTab, shownTab } from "./tabs.js";
 const PATH_KEY = "path";
 
 /** Keeps the panel true. */
-export function tasteView(player: Player, door: Door, coverOf: CoverOf): void {
+export function tasteView(player: Player, coverOf: CoverOf): void {
   const { engine } = player;
-  const path = new SessionPath(themesOf(engine.songs.values(), (song) => door.embedding(song)), engine.kept<Step[]>(PATH_KEY));
+  const path = new SessionPath(themesOf(engine.songs.values(), (song) => engine.embedding(song)), engine.kept<Step[]>(PATH_KEY));
   let stale = true;
   let known = player.heard.length;
 
@@ -39,8 +39,8 @@ export function tasteView(player: Player, door: Door, coverOf: CoverOf): void {
     known = heard.length;
     if (older) path.back();
     else if (last.at !== path.steps.at(-1)?.at) {
-      const session = door.sessionVector();
-      if (session) path.step(session, { at: last.at, song: last.song, kind: last.feedback.kind });
+      const session = engine.sessionVector();
+      if (points(session)) path.step(session, { at: last.at, song: last.song, kind: last.feedback.kind });
     }
     engine.keep(PATH_KEY, path.steps);
   }
@@ -48,8 +48,8 @@ export function tasteView(player: Player, door: Door, coverOf: CoverOf): void {
   function show(): void {
     if (!stale || shownTab() !== "taste") return;
     stale = false;
-    showPortrait(door.portrait());
-    showInterests(player, door, coverOf, () => {
+    showPortrait(engine.portrait());
+    showInterests(player, coverOf, () => {
       stale = true;
       show();
     });

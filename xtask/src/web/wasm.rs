@@ -100,6 +100,7 @@ impl Wasm {
         }
         let flags = words.clone();
         words.push(&version);
+        words.push(include_str!("short_names.mjs"));
         let inputs = [wasm.to_path_buf(), workspace.root.join("package-lock.json")];
         let stamp = Stamp::of(workspace, &format!("glue-{}", self.name), &inputs, &words)?;
         let [script, types, module] = self.files();
@@ -113,6 +114,10 @@ impl Wasm {
         let mut wasm_bindgen = Command::new(bindgen.join("wasm-bindgen"));
         wasm_bindgen.arg(wasm).args(["--target", "web", "--out-name", self.out, "--out-dir"]).arg(&raw);
         run::run(&mut wasm_bindgen)?;
+
+        let mut node = Command::new("node");
+        node.arg(workspace.root.join("xtask/src/web/short_names.mjs"));
+        run::run(node.arg(raw.join(&module)).arg(raw.join(&script)))?;
 
         let mut wasm_opt = setup::node_program(workspace, "binaryen", "wasm-opt")?;
         wasm_opt.arg(raw.join(&module)).args(flags).arg("-o").arg(folder.join(&module));

@@ -9,10 +9,12 @@
 
 mod limits;
 mod rank;
+mod recall;
 mod tower;
 
 pub use limits::Limits;
 pub use rank::{Scorer, Slates};
+pub use recall::Recall;
 pub use tower::Tower;
 
 /// Where a buffer starts in the wasm memory, for a typed array over it.

@@ -8,7 +8,7 @@
 //! ```
 
 use super::address;
-use sottovoce::learn::{Layout, Part, Tape, Var, sgd};
+use sottovoce::learn::{Layout, Part, Scratch, Tape, Var, sgd};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 const BATCH: usize = 32;
@@ -34,13 +34,14 @@ pub struct Tower {
     parts: Parts,
     weights: Vec<f32>,
     gradient: Vec<f32>,
+    scratch: Scratch<f32>,
     histories: Vec<f32>,
     songs: Vec<f32>,
     user: Vec<f32>,
 }
 
 #[wasm_bindgen]
-#[allow(clippy::cast_possible_truncation, reason = "64 and 32")]
+#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "64, 50 and 32")]
 impl Tower {
     /// Weights and buffers of zeros.
     #[wasm_bindgen(constructor)]
@@ -59,6 +60,7 @@ impl Tower {
             parts,
             weights: vec![0.0; layout.len()],
             gradient: vec![0.0; layout.len()],
+            scratch: Scratch::default(),
             histories: vec![0.0; BATCH * HISTORY * D],
             songs: vec![0.0; BATCH * USER],
             user: vec![0.0; USER],
@@ -91,50 +93,38 @@ impl Tower {
 
     /// The user embedding of the first history.
     pub fn forward(&mut self) {
-        let mut tape = Tape::new(&self.weights);
+        let mut tape = Tape::new(&self.weights, &mut self.scratch);
         let user = embed(&mut tape, &self.parts, &self.histories[..HISTORY * D]);
         self.user.copy_from_slice(tape.value(user));
     }
 
     /// One step of SGD on all 32; the loss before it.
     pub fn train(&mut self, learning_rate: f32) -> f32 {
-        let mut tape = Tape::new(&self.weights);
-        let songs: Vec<Var> = self.songs.chunks_exact(USER).map(|song| tape.constant(song)).collect();
-        let mut losses = Vec::with_capacity(BATCH);
-        for (target, history) in (0..).zip(self.histories.chunks_exact(HISTORY * D)) {
-            let user = embed(&mut tape, &self.parts, history);
-            let logits = tape.dots(user, &songs);
-            losses.push(tape.cross_entropy(logits, target));
-        }
-        let losses = tape.concat(&losses);
-        let share = tape.constant(&[1.0 / BATCH as f32; BATCH]);
-        let loss = tape.dots(share, &[losses]);
+        let mut tape = Tape::new(&self.weights, &mut self.scratch);
+        let users = embed(&mut tape, &self.parts, &self.histories);
+        let songs = tape.constant(USER, self.songs.iter().copied());
+        let logits = tape.scores(users, songs);
+        let loss = tape.cross_entropy(logits, 0..BATCH as u32);
+        let value = tape.value(loss)[0];
         self.gradient.fill(0.0);
         tape.backward(loss, 1.0, &mut self.gradient);
-        let value = tape.value(loss)[0];
         sgd(&mut self.weights, &self.gradient, learning_rate);
         value
     }
 }
 
-fn embed(tape: &mut Tape<'_, f32>, parts: &Parts, history: &[f32]) -> Var {
-    let rows: Vec<Var> = history.chunks_exact(D).map(|row| tape.constant(row)).collect();
+fn embed(tape: &mut Tape<'_, f32>, parts: &Parts, histories: &[f32]) -> Var {
+    let songs = tape.constant(D, histories.iter().copied());
     let query = tape.parameter(parts.query);
-    let scores = tape.dots(query, &rows);
-    let eighth = tape.constant(&[0.125]);
+    let scores = tape.scores(songs, query).reshape(HISTORY);
+    let eighth = tape.constant(1, [0.125]);
     let scores = tape.scale(eighth, scores);
     let attention = tape.softmax(scores);
-    let pooled = tape.mix(attention, &rows);
-    let equal = tape.constant(&[1.0 / HISTORY as f32; HISTORY]);
-    let mean = tape.mix(equal, &rows);
+    let pooled = tape.mix(attention, songs);
+    let equal = tape.constant(HISTORY, (0..songs.rows()).map(|_| 1.0 / HISTORY as f32));
+    let mean = tape.mix(equal, songs);
     let both = tape.concat(&[pooled, mean]);
-    let hidden = affine(tape, parts.hidden, parts.hidden_bias, both);
+    let hidden = tape.linear(parts.hidden, Some(parts.hidden_bias), both);
     let hidden = tape.relu(hidden);
-    affine(tape, parts.out, parts.out_bias, hidden)
-}
-
-fn affine(tape: &mut Tape<'_, f32>, matrix: Part, bias: Part, x: Var) -> Var {
-    let product = tape.linear(matrix, x);
-    let bias = tape.parameter(bias);
-    tape.add(product, bias)
+    tape.linear(parts.out, Some(parts.out_bias), hidden)
 }

@@ -143,10 +143,6 @@ export class SubsonicClient {
     return this.#address("stream", { id });
   }
 
-  coverUrl(id: string, size: number): string {
-    return this.#address("getCoverArt", { id, size });
-  }
-
   #address(method: string, parameters: Parameters): string {
     const url = new URL(`rest/${method}`, this.#base);
     url.search = String(search({ ...parameters, ...authParameters(this.connection.credentials) }));

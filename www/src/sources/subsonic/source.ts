@@ -23,6 +23,8 @@ export class SubsonicSource implements Source {
   readonly #output: Output;
   readonly #open: OpenAddress;
   readonly #byServer: ReadonlyMap<string, SongId>;
+  #lacksSimilar = false;
+  #asking: Promise<void> | undefined;
 
   constructor({ client, library, output, open }: SubsonicParts) {
     this.client = client;
@@ -65,7 +67,15 @@ export class SubsonicSource implements Source {
 
   async similar(song: SongId, count: number): Promise<readonly SongId[] | undefined> {
     const linked = this.library.songs.get(song);
-    const found = linked && (await this.client.similar(linked.server.id, count));
+    // One question at a time: a server that has no answer for one song mostly has none for any, and is not asked again.
+    await this.#asking;
+    if (!linked || this.#lacksSimilar) return undefined;
+    const answer = this.client.similar(linked.server.id, count);
+    this.#asking = answer.then(
+      (found) => void (this.#lacksSimilar = found === undefined),
+      () => {},
+    );
+    const found = await answer;
     const here = found?.flatMap((each) => this.#byServer.get(each.id) ?? this.library.find(each) ?? []);
     return here && here.length > 0 ? here : undefined;
   }
