@@ -369,7 +369,8 @@ export class Sottovoce extends Taste {
     this.#learning();
     this.#emit({ type: "change", cause: "delete" });
     this.#emit({ type: "ledger" });
-    const pending = +!!door.outbox();
+    // An engine that plays only has no way out at all.
+    const pending = +!!door.outbox?.();
     const left = {
       stored, cached, pending, history: door.exportData().history.length, ledger: door.ledger().entries.length,
       notes: Object.keys(this.#keeper.state.notes).length,

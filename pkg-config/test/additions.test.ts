@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { shardOf } from "../src/additions.js";
 import { Sottovoce, init, memoryStore, songId, type Addition, type Song, type Store } from "../src/index.js";
 
-const WASM = resolve("src/generated/sottovoce_bg.wasm");
+const WASM = resolve("src/generated-full/sottovoce_bg.wasm");
 const skip = existsSync(WASM) ? false : "the engine is not built: cargo xtask package";
 
 const addition = (id: number, embedding: number[]): Addition => ({ song: { id: songId(id), title: "t", artist: "a", artistId: 7, popularity: 0.25 } as Song, embedding: Float32Array.from(embedding) });

@@ -8,7 +8,7 @@ import { before, test } from "node:test";
 import { Sottovoce, codeOf, init, memoryStore, replay, type ReplayFile } from "../src/index.js";
 import { catalogueFetch } from "./catalogue.js";
 
-const WASM = resolve("src/generated/sottovoce_bg.wasm");
+const WASM = resolve("src/generated-full/sottovoce_bg.wasm");
 const skip = existsSync(WASM) ? false : "the engine is not built: cargo xtask package";
 const options = { server: "http://songs.test/", fetch: catalogueFetch() };
 

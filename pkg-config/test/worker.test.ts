@@ -11,9 +11,11 @@ import { serve } from "../src/worker/host.js";
 import type { Port, Sendable } from "../src/worker/wire.js";
 import { catalogueFetch } from "./catalogue.js";
 
-const WASM = resolve("src/generated/sottovoce_bg.wasm");
+const WASM = resolve("src/generated-full/sottovoce_bg.wasm");
 const skip = existsSync(WASM) ? false : "the engine is not built: cargo xtask package";
 const real = globalThis.fetch;
+/** Every port that was opened. */
+const ports: MessagePort[] = [];
 /** What the network is just now; an engine holds on to the fetch it found. */
 let network: typeof fetch = catalogueFetch();
 
@@ -24,11 +26,14 @@ before(async () => {
 });
 after(() => {
   globalThis.fetch = real;
+  // A test that failed halfway must not keep the process waiting.
+  for (const port of ports) port.close();
 });
 
 /** A worker in this thread: everything still goes through a structured clone. */
 async function open(options: Sendable = {}, extra: Partial<Parameters<typeof connect>[2]> = {}): Promise<{ engine: RemoteSottovoce; ended: () => boolean }> {
   const { port1, port2 } = new MessageChannel();
+  ports.push(port1, port2);
   let ended = false;
   serve(port2 as unknown as Port);
   port2.start();
@@ -125,6 +130,7 @@ test("columns are handed over, not copied; embeddings come whole", { skip }, asy
 
 test("nothing but the engine's face can be called", { skip }, async () => {
   const { port1, port2 } = new MessageChannel();
+  ports.push(port1, port2);
   serve(port2 as unknown as Port);
   port2.start();
   const answers: { id: number; failed?: { message: string } }[] = [];

@@ -20,8 +20,9 @@ export async function workerJourney(openInWorker, options) {
   const engine = await openInWorker({ ...options, store: "memory" });
   const first = await engine.recommend({ k: 10, candidates: new Set(engine.songs.keys()) });
   await engine.observe({ song: first[0], slot: 0, shownAt: Date.now(), feedback: { kind: "complete" } });
-  const embedding = await engine.embedding(first[0]);
-  const report = { songs: engine.songs.size, first, seen: await engine.seen, dimension: embedding.length };
+  const report = { songs: engine.songs.size, first, seen: await engine.seen };
+  // What only the full engine tells is named across the worker too.
+  report.portrait = await engine.portrait().then(() => "", (error) => error.code);
   const aborted = new AbortController();
   aborted.abort(new Error("no more"));
   report.aborted = await engine.refresh({ signal: aborted.signal }).then(() => "", (error) => error.message);

@@ -36,7 +36,7 @@ function assertJourney(report, comesBack = true) {
 function assertWorker(report) {
   assert.equal(report.songs, 300);
   assert.equal(report.first.length, 10);
-  assert.deepEqual([report.seen, report.dimension], [1, 16]);
+  assert.deepEqual([report.seen, report.portrait], [1, "engine/full"]);
   assert.deepEqual([report.aborted, report.code], ["no more", "consent/off"]);
 }
 
@@ -59,6 +59,9 @@ describe("the tarball works in", { concurrency: 2 }, () => {
     const report = JSON.parse(await run(process.execPath, ["main.js", catalogue.url], { cwd: folder }));
     assertJourney(report);
     assert.deepEqual(report.inline, report.first.slice(0, 3), "inline is the same engine");
+    assert.deepEqual(report.left, { stored: 0, cached: 0, pending: 0, history: 0, ledger: 0, notes: 0 });
+    assert.deepEqual(report.imported, { exact: true, events: 1, passedOver: 0 });
+    assert.deepEqual(report.full, { first: report.first, near: 3, sameErrors: true });
     assert.equal(report.early, "init/missing");
     assert.deepEqual([report.slimSongs, report.slim.length, report.slimReasons], [300, 5, 5]);
   });

@@ -1,4 +1,5 @@
-import { Sottovoce } from "sottovoce";
+import { Sottovoce, SottovoceError } from "sottovoce";
+import * as full from "sottovoce/full";
 import * as inline from "sottovoce/inline";
 import * as slim from "sottovoce/slim";
 import { journey } from "../../../projects/journey.js";
@@ -11,6 +12,16 @@ const report = await journey(() => Sottovoce.open({ server, store, seed: 7n }));
 const engine = await inline.Sottovoce.open({ server, store: "memory", seed: 7n });
 report.inline = engine.recommend({ k: 3 });
 await engine.close();
+
+const light = await Sottovoce.open({ server, store: "memory", seed: 7n });
+await light.observe({ song: report.first[0], slot: 0, shownAt: 0, feedback: { kind: "like" } });
+const file = light.exportData();
+report.left = (await light.deleteData()).left;
+report.imported = await light.importData(file);
+await light.close();
+const whole = await full.Sottovoce.open({ server, store: "memory", seed: 7n });
+report.full = { first: whole.recommend({ k: 10 }), near: whole.near(report.first[0], 3).length, sameErrors: full.SottovoceError === SottovoceError };
+await whole.close();
 
 try {
   new slim.Recommender();
