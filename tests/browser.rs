@@ -84,7 +84,7 @@ fn state_survives_and_can_be_erased() {
     let mut again = self::engine();
     again.restore(&bytes).expect("a good snapshot");
     assert!(again.consent());
-    assert_eq!(again.recommend(None, 4, 9.0), recommend(&mut engine, 4, 9.0));
+    assert_eq!(recommend(&mut again, 4, 9.0), recommend(&mut engine, 4, 9.0));
     let exported = again.export_data();
     let heard = Reflect::get(&exported, &"heard".into()).expect("an object");
     assert_eq!(heard.as_f64(), Some(1.0));
