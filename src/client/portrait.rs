@@ -9,8 +9,8 @@
 //! | unique | distance of the listener's mean song from the crowd's: `(1 − cos) / 2` |
 //! | focused | length of the mean of the played songs' unit vectors: 1 is always the same place |
 //!
-//! Stars say where a value stands among listeners: quintiles of a public log (`lastfm-s3rec`; 1,090 listeners), which are built in, because
-//! a device knows no other listener.
+//! Stars cut the value at fixed bounds, because a device knows no other listener. The bounds are a first guess: they are not yet
+//! measured on a population.
 
 use super::{Resident, Tally};
 use crate::ids::SongId;
@@ -42,7 +42,7 @@ pub struct Portrait {
     pub focused: Option<Trait>,
 }
 
-/// Quintiles' bounds.
+/// Where one more star begins.
 type Bounds = [f32; 4];
 const EXPLORE: Bounds = [0.2, 0.4, 0.6, 0.8];
 const DIVERSE: Bounds = [0.2, 0.4, 0.6, 0.8];
