@@ -209,7 +209,9 @@ fn answer(
     let d = catalogue.dimension;
     let mut items = ItemBlocks::new(d);
     let row = |song: SongId| &catalogue.rows[song.0 as usize * d..][..d];
-    question.candidates.iter().for_each(|c| drop(items.push(row(c.song))));
+    for candidate in &question.candidates {
+        items.push(row(candidate.song));
+    }
     let songs: Vec<SongId> = question.candidates.iter().map(|c| c.song).collect();
     let artists: Vec<ArtistId> = songs.iter().map(|s| catalogue.artists[s.0 as usize]).collect();
     let relevance = standardised(&question.candidates);
