@@ -81,7 +81,11 @@ fn a_folder_without_impressions_is_an_error_that_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let error = Impressions::open(folder.path()).unwrap_err();
     assert!(matches!(error, ReplayError::NoImpressions { .. }) && error.to_string().contains("KuaiRand"));
-    std::fs::write(folder.path().join("log_standard_1.csv"), "user_id,video_id,time_ms,play_time_ms,duration_ms\n1,2,3,4,5\n").unwrap();
+    std::fs::write(
+        folder.path().join("log_standard_1.csv"),
+        "user_id,video_id,time_ms,play_time_ms,duration_ms\n1,2,3,4,5\n",
+    )
+    .unwrap();
     let error = Impressions::open(folder.path()).unwrap_err();
     assert!(matches!(error, ReplayError::Cell { column: "date", .. }), "{error}");
 }
