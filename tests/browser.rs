@@ -15,7 +15,7 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 wasm_bindgen_test_configure!(run_in_browser);
 
 fn shard() -> Vec<u8> {
-    encode(&CatalogueShard {
+    let shard = CatalogueShard {
         index: 0,
         dimension: 2,
         songs: (0..8).map(SongId).collect(),
@@ -24,13 +24,19 @@ fn shard() -> Vec<u8> {
         plays: vec![5; 8],
         scales: vec![1.0 / 127.0; 8],
         rows: vec![127, 0, 0, 127, -127, 0, 0, -127, 90, 90, -90, 90, 90, -90, -90, -90],
-    })
+        ..CatalogueShard::default()
+    };
+    encode(&shard.filled())
 }
 
 fn engine() -> Recommender {
     let mut engine = Recommender::new(JsValue::UNDEFINED, 1).expect("defaults");
     assert_eq!(engine.load_shard(&shard()).expect("a good shard"), 8);
     engine
+}
+
+fn recommend(engine: &mut Recommender, k: usize, now: f64) -> Vec<u32> {
+    engine.recommend(None, k, now, JsValue::UNDEFINED).expect("no options, no mistake")
 }
 
 fn code(error: &JsValue) -> String {
@@ -45,14 +51,14 @@ fn bits_in_the_browser_are_the_recorded_ones() {
 #[wasm_bindgen_test]
 fn a_skip_through_the_door_changes_the_queue() {
     let mut engine = engine();
-    let before = engine.recommend(None, 4, 0.0);
+    let before = recommend(&mut engine, 4, 0.0);
     assert_eq!(before.len(), 4);
     engine.observe(before[0], 0, 0.0, 1.0, 0, 0.02).expect("a resident song");
-    let after = engine.recommend(None, 4, 2.0);
+    let after = recommend(&mut engine, 4, 2.0);
     assert!(!after.contains(&before[0]));
     assert_eq!(engine.seen(), 1.0);
     assert_eq!(engine.undo(), Some(before[0]));
-    assert_eq!(engine.recommend(None, 4, 2.0), before);
+    assert_eq!(recommend(&mut engine, 4, 2.0), before);
 }
 
 #[wasm_bindgen_test]
@@ -78,7 +84,7 @@ fn state_survives_and_can_be_erased() {
     let mut again = self::engine();
     again.restore(&bytes).expect("a good snapshot");
     assert!(again.consent());
-    assert_eq!(again.recommend(None, 4, 9.0), engine.recommend(None, 4, 9.0));
+    assert_eq!(again.recommend(None, 4, 9.0), recommend(&mut engine, 4, 9.0));
     let exported = again.export_data();
     let heard = Reflect::get(&exported, &"heard".into()).expect("an object");
     assert_eq!(heard.as_f64(), Some(1.0));
@@ -89,7 +95,7 @@ fn state_survives_and_can_be_erased() {
 #[wasm_bindgen_test]
 fn every_song_of_a_slate_says_why_it_is_there() {
     let mut engine = engine();
-    let slate = engine.recommend(None, 3, 0.0);
+    let slate = recommend(&mut engine, 3, 0.0);
     let reasons = js_sys::Array::from(&engine.explain());
     assert_eq!(reasons.length(), 3);
     for (song, reason) in slate.iter().zip(reasons.iter()) {

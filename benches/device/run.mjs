@@ -1,64 +1,64 @@
-// Serves the bench page with the built npm package and a made-up catalogue, opens it in headless Chromium, and prints one JSON
-// object an operation: {"op", "unit", "own": [samples], "peer": {"name", "samples"}}. `cargo xtask bench device` judges them.
+// Serves the bench pages with the built npm package, the kernels, the peers and a made-up catalogue, opens them in headless
+// Chromium, and prints JSON lines of samples. `cargo xtask bench device` builds what is served and judges what is printed.
 //
-//   node benches/device/run.mjs --world FOLDER [--peers]
+//   node benches/device/run.mjs --page ops|requeue|recall|cold --world FOLDER --kernels FOLDER [--peers FOLDER] [--samples N]
 
-import { createReadStream, existsSync, statSync } from "node:fs";
-import { createServer } from "node:http";
-import { extname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { startBrowser } from "../../tests/e2e/src/browser.js";
+import { cold } from "./drive/cold.mjs";
+import { hour } from "./drive/hour.mjs";
+import { Pages } from "./drive/pages.mjs";
 
-const { values } = parseArgs({ options: { world: { type: "string" }, peers: { type: "boolean", default: false } } });
-if (!values.world) throw new Error("no --world; next: cargo xtask bench device");
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const here = join(root, "benches/device");
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm", ".map": "application/json" };
-
-/** The file behind an address; the few that there are. */
-function fileOf(path) {
-  const shard = /^\/v1\/catalogue\/shards\/(\d+)\/(songs|embeddings)$/.exec(path);
-  if (shard) return join(values.world, `${shard[2]}-${shard[1]}`);
-  if (path === "/v1/catalogue") return join(values.world, "catalogue");
-  if (path === "/v1/tower/weights") return join(values.world, "weights");
-  if (path === "/cbor.js") return join(root, "tests/e2e/src/cbor.js");
-  if (/^\/dist\/[\w.-]+$/.test(path)) return join(root, "pkg-config", path);
-  return /^\/[\w-]+\.(html|js)$/.test(path) ? join(here, path) : undefined;
-}
-
-const server = createServer((request, response) => {
-  const { pathname } = new URL(request.url, "http://localhost");
-  const file = fileOf(pathname);
-  if (!file || !existsSync(file) || !statSync(file).isFile()) return response.writeHead(404).end();
-  response.writeHead(200, {
-    "content-type": TYPES[extname(file)] ?? (pathname.endsWith("songs") || pathname.endsWith("catalogue") ? "application/json" : "application/vnd.sottovoce.v1+cbor"),
-    etag: '"1"',
-    // Isolated pages have a clock of 5 µs, others of 100 µs.
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-embedder-policy": "require-corp",
-  });
-  createReadStream(file).pipe(response);
+const { values } = parseArgs({
+  options: { page: { type: "string" }, world: { type: "string" }, kernels: { type: "string" }, peers: { type: "string" }, samples: { type: "string" } },
 });
-await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+if (!values.page) throw new Error("no --page; next: cargo xtask bench device");
 
-const browser = await startBrowser();
+const tell = (line) => console.log(JSON.stringify(line));
+const pages = await Pages.serve(values);
 try {
-  const page = await browser.newPage();
-  page.on("pageerror", (error) => console.error(error.message));
-  await page.goto(`http://127.0.0.1:${server.address().port}/page.html${values.peers ? "?peers" : ""}`);
-  await page.waitForFunction(() => window.result, null, { timeout: 300_000 });
-  const result = await page.evaluate(() => window.result);
-  if (result.error) throw new Error(result.error);
-  if (!result.isolated) throw new Error("the page is not isolated; its clock is too coarse");
-  console.error(`${result.songs} songs${result.agrees === undefined ? "" : `; own and peer agree on ${(100 * result.agrees).toFixed(1)} % of the songs chosen`}`);
-  if (result.agrees < 0.95) throw new Error("own and peer do not do the same work");
-  for (const [op, own] of Object.entries(result.ops)) {
-    console.log(JSON.stringify({ op, unit: "ms", own, ...(result.peer && op === "skip_to_queue" ? { peer: result.peer } : {}) }));
+  const beside = values.peers ? ["js", "ort", "tfjs"] : [];
+  switch (values.page) {
+    case "ops":
+      await ops(beside);
+      break;
+    case "requeue":
+      await requeue();
+      break;
+    case "recall":
+      await recall();
+      break;
+    case "cold":
+      await cold(pages, beside.filter((name) => name !== "js"), Number(values.samples ?? 9), tell);
+      break;
+    default:
+      throw new Error(`no page ${values.page}; there are ops, requeue, recall, cold`);
   }
 } finally {
-  await browser.close();
-  server.close();
-  server.closeAllConnections();
+  await pages.close();
+}
+
+/** The kernels beside other engines: a line an operation, and one of what the machine can do. */
+async function ops(beside) {
+  const engines = ["own", ...beside].join(",");
+  const result = await pages.result(`ops.html?engines=${engines}&samples=${values.samples ?? 60}`);
+  if (result.disagreements) throw new Error(`the engines do not do the same work: ${JSON.stringify(result.disagreements, null, 1)}`);
+  for (const [op, { own, ...peers }] of Object.entries(result.ops)) {
+    tell({ op, unit: "ms", own, peers: Object.entries(peers).map(([name, samples]) => ({ name, version: result.versions[name], samples })) });
+  }
+  const { shares, ...rates } = result.limits;
+  tell({ op: "score_kernel_share", unit: "of the machine's limit", own: shares, peers: [], ...rates });
+}
+
+/** From a skip to the new queue through the package's face, and an hour of listening. */
+async function requeue() {
+  const { songs, ops } = await pages.result("requeue.html");
+  console.error(`${songs} songs are resident`);
+  for (const [op, own] of Object.entries(ops)) tell({ op, unit: "ms", own, peers: [] });
+  tell(await hour(pages));
+}
+
+/** The best 500 of int8 songs, exact and by cells, beside the exact f32 ones. */
+async function recall() {
+  const result = await pages.result("recall.html");
+  for (const { op, samples, ...found } of result.ops) tell({ op, unit: "ms", own: samples, peers: [], ...found });
 }

@@ -14,7 +14,7 @@ const SHARD: u32 = 4096;
 const ARTISTS: u32 = 2500;
 /// Songs gather around so many centres, as genres do; isotropic vectors would make every pool equally diverse.
 const CENTRES: usize = 64;
-const SHAPE: TowerShape = TowerShape { dimension: 64, attention: 32, hidden: 64 };
+const DIMENSION: u32 = 64;
 const SEED: u64 = 10_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -37,16 +37,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             "metadata": format!("/v1/catalogue/shards/{index}/songs"), "embeddings": format!("/v1/catalogue/shards/{index}/embeddings"),
         }));
     }
-    let catalogue =
-        serde_json::json!({ "name": "bench", "songs": SONGS, "dimension": SHAPE.dimension, "shards": shards });
+    let catalogue = serde_json::json!({ "name": "bench", "songs": SONGS, "dimension": DIMENSION, "shards": shards });
     std::fs::write(folder.join("catalogue"), catalogue.to_string())?;
-    let weights = TowerWeights { version: WeightsVersion(1), shape: SHAPE, values: initial_weights(SHAPE, SEED) };
+    let shape = TowerShape::usual(DIMENSION);
+    let weights = TowerWeights { version: WeightsVersion(1), shape, values: initial_weights(shape, SEED) };
     std::fs::write(folder.join("weights"), protocol::encode(&weights))?;
     Ok(())
 }
 
 fn shard(index: u32, songs: std::ops::Range<u32>, centres: &[Vec<f32>], rng: &Rng) -> CatalogueShard {
-    let d = SHAPE.dimension as usize;
+    let d = DIMENSION as usize;
     let (mut scales, mut rows, mut plays) = (Vec::new(), Vec::new(), Vec::new());
     for id in songs.clone() {
         let mut rng = rng.split_at(u64::from(id));
@@ -64,14 +64,16 @@ fn shard(index: u32, songs: std::ops::Range<u32>, centres: &[Vec<f32>], rng: &Rn
     let artists = songs.clone().map(artist).collect();
     CatalogueShard {
         index,
-        dimension: SHAPE.dimension,
+        dimension: DIMENSION,
         songs: songs.map(SongId).collect(),
         artists,
         popularity,
         scales,
         plays,
         rows,
+        ..CatalogueShard::default()
     }
+    .filled()
 }
 
 fn artist(song: u32) -> ArtistId {
@@ -79,5 +81,5 @@ fn artist(song: u32) -> ArtistId {
 }
 
 fn normals(rng: &mut Rng) -> Vec<f32> {
-    (0..SHAPE.dimension).map(|_| rng.normal()).collect()
+    (0..DIMENSION).map(|_| rng.normal()).collect()
 }

@@ -2,66 +2,30 @@
 // The engine with its hands: fetch, clock and storage around the wasm core, which has none of them.
 
 import { Recommender } from "./generated/sottovoce.js";
+import type { Addition } from "./additions.js";
+import { filesOf, load } from "./catalogue.js";
+import type { Door } from "./door.js";
 import { SottovoceError, codeOf } from "./errors.js";
 import { Http, type Manifest } from "./http.js";
+import { eventRow } from "./event.js";
 import { init } from "./init.js";
-import { contribute } from "./rounds.js";
-import { Keeper } from "./keeper.js";
-import { indexedDbStore, memoryStore, type Store } from "./store.js";
+import type { Kept } from "./keeper.js";
+import { keepNothing, type Keeping } from "./keeping.js";
+import { base64, serverOf, shelfOf, type Shards } from "./open.js";
+import type { EngineConfig, OpenOptions } from "./options.js";
+import type { Imported } from "./portable.js";
+import { coreConfig } from "./settings.js";
+import type { ReplayFile, Tape } from "./tape.js";
+import { Taste } from "./taste.js";
 import type {
-  Context, Contribution, EngineEvent, Erasure, Feedback, Ledger, ListenEvent, RoundStatus, SlotReason, Song, SongId, Storage,
+  Acknowledged, Consents, Contribution, EngineEvent, Erasure, HistoryColumns, Ledger, ListenEvent, RoundStatus, Song, SongId, Storage,
 } from "./types.js";
 
-/** The engine's own settings; each has a default that suits a player. An unknown name is an error. */
-export interface EngineConfig {
-  /** Events remembered and learned from. 500. */
-  readonly history?: number;
-  /** Candidates that reach the re-ranking. 500. */
-  readonly pool?: number;
-  /** How strongly relevance weighs against diversity. 1. */
-  readonly relevance?: number;
-  /** How much of the likeness of two songs the re-ranking sees, 0 to 1. 0.9. */
-  readonly similarity?: number;
-  /** Slots between two songs of one artist, at least. 3. */
-  readonly artistGap?: number;
-  /** Weight of this session in the score. 1.5. */
-  readonly session?: number;
-  /** Minutes until an event counts half. 20. */
-  readonly halfLifeMinutes?: number;
-  /** A song among the last so many events is not proposed again. 40. */
-  readonly noRepeat?: number;
-  /** Step of the personal weights after each event; 0 switches it off. 0.05. */
-  readonly personalRate?: number;
-}
+/** The event of that type. */
+export type EventOf<T extends EngineEvent["type"]> = Extract<EngineEvent, { type: T }>;
 
-/** What {@link Sottovoce.open} takes. */
-export interface OpenOptions {
-  /** The server's address; the page's own origin when left out. */
-  readonly server?: string | URL;
-  /** Where state is kept: `"indexeddb"` (the default), `"memory"`, or a place of your own. */
-  readonly store?: "indexeddb" | "memory" | Store;
-  /** Sets apart several engines on one origin. */
-  readonly name?: string;
-  /** Makes every draw repeatable, for tests; from the system's randomness when left out. */
-  readonly seed?: bigint;
-  /** What the engine may know of the moment. */
-  readonly context?: Context;
-  /** The engine's settings. */
-  readonly config?: EngineConfig;
-  /** Instead of the global `fetch`. */
-  readonly fetch?: typeof fetch;
-  /** Told as the catalogue comes in, 0 to 1. */
-  readonly progress?: (share: number) => void;
-  readonly signal?: AbortSignal;
-}
-
-/** By the engine's numbers. */
-const KINDS = ["skip", "complete", "like", "dislike"] as const satisfies readonly Feedback["kind"][];
-
-/** The engine's numbers for devices. */
-const DEVICES = ["phone", "tablet", "desktop", "car", "speaker", "tv", "other"] as const satisfies readonly Context["device"][];
-
-type EventOf<T extends EngineEvent["type"]> = Extract<EngineEvent, { type: T }>;
+/** Closes what an engine held that the page let go of without closing it: the lock between tabs, the database. */
+const forgotten = globalThis.FinalizationRegistry && new FinalizationRegistry<Keeping>((keeper) => void keeper.close());
 
 /**
  * A listener's own recommender. Everything it learns stays on the device, unless the listener consents to contributing; then
@@ -74,28 +38,34 @@ type EventOf<T extends EngineEvent["type"]> = Extract<EngineEvent, { type: T }>;
  * engine.recommend({ k: 30 }); // another queue, at once
  * ```
  */
-export class Sottovoce {
-  readonly #core: Recommender;
+export class Sottovoce extends Taste {
   readonly #http: Http;
+  readonly #shards: Shards | undefined;
+  readonly #tape: Tape | undefined;
   /** Set before {@link Sottovoce.open} gives the engine out. */
-  #keeper!: Keeper;
+  #keeper!: Keeping;
   readonly #songs = new Map<SongId, Song>();
   readonly #listeners = new Map<string, Set<(event: never) => void>>();
   /** Aborts all that only consent allows. */
   #consented = new AbortController();
   #contributing: Promise<Contribution> | undefined;
-  #catalogue = "";
+  #manifest: Manifest | undefined;
   #online = true;
-  #closed = false;
+  /** The step of the personal weights where learning is allowed. */
+  #rate: number;
 
-  private constructor(core: Recommender, options: OpenOptions) {
-    this.#core = core;
+  private constructor(door: Door, options: OpenOptions, shards: Shards | undefined, tape: Tape | undefined) {
+    super(door);
+    this.#shards = shards;
+    this.#tape = tape;
+    this.#rate = options.config?.personalRate ?? 0.05;
     this.#http = new Http({
-      server: serverOf(options),
+      server: serverOf(options.server),
       fetch: options.fetch ?? fetch.bind(globalThis),
-      cache: nameOf(options),
+      shelf: shards,
       received: (message, bytes, meaning) => {
-        core.recordDownload(message, bytes, meaning, Date.now());
+        if (this.closed) return;
+        door.recordDownload(message, bytes, meaning, Date.now());
         this.#emit({ type: "ledger" });
       },
       reached: (online) => {
@@ -119,22 +89,33 @@ export class Sottovoce {
    * @throws {@link SottovoceError} `wasm/…`, `server/…`; the engine's own errors for a catalogue it cannot read.
    */
   static async open(options: OpenOptions = {}): Promise<Sottovoce> {
-    await init();
+    const prefix = `sottovoce:${options.name ?? "default"}`;
+    const { store = "indexeddb" } = options;
+    const [shards, taping, persist] = await Promise.all([
+      shelfOf(prefix, options), options.record ? import("./tape.js") : undefined, store === "memory" ? undefined : import("./persist.js"), init(),
+    ]);
     const seed = options.seed ?? crypto.getRandomValues(new BigUint64Array(1))[0]!;
-    const core = new Recommender(options.config ?? {}, seed);
-    const engine = new Sottovoce(core, options);
+    const core = new Recommender(coreConfig(options.config ?? {}), seed) as unknown as Door;
+    const tape = taping?.record(core, { seed, config: options.config ?? {} });
+    const engine = new Sottovoce(tape?.door ?? core, options, shards, tape);
     try {
       const manifest = await engine.#http.manifest(options.signal);
       // What came down so far is in the ledger of the engine that the kept state replaces.
-      const { entries } = core.ledger() as Ledger;
-      const name = `${nameOf(options)}:${manifest.name}`;
-      const { store, storage } = await storeOf(options, name);
-      engine.#keeper = new Keeper(store, storage, () => core.snapshot(), (now) => engine.#emit({ type: "storage", storage: now }));
-      const restored = await engine.#keeper.start(name, (snapshot) => core.restore(snapshot));
+      const { entries } = core.ledger();
+      const name = `${prefix}:${manifest.name}`;
+      const kept = Sottovoce.#kept(engine.door, forgotten ? new WeakRef(engine) : { deref: () => engine });
+      engine.#keeper = store === "memory" ? keepNothing() : await persist!.keeping(store, name, kept);
+      forgotten?.register(engine, engine.#keeper, engine);
+      const restored = await engine.#keeper.start(name);
       if (restored) for (const { message, bytes, meaning, at } of entries) core.recordDownload(message, bytes, meaning, at);
+      engine.#learning();
+      engine.#manifest = manifest;
+      await load(manifest, engine.#http, engine.door, engine.#songs, options);
+      void shards?.keepOnly(filesOf(manifest, engine.#http));
+      if (options.additions) await engine.addSongs(options.additions);
+      engine.#keeper.redo(engine.door);
       if (options.context) engine.setContext(options.context);
-      await engine.#load(manifest, options);
-      await engine.refresh().catch(onlyServer);
+      await engine.refresh(options).catch(onlyServer);
       engine.#keeper.changed();
       return engine;
     } catch (error) {
@@ -145,7 +126,7 @@ export class Sottovoce {
 
   /** The catalogue's name. */
   get catalogue(): string {
-    return this.#catalogue;
+    return this.#manifest?.name ?? "";
   }
 
   /** Every song of the catalogue. */
@@ -163,87 +144,123 @@ export class Sottovoce {
     return this.#keeper.storage;
   }
 
-  /** How many events the engine remembers. */
-  get seen(): number {
-    return this.#alive.seen();
-  }
-
-  /** Version of the shared weights in use. */
-  get weightsVersion(): number | undefined {
-    return this.#alive.weightsVersion();
-  }
-
-  /** A song's embedding: where it lies among the others. A copy; `undefined` for a song that is not on this device. */
-  embedding(song: SongId): Float32Array | undefined {
-    return this.#alive.embedding(song);
-  }
-
-  /** Tells the engine of the moment. It stays on the device. */
-  setContext(context: Context): void {
-    const { hour, weekday, device, locale } = context;
-    this.#alive.setContext({ hour, weekday, device: device && DEVICES.indexOf(device), locale: locale && localeOf(locale) });
+  /**
+   * Tells the engine what came of a song. The next {@link Sottovoce.recommend} knows it, at once; the promise is resolved once
+   * the event would survive a crash, or at once with the reason why it would not. It never rejects. While paused, nothing
+   * is taken note of.
+   */
+  observe(event: ListenEvent): Promise<Acknowledged> {
+    const door = this.alive;
+    if (this.paused) return Promise.resolve({ kind: "paused" });
+    const row = eventRow(event);
+    door.observe(...row);
+    const kept = this.#keeper.append(["o", row, this.moment]);
+    this.#emit({ type: "change", cause: "observe" });
+    return kept;
   }
 
   /**
-   * The next songs, best first, no song twice.
+   * Adds songs of the listener's own that the catalogue lacks, until this engine is closed: they are recommended and learned from
+   * like the others. Ids are the caller's to choose, apart from the catalogue's and always the same for the same song, because the
+   * history is kept by them. A song that is here already is renewed. Nothing of it leaves the device.
    *
-   * @param options `k`: how many, 30 when left out. `candidates`: choose among these; among the whole catalogue, on the device,
-   * when left out.
+   * @returns how many were new.
    */
-  recommend({ k = 30, candidates }: { k?: number; candidates?: Iterable<SongId> } = {}): SongId[] {
-    const from = candidates && Uint32Array.from(candidates);
-    return Array.from(this.#alive.recommend(from, k, Date.now())) as SongId[];
-  }
-
-  /** Why each song of the last {@link Sottovoce.recommend} stands where it stands. */
-  explain(): SlotReason[] {
-    return this.#alive.explain() as SlotReason[];
-  }
-
-  /** Tells the engine what came of a song. The next {@link Sottovoce.recommend} knows it. */
-  observe({ song, slot, shownAt, at = Date.now(), feedback }: ListenEvent): void {
-    const heard = feedback.kind === "skip" ? feedback.heard : 1;
-    this.#alive.observe(song, slot, shownAt, at, KINDS.indexOf(feedback.kind), heard);
-    this.#changed("observe");
+  async addSongs(additions: readonly Addition[]): Promise<number> {
+    if (additions.length === 0) return 0;
+    const { shardOf } = await import("./additions.js");
+    const added = this.alive.loadShard(shardOf(additions));
+    for (const { song } of additions) this.#songs.set(song.id, song);
+    return added;
   }
 
   /** Takes the last event back; the song it was about, or `undefined` when there is none. */
   undo(): SongId | undefined {
-    const song = this.#alive.undo();
-    if (song !== undefined) this.#changed("undo");
+    const song = this.alive.undo();
+    if (song !== undefined) {
+      void this.#keeper.append(["u"]);
+      this.#emit({ type: "change", cause: "undo" });
+    }
     return song as SongId | undefined;
   }
 
-  /** The remembered events, oldest first. */
-  history(): Required<ListenEvent>[] {
-    const rows = this.#alive.history() as { song: SongId; slot: number; shownAt: number; at: number; behaviour: number; heard?: number }[];
-    return rows.map(({ behaviour, heard = 1, ...rest }) => {
-      const kind = KINDS[behaviour] ?? "complete";
-      return { ...rest, feedback: kind === "skip" ? { kind, heard } : { kind } };
-    });
+  /**
+   * Takes a listening history in, of any order and length, without a step of learning for each row.
+   *
+   * @returns how many rows were taken; those of songs that are not in the catalogue are passed over.
+   */
+  importHistory({ songs, at, behaviour, heard }: HistoryColumns): number {
+    const taken = this.full.importHistory(songs, at, behaviour, heard);
+    this.#changed("import");
+    return taken;
   }
 
-  /** Whether the listener lets updates leave this device. */
+  /** Changes settings of the running engine. They hold until it is closed. */
+  configure(config: EngineConfig): void {
+    this.alive.configure(coreConfig(config));
+    this.#rate = config.personalRate ?? this.#rate;
+    this.#learning();
+    this.#emit({ type: "change", cause: "config" });
+  }
+
+  /** Less of this: mutes the interest at `index` of the last {@link Taste.interests}. Kept with the rest. */
+  lessOf(index: number): void {
+    this.full.lessOf(index);
+    this.#changed("interests");
+  }
+
+  /** Takes {@link Sottovoce.lessOf} back, by the index in {@link Taste.muted}. */
+  unmute(index: number): void {
+    this.full.unmute(index);
+    this.#changed("interests");
+  }
+
+  /** Whether the listener lets updates leave this device; the same as `consents.rounds`. */
   get consent(): boolean {
-    return this.#alive.consent();
+    return this.alive.consent();
   }
 
-  /** Gives or withdraws that consent. Withdrawn, whatever is on its way is stopped. */
-  setConsent(on: boolean): void {
-    this.#alive.setConsent(on);
-    if (!on) {
-      this.#consented.abort(new SottovoceError("consent/off", "The listener withdrew consent.", "Ask again before contributing."));
-      this.#consented = new AbortController();
-    }
+  /** What the listener agreed to, purpose by purpose. */
+  get consents(): Consents {
+    return { recall: false, learning: true, ...this.#keeper.state.settings.consents, rounds: this.consent };
+  }
+
+  /**
+   * Gives or withdraws consent, for the purposes named; a bare boolean means the rounds. Withdrawn from the rounds, whatever is
+   * on its way is stopped. Withdrawn from learning, events still order the queue and are remembered, but the personal weights
+   * stay as they are.
+   */
+  setConsent(given: boolean | Partial<Consents>): void {
+    const { rounds, recall, learning } = { ...this.consents, ...(typeof given === "boolean" ? { rounds: given } : given) };
+    this.alive.setConsent(rounds);
+    this.#keeper.state.settings.consents = { recall, learning };
+    if (!rounds) this.#stop(new SottovoceError("consent/off", "The listener withdrew consent.", "Ask again before contributing."));
+    this.#learning();
     this.#keeper.changed();
-    this.#emit({ type: "consent", on });
+    this.#emit({ type: "consent", on: rounds, consents: this.consents });
+  }
+
+  /** Whether the engine takes no notes just now. */
+  get paused(): boolean {
+    return !!this.#keeper.state.settings.paused;
+  }
+
+  /** From now on nothing is taken note of and nothing is contributed, here and after a reload, until {@link Sottovoce.resume}. */
+  pause(): void {
+    this.#stop(new SottovoceError("engine/paused", "The engine is paused.", "Call resume() first."));
+    this.#pausing(true);
+  }
+
+  /** Takes notes again. */
+  resume(): void {
+    this.#pausing(false);
   }
 
   /**
    * Takes part in the open round, if there is one: fetches its weights, learns here, sends one clipped update.
    * Calls while it runs share its outcome.
    *
-   * @throws {@link SottovoceError} `consent/off` before any request where there is no consent; `server/…`.
+   * @throws {@link SottovoceError} `consent/off` before any request where there is no consent; `engine/paused`; `server/…`.
    */
   contribute({ signal }: { signal?: AbortSignal } = {}): Promise<Contribution> {
     this.#contributing ??= this.#contribute(signal).finally(() => {
@@ -259,34 +276,33 @@ export class Sottovoce {
    */
   async rounds({ signal }: { signal?: AbortSignal } = {}): Promise<RoundStatus[]> {
     this.#assertConsent();
-    return this.#http.rounds(this.#withConsent(signal));
+    return (await import("./rounds.js")).rounds(this.#http, this.#withConsent(signal));
   }
 
   /** Fetches the shared weights if there are newer ones; true when there were. */
   async refresh({ signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
-    const held = this.#alive.weightsVersion();
+    const held = this.weightsVersion;
     const bytes = await this.#http.weights(signal);
-    if (this.#closed) return false;
-    const { version } = this.#core.receive(bytes) as { version: number };
-    const newer = version !== held;
+    if (this.closed) return false;
+    const newer = this.door.receive(bytes).version !== held;
     if (newer) this.#changed("weights");
     return newer;
   }
 
   /** Everything that crossed the wire. */
   ledger(): Ledger {
-    return { ...(this.#alive.ledger() as Omit<Ledger, "roundChecks">), roundChecks: this.#http.roundChecks };
+    return { ...this.alive.ledger(), roundChecks: this.#http.roundChecks };
   }
 
   /** A note of the page's own (a queue, a volume), kept, exported and erased with the rest. `undefined` when there is none. */
   kept<T>(key: string): T | undefined {
-    return this.#keeper.page[key] as T | undefined;
+    return this.#keeper.state.notes[key] as T | undefined;
   }
 
   /** Keeps such a note. It must be JSON. */
   keep(key: string, value: unknown): void {
-    this.#keeper.page[key] = value;
-    this.#keeper.changed();
+    this.#keeper.state.notes[key] = value;
+    void this.#keeper.append(["n", key, value]);
   }
 
   /** Resolved once everything up to now would survive a crash. */
@@ -296,24 +312,69 @@ export class Sottovoce {
 
   /** Takes the kept state over from the tab that holds it, and goes on from there. */
   async takeOver(): Promise<void> {
-    await this.#keeper.takeOver((snapshot) => this.#alive.restore(snapshot));
+    await this.#keeper.takeOver();
+    this.#keeper.redo(this.alive);
+    this.alive.setContext(this.moment);
+    this.#learning();
     this.#emit({ type: "change", cause: "restore" });
   }
 
-  /** Everything known about the listener, as plain JSON. */
+  /** Everything known about the listener, as plain JSON to read, and to give to {@link Sottovoce.importData}. */
   exportData(): Record<string, unknown> {
-    return { ...(this.#alive.exportData() as Record<string, unknown>), page: this.#keeper.page };
+    const { notes, settings } = this.#keeper.state;
+    return {
+      ...this.alive.exportData(),
+      format: 2, catalogue: this.catalogue, consents: this.consents, paused: !!settings.paused, page: notes,
+      state: base64(this.door.snapshot()),
+    };
+  }
+
+  /**
+   * Takes in what {@link Sottovoce.exportData} gave, in the place of all that is known here. With its `state` it is the same
+   * engine again; without, as written by hand or by an older version, it is learned anew from the `history`. Consent for the
+   * rounds is never taken from a file.
+   *
+   * @throws {@link SottovoceError} `import/…`; everything is as before then.
+   */
+  async importData(data: unknown): Promise<Imported> {
+    const { take } = await import("./portable.js");
+    const { imported, state } = take(this.alive, data, this.catalogue);
+    this.#keeper.state = state;
+    this.alive.setContext(this.moment);
+    this.#learning();
+    this.#changed("import");
+    await this.flush();
+    return imported;
+  }
+
+  /**
+   * Everything asked of the engine since it opened, for a bug report: given to `replay` of `sottovoce/replay`, it makes the same
+   * lists again. It holds the listening history; it goes nowhere by itself.
+   *
+   * @throws {@link SottovoceError} `replay/off` unless opened with `record: true`.
+   */
+  replayFile(): ReplayFile {
+    if (!this.#tape) throw new SottovoceError("replay/off", "Nothing was written down.", "Open the engine with record: true.");
+    return this.#tape.file(this.catalogue, this.#manifest?.shards.map(({ etag }) => etag) ?? [], this.weightsVersion);
   }
 
   /** Erases it all: engine, store, cached catalogue, pending updates. Consent is off afterwards. */
   async deleteData(): Promise<Erasure> {
-    this.setConsent(false);
-    this.#core.deleteData();
-    const storeEmpty = await this.#keeper.clear();
-    await this.#http.forget();
+    this.setConsent({ rounds: false, recall: false, learning: true });
+    await this.#contributing?.catch(() => {});
+    const { door } = this;
+    door.deleteData();
+    const stored = await this.#keeper.clear();
+    const cached = (await this.#shards?.clear()) ?? 0;
+    this.#learning();
     this.#emit({ type: "change", cause: "delete" });
     this.#emit({ type: "ledger" });
-    return { at: Date.now(), storeEmpty, nothingPending: this.#core.outbox() === undefined, seen: this.#core.seen() };
+    const pending = +!!door.outbox();
+    const left = {
+      stored, cached, pending, history: door.exportData().history.length, ledger: door.ledger().entries.length,
+      notes: Object.keys(this.#keeper.state.notes).length,
+    };
+    return { at: Date.now(), storeEmpty: !stored, nothingPending: !pending, seen: door.seen(), left };
   }
 
   /** Calls `listener` on every event of that type, until the returned function is called. */
@@ -325,11 +386,12 @@ export class Sottovoce {
 
   /** Keeps what is left to keep and frees the engine's memory. Anything called later throws `engine/closed`. */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#consented.abort();
-    await (this.#keeper as Keeper | undefined)?.close();
-    this.#core.free();
+    if (this.closed) return;
+    this.closed = true;
+    this.#stop();
+    await (this.#keeper as Keeping | undefined)?.close();
+    forgotten?.unregister(this);
+    this.door.free();
   }
 
   static {
@@ -339,47 +401,59 @@ export class Sottovoce {
     }
   }
 
-  get #alive(): Recommender {
-    if (this.#closed) throw new SottovoceError("engine/closed", "This engine was closed.", "Open another one.");
-    return this.#core;
-  }
-
-  async #load({ name, shards, songs: total }: Manifest, { progress, signal }: OpenOptions): Promise<void> {
-    this.#catalogue = name;
-    let loaded = 0;
-    for (const { metadata, embeddings, etag } of shards) {
-      const [songs, bytes] = await Promise.all([
-        this.#http.songs(metadata, signal),
-        this.#http.embeddings(embeddings, etag, signal),
-      ]);
-      loaded += this.#core.loadShard(bytes);
-      for (const song of songs) this.#songs.set(song.id, song);
-      progress?.(total > 0 ? loaded / total : 1);
-    }
+  /** What the keeper may hold. Not the engine itself, nor a closure beside one that does: the page may let go of it. */
+  static #kept(door: Door, engine: { deref(): Sottovoce | undefined }): Kept {
+    return {
+      snapshot: () => door.snapshot(),
+      restore: (snapshot) => door.restore(snapshot),
+      moved: (storage) => {
+        const there = engine.deref();
+        if (there) there.#emit({ type: "storage", storage });
+      },
+    };
   }
 
   async #contribute(signal?: AbortSignal): Promise<Contribution> {
     this.#assertConsent();
-    const result = await contribute(this.#core, this.#http, {
-      signal: this.#withConsent(signal),
+    if (this.paused) throw new SottovoceError("engine/paused", "The engine is paused.", "Call resume() first.");
+    const allowed = this.#withConsent(signal);
+    const { contribute } = await import("./rounds.js");
+    const result = await contribute(this.full, this.#http, {
+      signal: allowed,
       changed: () => {
         this.#keeper.changed();
         this.#emit({ type: "ledger" });
       },
-      durable: () => this.#keeper.flush(),
+      durable: () => this.flush(),
     });
     this.#emit({ type: "contribution", result });
     return result;
   }
 
   #assertConsent(): void {
-    if (!this.#alive.consent()) {
+    if (!this.consent) {
       throw new SottovoceError("consent/off", "The listener has not consented to contributing.", "Ask, then call setConsent(true).");
     }
   }
 
   #withConsent(signal?: AbortSignal): AbortSignal {
     return signal ? AbortSignal.any([signal, this.#consented.signal]) : this.#consented.signal;
+  }
+
+  #stop(why?: Error): void {
+    this.#consented.abort(why);
+    this.#consented = new AbortController();
+  }
+
+  #pausing(paused: boolean): void {
+    this.#keeper.state.settings.paused = paused;
+    this.#keeper.changed();
+    this.#emit({ type: "pause", paused });
+  }
+
+  /** The step of the personal weights as the listener's consent has it. */
+  #learning(): void {
+    this.door.configure?.({ personalRate: this.consents.learning ? this.#rate : 0 });
   }
 
   #changed(cause: EventOf<"change">["cause"]): void {
@@ -392,36 +466,12 @@ export class Sottovoce {
   }
 }
 
+/** Frees what the engine holds. */
 export interface Sottovoce {
   /** Same as {@link Sottovoce.close}. */
   [Symbol.dispose](): void;
   /** Same as {@link Sottovoce.close}. */
   [Symbol.asyncDispose](): Promise<void>;
-}
-
-function nameOf({ name = "default" }: OpenOptions): string {
-  return `sottovoce:${name}`;
-}
-
-function serverOf({ server = "/" }: OpenOptions): URL {
-  const url = new URL(server, globalThis.location?.href);
-  if (!url.pathname.endsWith("/")) url.pathname += "/";
-  return url;
-}
-
-async function storeOf({ store = "indexeddb" }: OpenOptions, name: string): Promise<{ store: Store; storage: Storage }> {
-  if (store === "memory") return { store: memoryStore(), storage: { kind: "memory", why: "chosen" } };
-  if (store !== "indexeddb") return { store, storage: { kind: "kept" } };
-  try {
-    return { store: await indexedDbStore(name), storage: { kind: "kept" } };
-  } catch (error) {
-    return { store: memoryStore(), storage: { kind: "memory", why: "refused", error: error as Error } };
-  }
-}
-
-/** Few enough buckets that a locale says little; the engine looks at the lowest four bits. */
-function localeOf(locale: string): number {
-  return [...locale].reduce((hash, char) => (Math.imul(hash, 31) + char.charCodeAt(0)) & 0xffff, 0);
 }
 
 /** Without the server, or with one that has no weights, those at hand have to do. */

@@ -12,22 +12,36 @@ export type ErrorCode =
   | "server/refused"
   | "server/busy"
   | "server/foreign"
+  | "server/malformed"
   | "consent/off"
+  | "engine/paused"
+  | "engine/closed"
+  | "engine/full"
   | "store/refused"
   | "store/full"
   | "store/damaged"
+  | "store/newer"
   | "store/elsewhere"
-  | "engine/closed";
+  | "import/malformed"
+  | "import/newer"
+  | "import/catalogue"
+  | "replay/off"
+  | "replay/malformed"
+  | "replay/catalogue"
+  | "worker/failed";
 
 /** An error that says what happened and what to do next. */
 export class SottovoceError extends Error {
   override readonly name = "SottovoceError";
 
+  /**
+   * @param code Stable; branch on this, not on the message.
+   * @param what What happened, as a sentence.
+   * @param next The next thing to try, as a sentence.
+   */
   constructor(
-    /** Stable; branch on this, not on the message. */
     readonly code: ErrorCode,
     what: string,
-    /** The next thing to try, as a sentence. */
     readonly next: string,
     options?: ErrorOptions & { retryAfterMs?: number },
   ) {

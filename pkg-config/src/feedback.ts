@@ -42,16 +42,37 @@ export class PlayTracker {
   #position = 0;
   #at: number;
   #running = false;
+  #durationMs: number;
+  #playedMs = 0;
+  /** How fast it plays: 2 is twice as fast. Positions that run ahead by more than that were sought. */
+  rate = 1;
 
   constructor(start: PlayStart) {
     this.#start = start;
     this.#at = start.at;
+    this.#durationMs = start.durationMs;
+  }
+
+  /** The song's length. Set it when the player learns it late; what was heard before counts in full. */
+  get durationMs(): number {
+    return this.#durationMs;
+  }
+
+  /** Sets it. */
+  set durationMs(durationMs: number) {
+    this.#durationMs = durationMs;
+  }
+
+  /** How much of the song's time has sounded in all; hearing the same bars twice counts twice. */
+  get playedMs(): number {
+    return this.#playedMs;
   }
 
   /** The share of the song heard so far, 0 to 1. */
   get heard(): number {
     const total = this.#heard.reduce((sum, [from, to]) => sum + to - from, 0);
-    return this.#start.durationMs > 0 ? Math.min(1, total / this.#start.durationMs) : 0;
+    // A stream has no end to have heard a share of.
+    return this.#durationMs > 0 && this.#durationMs < Infinity ? Math.min(1, total / this.#durationMs) : 0;
   }
 
   /** The sound starts, or goes on, at `position`. */
@@ -74,13 +95,13 @@ export class PlayTracker {
   /** The sound has come to `position`. Call it a few times a second; fewer calls lose nothing unless there was a seek between. */
   tick(position: number, at: number): void {
     const moved = position - this.#position;
-    if (this.#running && moved > 0 && moved <= at - this.#at + SLACK_MS) this.#hear(this.#position, position);
+    if (this.#running && moved > 0 && moved <= (at - this.#at) * this.rate + SLACK_MS) this.#hear(this.#position, position);
     this.#move(position, at);
   }
 
   /** The song came to its end by itself. */
   ended(at: number): Feedback {
-    this.tick(this.#start.durationMs, at);
+    this.tick(this.#durationMs, at);
     this.#running = false;
     const { heard } = this;
     return heard >= COMPLETE_AT_END ? { kind: "complete" } : { kind: "skip", heard };
@@ -99,12 +120,16 @@ export class PlayTracker {
   }
 
   #move(position: number, at: number): void {
-    this.#position = Math.min(Math.max(position, 0), this.#start.durationMs);
+    // A player that does not know its position says NaN.
+    this.#position = Math.max(position || 0, 0);
     this.#at = at;
   }
 
   #hear(from: number, to: number): void {
-    to = Math.min(to, this.#start.durationMs);
+    // Until the length is known, everything may be part of it.
+    if (this.#durationMs > 0) to = Math.min(to, this.#durationMs);
+    if (to <= from) return;
+    this.#playedMs += to - from;
     const apart = this.#heard.filter(([a, b]) => {
       const touches = a <= to && b >= from;
       if (touches) [from, to] = [Math.min(from, a), Math.max(to, b)];

@@ -1,12 +1,16 @@
 // Everything that touches the network. No cookies, no referrer, no query that says anything about the listener.
 
 import { SottovoceError } from "./errors.js";
-import type { RoundStatus, Song, SongId } from "./types.js";
+import type { Song, SongId } from "./types.js";
 
 /** The media type of the protocol's messages; the version is part of it. */
 export const MEDIA_TYPE = "application/vnd.sottovoce.v1+cbor";
 
 const DEFAULT_RETRY_MS = 5000;
+
+/** Runtimes without cookies and referrers refuse to hear of them. */
+const PRIVATELY: RequestInit =
+  globalThis.Request && "credentials" in Request.prototype ? { credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store" } : {};
 
 /** What the catalogue is made of, as the server tells it. */
 export interface Manifest {
@@ -26,22 +30,45 @@ const MEANING = {
   receipt: "Whether the update was counted.",
 } as const;
 
+/** Where bodies are kept between visits. */
+export interface Shelf {
+  match(url: URL): Promise<Response | undefined>;
+  put(url: URL, response: Response): Promise<void>;
+}
+
 /** How {@link Http} reaches the world. */
 export interface HttpOptions {
   readonly server: URL;
   readonly fetch: typeof fetch;
-  /** Name of the cache for the catalogue. */
-  readonly cache: string;
+  /** Where the catalogue is kept between visits, where it can be. */
+  readonly shelf?: Shelf | undefined;
   /** Told of every body that came down. */
   readonly received: (message: string, bytes: number, meaning: string) => void;
   /** Told whether the last request reached the server. */
   readonly reached: (online: boolean) => void;
 }
 
+/** A request, and which answers are no errors. */
+export interface Asking extends Omit<RequestInit, "signal"> {
+  readonly fine?: readonly number[];
+  /** Called as soon as the server is known to have it. */
+  readonly arrived?: () => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a cached body is asked with. */
+export interface Cached {
+  readonly etag?: string | undefined;
+  readonly accept?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Passes over the kept copy, which was found broken. */
+  readonly fresh?: boolean;
+}
+
 /** The server's answers, typed. One method an endpoint. */
 export class Http {
   readonly #options: HttpOptions;
-  /** Answers to {@link Http.rounds} since this page opened. */
+  /** Answers to questions after the rounds since this page opened. */
   roundChecks = { messages: 0, bytes: 0 };
 
   constructor(options: HttpOptions) {
@@ -50,12 +77,15 @@ export class Http {
 
   /** What the catalogue is made of; from the cache when the server is away. */
   async manifest(signal?: AbortSignal): Promise<Manifest> {
-    return JSON.parse(text(await this.#cached("catalogue", "v1/catalogue", { signal }))) as Manifest;
+    const manifest = json<Partial<Manifest>>(await this.cached("catalogue", "v1/catalogue", { signal }));
+    if (typeof manifest.name !== "string" || !Array.isArray(manifest.shards)) throw malformed("The catalogue");
+    return manifest as Manifest;
   }
 
   /** Titles and artists of a shard. */
   async songs(path: string, signal?: AbortSignal): Promise<Song[]> {
-    const rows = JSON.parse(text(await this.#cached("song list", path, { signal }))) as Record<string, never>[];
+    const rows = json<Record<string, never>[]>(await this.cached("song list", path, { signal }));
+    if (!Array.isArray(rows)) throw malformed("A song list");
     return rows.map((row) => ({
       id: row["id"] as unknown as SongId,
       title: row["title"] ?? "",
@@ -71,75 +101,20 @@ export class Http {
   }
 
   /** A shard's embeddings, encoded. */
-  embeddings(path: string, etag: string, signal?: AbortSignal): Promise<Uint8Array> {
-    return this.#cached("catalogue shard", path, { etag, signal, accept: MEDIA_TYPE });
+  embeddings(path: string, options: Cached): Promise<Uint8Array> {
+    return this.cached("catalogue shard", path, { ...options, accept: MEDIA_TYPE });
   }
 
   /** The shared weights, encoded; from the cache when they are still the newest or the server is away. */
   weights(signal?: AbortSignal): Promise<Uint8Array> {
-    return this.#cached("tower weights", "v1/tower/weights", { accept: MEDIA_TYPE, signal });
-  }
-
-  /** The invitation to a round, encoded, or how long to wait for one. Only ever called with consent. */
-  async offer(signal?: AbortSignal): Promise<{ bytes: Uint8Array } | { retryAfterMs: number }> {
-    const response = await this.#request("v1/rounds/next", { headers: { accept: MEDIA_TYPE }, signal });
-    if (response.status === 204) return { retryAfterMs: retryAfter(response) };
-    return { bytes: await this.#body("round offer", response) };
-  }
-
-  /** The newest rounds. Only ever called with consent. */
-  async rounds(signal?: AbortSignal): Promise<RoundStatus[]> {
-    const response = await this.#request("v1/rounds", { signal });
-    const body = await bytesOf(response);
-    const { messages, bytes } = this.roundChecks;
-    this.roundChecks = { messages: messages + 1, bytes: bytes + body.length };
-    const { rounds } = JSON.parse(text(body)) as { rounds: Record<string, never>[] };
-    return rounds.map((row) => ({
-      round: row["round"] ?? 0,
-      state: row["state"] as unknown as RoundStatus["state"],
-      updates: row["updates"] ?? 0,
-      cohort: row["cohort"] ?? 0,
-      openedAt: row["opened_at"] ?? 0,
-      closesAt: row["closes_at"] ?? 0,
-      closedAt: row["closed_at"] ?? undefined,
-      weightsFrom: row["weights_from"] ?? 0,
-      weightsTo: row["weights_to"] ?? undefined,
-      clipNorm: row["clip_norm"] ?? 0,
-    }));
-  }
-
-  /**
-   * Sends an update; the one request with a body. `left` is called as soon as the server is known to have it, whatever it
-   * answers. The key makes it safe to send again.
-   */
-  async update(round: number, key: string, bytes: Uint8Array, left: () => void, signal?: AbortSignal): Promise<Uint8Array> {
-    const response = await this.#request(`v1/rounds/${round}/updates/${key}`, {
-      method: "PUT",
-      headers: { "content-type": MEDIA_TYPE, accept: MEDIA_TYPE },
-      body: bytes as Uint8Array<ArrayBuffer>,
-      signal,
-      // 409 carries a receipt too: the round has closed.
-      fine: [409],
-      arrived: left,
-    });
-    return this.#body("receipt", response);
-  }
-
-  /** Forgets the cached catalogue. */
-  async forget(): Promise<void> {
-    await globalThis.caches?.delete(this.#options.cache).catch(() => false);
+    return this.cached("tower weights", "v1/tower/weights", { accept: MEDIA_TYPE, signal });
   }
 
   /** A body that changes rarely: from the cache when its ETag is still right or the server is away. */
-  async #cached(
-    name: keyof typeof MEANING,
-    path: string,
-    { etag, accept, signal }: { etag?: string | undefined; accept?: string | undefined; signal?: AbortSignal | undefined },
-  ): Promise<Uint8Array> {
-    const url = this.#address(path);
-    // Absent outside secure contexts; then the browser's own HTTP cache has to do.
-    const cache = await globalThis.caches?.open(this.#options.cache).catch(() => undefined);
-    const kept = await cache?.match(url);
+  async cached(name: keyof typeof MEANING, path: string, { etag, accept, signal, fresh }: Cached): Promise<Uint8Array> {
+    const url = this.address(path);
+    const { shelf } = this.#options;
+    const kept = fresh ? undefined : await shelf?.match(url);
     const held = kept?.headers.get("etag") ?? undefined;
     if (kept && etag !== undefined && held === etag) return bytesOf(kept);
     const headers: Record<string, string> = {};
@@ -147,24 +122,28 @@ export class Http {
     if (held) headers["if-none-match"] = held;
     let response: Response;
     try {
-      response = await this.#request(path, { headers, signal });
+      response = await this.request(path, { headers, signal });
     } catch (error) {
       if (kept && !signal?.aborted) return bytesOf(kept);
       throw error;
     }
     if (kept && response.status === 304) return bytesOf(kept);
-    // No room for a copy is no reason to stop.
-    await cache?.put(url, response.clone()).catch(() => {});
-    return this.#body(name, response);
+    const copy = shelf && response.clone();
+    const bytes = await this.body(name, response);
+    // Kept only once all of it came; a shard that broke off is asked for again, those before it are not.
+    if (copy) await shelf.put(url, copy);
+    return bytes;
   }
 
-  async #body(name: keyof typeof MEANING, response: Response): Promise<Uint8Array> {
+  /** A body, told to the ledger. */
+  async body(name: keyof typeof MEANING, response: Response): Promise<Uint8Array> {
     const bytes = await bytesOf(response);
     this.#options.received(name, bytes.length, MEANING[name]);
     return bytes;
   }
 
-  #address(path: string): URL {
+  /** Where a path of the catalogue lies; never at another origin. */
+  address(path: string): URL {
     const { server } = this.#options;
     // Relative, so that a server under a path of its own is reached too.
     const url = new URL(path.replace(/^\/+/, ""), server);
@@ -174,15 +153,13 @@ export class Http {
     return url;
   }
 
-  async #request(
-    path: string,
-    { fine = [], arrived, signal, ...init }: Omit<RequestInit, "signal"> & { fine?: number[]; arrived?: () => void; signal?: AbortSignal | undefined },
-  ): Promise<Response> {
+  /** One request; every answer that is no success is a typed error. */
+  async request(path: string, { fine = [], arrived, signal, ...init }: Asking): Promise<Response> {
     const { fetch, reached, server } = this.#options;
-    const url = this.#address(path);
+    const url = this.address(path);
     let response: Response;
     try {
-      response = await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store", signal: signal ?? null, ...init });
+      response = await fetch(url, { ...PRIVATELY, signal: signal ?? null, ...init });
     } catch (cause) {
       if (signal?.aborted) throw cause;
       reached(false);
@@ -213,10 +190,20 @@ export function retryAfter(response: Pick<Response, "headers">, now: number = Da
   return Number.isFinite(wait) && wait >= 0 ? wait : DEFAULT_RETRY_MS;
 }
 
-async function bytesOf(response: Response): Promise<Uint8Array> {
+/** A body as bytes. @internal */
+export async function bytesOf(response: Response): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-function text(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
+/** A body as what its JSON says. @internal */
+export function json<T>(bytes: Uint8Array): T {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as T;
+  } catch (cause) {
+    throw malformed("An answer", cause);
+  }
+}
+
+function malformed(what: string, cause?: unknown): SottovoceError {
+  return new SottovoceError("server/malformed", `${what} is not of the expected form.`, "Check the server's address and version.", { cause });
 }

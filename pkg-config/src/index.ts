@@ -4,16 +4,24 @@
  * @packageDocumentation
  */
 export { Sottovoce } from "./engine.js";
-export type { EngineConfig, OpenOptions } from "./engine.js";
+export type { EventOf } from "./engine.js";
+export type { Taste } from "./taste.js";
+export type { EngineConfig, OpenOptions, RecommendOptions } from "./options.js";
+export type { Addition } from "./additions.js";
 export { init } from "./init.js";
 export type { WasmSource } from "./init.js";
 export { COMPLETE_AT_END, COMPLETE_BY_HAND, PASSING_MS, PlayTracker } from "./feedback.js";
 export type { PlayStart } from "./feedback.js";
 export { memoryStore, indexedDbStore } from "./store.js";
-export type { Saved, Store } from "./store.js";
+export type { Loaded, Saved, Store } from "./store.js";
 export { SottovoceError, codeOf } from "./errors.js";
 export type { ErrorCode } from "./errors.js";
+export type { Imported } from "./portable.js";
+export { replay } from "./again.js";
+export type { ReplayOptions, Replayed } from "./again.js";
+export type { Call, ReplayFile } from "./tape.js";
 export { songId } from "./types.js";
 export type {
-  Context, Contribution, EngineEvent, Erasure, Feedback, Ledger, LedgerEntry, ListenEvent, RoundStatus, SlotReason, Song, SongId, Storage,
+  Acknowledged, Consents, Context, Contribution, EngineEvent, Erasure, Feedback, HistoryColumns, Interest, Ledger, LedgerEntry, LibraryEntry,
+  ListenEvent, Portrait, RoundStatus, SlotReason, Song, SongId, Storage, Trait,
 } from "./types.js";

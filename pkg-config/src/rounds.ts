@@ -1,9 +1,9 @@
-// One device's part in a federated round. Called only with consent; the engine makes the bytes, this file carries them.
+// One device's part in a federated round. Loaded and called only with consent; the engine makes the bytes, this file carries them.
 
-import type { Recommender } from "./generated/sottovoce.js";
+import type { Door } from "./door.js";
 import { codeOf } from "./errors.js";
-import type { Http } from "./http.js";
-import type { Contribution } from "./types.js";
+import { MEDIA_TYPE, bytesOf, json, retryAfter, type Http } from "./http.js";
+import type { Contribution, RoundStatus } from "./types.js";
 
 /** What a contribution needs of its caller. */
 export interface Errand {
@@ -16,7 +16,7 @@ export interface Errand {
 }
 
 /** GET the offer, GET its weights if they are not at hand, learn, PUT the update, hand the receipt to the engine. */
-export async function contribute(core: Recommender, http: Http, errand: Errand): Promise<Contribution> {
+export async function contribute(core: Door, http: Http, errand: Errand): Promise<Contribution> {
   // An update that a closed tab or a lost connection left behind goes first, under the key it was made with.
   const waiting = await deliver(core, http, errand, 0);
   if (waiting && waiting.status !== "round-closed") return waiting;
@@ -25,17 +25,62 @@ export async function contribute(core: Recommender, http: Http, errand: Errand):
   return first.kind === "sent" && first.status === "round-closed" ? takePart(core, http, errand) : first;
 }
 
-async function takePart(core: Recommender, http: Http, errand: Errand): Promise<Contribution> {
-  const offer = await http.offer(errand.signal);
-  if ("retryAfterMs" in offer) return { kind: "no-round", ...offer };
-  const { round } = core.receive(offer.bytes) as { round: number };
+/** The newest rounds. */
+export async function rounds(http: Http, signal: AbortSignal): Promise<RoundStatus[]> {
+  const body = await bytesOf(await http.request("v1/rounds", { signal }));
+  const { messages, bytes } = http.roundChecks;
+  http.roundChecks = { messages: messages + 1, bytes: bytes + body.length };
+  return json<{ rounds: Record<string, never>[] }>(body).rounds.map((row) => ({
+    round: row["round"] ?? 0,
+    state: row["state"] as unknown as RoundStatus["state"],
+    updates: row["updates"] ?? 0,
+    cohort: row["cohort"] ?? 0,
+    openedAt: row["opened_at"] ?? 0,
+    closesAt: row["closes_at"] ?? 0,
+    closedAt: row["closed_at"] ?? undefined,
+    weightsFrom: row["weights_from"] ?? 0,
+    weightsTo: row["weights_to"] ?? undefined,
+    clipNorm: row["clip_norm"] ?? 0,
+  }));
+}
+
+/** The invitation to a round, encoded, or how long to wait for one. @internal */
+export async function offer(http: Http, signal?: AbortSignal): Promise<{ bytes: Uint8Array } | { retryAfterMs: number }> {
+  const response = await http.request("v1/rounds/next", { headers: { accept: MEDIA_TYPE }, signal });
+  if (response.status === 204) return { retryAfterMs: retryAfter(response) };
+  return { bytes: await http.body("round offer", response) };
+}
+
+/**
+ * Sends an update; the one request with a body. `left` is called as soon as the server is known to have it, whatever it answers.
+ * The key makes it safe to send again. @internal
+ */
+export async function send(
+  http: Http, { round, key, bytes }: { round: number; key: string; bytes: Uint8Array }, left: () => void, signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const response = await http.request(`v1/rounds/${round}/updates/${key}`, {
+    method: "PUT",
+    headers: { "content-type": MEDIA_TYPE, accept: MEDIA_TYPE },
+    body: bytes as Uint8Array<ArrayBuffer>,
+    signal,
+    // 409 carries a receipt too: the round has closed.
+    fine: [409],
+    arrived: left,
+  });
+  return http.body("receipt", response);
+}
+
+async function takePart(core: Door, http: Http, errand: Errand): Promise<Contribution> {
+  const invited = await offer(http, errand.signal);
+  if ("retryAfterMs" in invited) return { kind: "no-round", ...invited };
+  const { round } = core.receive(invited.bytes);
   if (core.needsWeights()) core.receive(await http.weights(errand.signal));
   const examples = core.contribute();
   errand.changed();
   return (await deliver(core, http, errand, examples)) ?? { kind: "nothing-to-learn", round };
 }
 
-async function deliver(core: Recommender, http: Http, errand: Errand, examples: number): Promise<(Contribution & { kind: "sent" }) | undefined> {
+async function deliver(core: Door, http: Http, errand: Errand, examples: number): Promise<(Contribution & { kind: "sent" }) | undefined> {
   const update = core.outbox();
   if (!update) return undefined;
   const { round, key, bytes } = update;
@@ -48,8 +93,7 @@ async function deliver(core: Recommender, http: Http, errand: Errand, examples: 
     errand.changed();
   };
   try {
-    const receipt = await http.update(round, key, bytes, left, errand.signal);
-    const { status } = core.receive(receipt) as { status: "accepted" | "already-counted" | "round-closed" };
+    const { status } = core.receive(await send(http, { round, key, bytes }, left, errand.signal));
     return { kind: "sent", round, examples, bytes: bytes.length, status };
   } catch (error) {
     // What the server refuses for good would only be refused again.

@@ -32,7 +32,9 @@ export type Feedback =
   | { readonly kind: "skip"; /** The share of the song that was heard, 0 to 1. */ readonly heard: number }
   | { readonly kind: "complete" }
   | { readonly kind: "like" }
-  | { readonly kind: "dislike" };
+  | { readonly kind: "dislike" }
+  /** Shown, and passed over without being played. */
+  | { readonly kind: "ignore" };
 
 /** A song that was on, and what came of it. It stays on the device. */
 export interface ListenEvent {
@@ -43,6 +45,8 @@ export interface ListenEvent {
   readonly shownAt: number;
   /** When the feedback came; now, when left out. */
   readonly at?: number;
+  /** How long it sounded, in milliseconds, where the player knows; pauses do not count. */
+  readonly playedMs?: number;
   readonly feedback: Feedback;
 }
 
@@ -53,8 +57,73 @@ export interface Context {
   /** 0 (Monday) to 6. */
   readonly weekday?: number;
   readonly device?: "phone" | "tablet" | "desktop" | "car" | "speaker" | "tv" | "other";
+  /** What the listening is for, by a number of the page's own, 0 to 7: the way to work, a party, falling asleep. */
+  readonly scene?: number;
   /** BCP 47, such as `navigator.language`. */
   readonly locale?: string;
+}
+
+/** What the listener may agree to, one by one. Each can be taken back at any time. */
+export interface Consents {
+  /** Taking part in federated rounds: one clipped update a round leaves the device. Off to begin with. */
+  readonly rounds: boolean;
+  /** Asking the server for candidates with a noised embedding. Off to begin with. */
+  readonly recall: boolean;
+  /** Letting the personal weights on this device learn from what is heard. On to begin with: nothing of it leaves. */
+  readonly learning: boolean;
+}
+
+/** Something the engine thinks the listener likes. */
+export interface Interest {
+  /** Its share of the listener's taste. */
+  readonly weight: number;
+  /** The songs nearest to it, nearest first. */
+  readonly songs: readonly SongId[];
+}
+
+/** One side of a {@link Portrait}. */
+export interface Trait {
+  /** 0 to 1. */
+  readonly value: number;
+  /** Where that stands among listeners: 1 (least fifth) to 5. */
+  readonly stars: 1 | 2 | 3 | 4 | 5;
+}
+
+/** How a listener listens, computed on the device and kept there; without the sides that the library cannot tell yet. */
+export interface Portrait {
+  /** How much is heard for the first time. */
+  readonly explore?: Trait;
+  /** How many kinds of music. */
+  readonly diverse?: Trait;
+  /** How much that just came out. */
+  readonly newSong?: Trait;
+  /** How far from what everybody hears. */
+  readonly niche?: Trait;
+  /** How far from where everybody stands. */
+  readonly unique?: Trait;
+  /** How close together it all lies. */
+  readonly focused?: Trait;
+}
+
+/** What the engine knows of one song that was ever on; not bounded by the history. */
+export interface LibraryEntry {
+  readonly song: SongId;
+  readonly plays: number;
+  readonly skips: number;
+  readonly liked: boolean;
+  /** When it was on last, in milliseconds since the epoch. */
+  readonly last: number;
+}
+
+/** A listening history in columns of one length: as the engine takes it, without an object for every row. */
+export interface HistoryColumns {
+  readonly songs: Uint32Array;
+  /** Milliseconds since the epoch. */
+  readonly at: Float64Array;
+  /** 0 skip, 1 complete, 2 like, 3 dislike, 4 ignore. */
+  readonly behaviour: Uint8Array;
+  /** The share that was heard, 0 to 1. */
+  readonly heard: Float32Array;
 }
 
 /** Why a song stands where it stands in the last slate. */
@@ -71,8 +140,12 @@ export interface SlotReason {
   readonly popularity: number;
   /** What is added because little is known of it yet. */
   readonly explore: number;
+  /** The factor on its quality, from the page or the server: more or less of such songs just now. */
+  readonly weight?: number;
+  /** How much quality the rules cost the slot. */
+  readonly forgone?: number;
   /** What spoke most for it. */
-  readonly why: "taste" | "session" | "fresh" | "popular" | "variety";
+  readonly why: "taste" | "session" | "fresh" | "popular" | "variety" | "boosted";
   /**
    * What the rules did to the slot, if anything: `passed-over`, others would have come first but for a rule; `gap-relaxed`, the
    * artist stands closer to the last than asked for, because too little else was left.
@@ -145,6 +218,9 @@ export type Storage =
   | { readonly kind: "kept" }
   | { readonly kind: "memory"; readonly why: "chosen" | "refused" | "full" | "damaged" | "elsewhere"; readonly error?: Error };
 
+/** What became of an event: where it is kept, or that none is while the engine is paused. */
+export type Acknowledged = Storage | { readonly kind: "paused" };
+
 /** What {@link Sottovoce.deleteData} did. */
 export interface Erasure {
   readonly at: number;
@@ -154,13 +230,32 @@ export interface Erasure {
   readonly nothingPending: boolean;
   /** Events the engine still knows: 0. */
   readonly seen: number;
+  /** What was counted after all was done, each by looking again: all 0. */
+  readonly left: {
+    /** Records in the store: snapshots and journal. */
+    readonly stored: number;
+    /** Events in the engine's memory. */
+    readonly history: number;
+    /** Lines in the ledger. */
+    readonly ledger: number;
+    /** Updates waiting to be sent. */
+    readonly pending: number;
+    /** The page's own notes. */
+    readonly notes: number;
+    /** Files of the catalogue in the cache. */
+    readonly cached: number;
+  };
 }
 
 /** What {@link Sottovoce.on} tells. */
 export type EngineEvent =
-  | { readonly type: "change"; readonly cause: "observe" | "undo" | "weights" | "delete" | "restore" }
+  | {
+      readonly type: "change";
+      readonly cause: "observe" | "undo" | "weights" | "delete" | "restore" | "import" | "config" | "interests";
+    }
   | { readonly type: "ledger" }
-  | { readonly type: "consent"; readonly on: boolean }
+  | { readonly type: "consent"; /** For the rounds. */ readonly on: boolean; readonly consents: Consents }
+  | { readonly type: "pause"; readonly paused: boolean }
   | { readonly type: "storage"; readonly storage: Storage }
   | { readonly type: "connection"; readonly online: boolean }
   | { readonly type: "contribution"; readonly result: Contribution };

@@ -20,7 +20,7 @@ export const float = (value: number): number[] => {
   new DataView(bytes.buffer).setFloat32(0, value);
   return [0xfa, ...bytes];
 };
-export const tensor = (values: Uint32Array | Float32Array | Int8Array): number[] => {
+export const tensor = (values: Uint32Array | Uint16Array | Float32Array | Int8Array): number[] => {
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return [...head(2, bytes.length), ...bytes];
 };

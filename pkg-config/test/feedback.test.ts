@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { PlayTracker } from "../src/feedback.js";
 
 const LONG = 200_000;
@@ -89,4 +90,82 @@ test("a song without a length is never complete and never divides by nothing", (
   tracker.tick(5000, 5000);
   assert.equal(tracker.heard, 0);
   assert.deepEqual(tracker.ended(6000), { kind: "skip", heard: 0 });
+});
+
+test("twice as fast is heard as much, and what runs ahead of that was sought", () => {
+  const tracker = new PlayTracker({ durationMs: LONG, at: 0 });
+  tracker.rate = 2;
+  tracker.play(0, 0);
+  tracker.tick(100_000, 50_000);
+  assert.equal(tracker.heard, 0.5);
+  tracker.tick(160_000, 60_000);
+  assert.equal(tracker.heard, 0.5);
+});
+
+test("a length that is learned late counts what was heard before", () => {
+  const tracker = new PlayTracker({ durationMs: 0, at: 0 });
+  listen(tracker, 0, 30_000, 0);
+  assert.equal(tracker.heard, 0);
+  tracker.durationMs = LONG;
+  assert.equal(tracker.heard, 0.15);
+  const stream = new PlayTracker({ durationMs: Infinity, at: 0 });
+  listen(stream, 0, 30_000, 0);
+  assert.equal(stream.heard, 0);
+});
+
+test("time that sounded counts repeats, the share that was heard does not", () => {
+  const tracker = new PlayTracker({ durationMs: LONG, at: 0 });
+  let at = listen(tracker, 0, 20_000, 0);
+  tracker.seek(0, at);
+  at = listen(tracker, 0, 20_000, at);
+  assert.deepEqual([tracker.heard, tracker.playedMs], [0.1, 40_000]);
+});
+
+test("positions that are no numbers are passed over", () => {
+  const tracker = new PlayTracker({ durationMs: LONG, at: 0 });
+  tracker.play(Number.NaN, 0);
+  tracker.tick(Number.NaN, 250);
+  tracker.tick(500, 500);
+  assert.ok(tracker.heard <= 500 / LONG);
+});
+
+/** One thing a listener does for a while. */
+const doing = fc.oneof(
+  fc.record({ what: fc.constant("play" as const), ms: fc.integer({ min: 0, max: 60_000 }) }),
+  fc.record({ what: fc.constant("rest" as const), ms: fc.integer({ min: 0, max: 3_600_000 }) }),
+  fc.record({ what: fc.constant("seek" as const), ms: fc.integer({ min: 0, max: LONG }) }),
+);
+
+test("whatever is done, what counts as heard is what sounded, to the tick", () => {
+  fc.assert(
+    fc.property(fc.array(doing, { maxLength: 12 }), fc.integer({ min: 100, max: 5000 }), (doings, every) => {
+      const tracker = new PlayTracker({ durationMs: LONG, at: 0 });
+      /** Every tenth of a second of the song, whether it sounded. */
+      const sounded = new Set<number>();
+      let [position, at, played] = [0, 0, 0];
+      for (const { what, ms } of doings) {
+        const before = tracker.heard;
+        if (what === "seek") tracker.seek((position = ms), at);
+        else if (what === "rest") {
+          tracker.pause(position, at);
+          at += ms;
+        } else {
+          tracker.play(position, at);
+          const end = Math.min(LONG, position + ms);
+          for (let tenth = Math.ceil(position / 100); (tenth + 1) * 100 <= end; tenth++) sounded.add(tenth);
+          played += end - position;
+          while (position < end) {
+            const step = Math.min(every, end - position);
+            tracker.tick((position += step), (at += step));
+          }
+          tracker.pause(position, at);
+        }
+        assert.ok(tracker.heard >= before, "never less");
+      }
+      assert.ok(tracker.heard <= 1);
+      assert.ok(Math.abs(tracker.playedMs - played) < 1e-6);
+      // The bitmap loses up to a tenth at each edge.
+      assert.ok(Math.abs(tracker.heard * LONG - sounded.size * 100) <= 200 * (doings.length + 1));
+    }),
+  );
 });

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { Http, MEDIA_TYPE, retryAfter } from "../src/http.js";
 import { codeOf } from "../src/errors.js";
+import { offer, rounds, send } from "../src/rounds.js";
 
 /** A real server for one test, and what it was asked. */
 async function served(answer: (request: IncomingMessage, response: ServerResponse) => void, use: (http: Http, log: Log) => Promise<void>) {
@@ -19,7 +20,6 @@ async function served(answer: (request: IncomingMessage, response: ServerRespons
   const http = new Http({
     server: new URL(`http://127.0.0.1:${port}/`),
     fetch,
-    cache: "test",
     received: (message, bytes) => log.received.push([message, bytes]),
     reached: (online) => log.online.push(online),
   });
@@ -62,7 +62,7 @@ test("an update goes out under its key, and a closed round still gives its recei
     },
     async (http, { requests }) => {
       let left = 0;
-      const receipt = await http.update(3, "ab", new Uint8Array([1, 2]), () => left++);
+      const receipt = await send(http, { round: 3, key: "ab", bytes: new Uint8Array([1, 2]) }, () => left++);
       assert.equal(new TextDecoder().decode(receipt), "late");
       assert.equal(left, 1);
       assert.equal(`${requests[0]?.method} ${requests[0]?.url}`, "PUT /v1/rounds/3/updates/ab");
@@ -79,11 +79,11 @@ test("no round, a busy server and a refusal are told apart", () =>
       response.end(response.statusCode === 422 ? JSON.stringify({ title: "Norm over C", next: "Clip it." }) : undefined);
     },
     async (http) => {
-      assert.deepEqual(await http.offer(), { retryAfterMs: 2000 });
-      const busy = await http.rounds().catch((error: unknown) => error);
+      assert.deepEqual(await offer(http), { retryAfterMs: 2000 });
+      const busy = await rounds(http, new AbortController().signal).catch((error: unknown) => error);
       assert.equal(codeOf(busy), "server/busy");
       assert.equal((busy as { retryAfterMs?: number }).retryAfterMs, 2000);
-      const refused = await http.update(1, "ab", new Uint8Array(1), () => {}).catch((error: Error) => error);
+      const refused = await send(http, { round: 1, key: "ab", bytes: new Uint8Array(1) }, () => {}).catch((error: Error) => error);
       assert.equal(codeOf(refused), "server/refused");
       assert.match((refused as Error).message, /Norm over C.*Clip it\./);
     },
@@ -93,10 +93,10 @@ test("a server that is away says so, and an update that did not arrive is not co
   let online = true;
   // The discard port: nobody listens there.
   const http = new Http({
-    server: new URL("http://127.0.0.1:9/"), fetch, cache: "test", received: () => {}, reached: (now) => (online = now),
+    server: new URL("http://127.0.0.1:9/"), fetch, received: () => {}, reached: (now) => (online = now),
   });
   let left = 0;
-  assert.equal(await codeThrown(http.update(1, "ab", new Uint8Array(1), () => left++)), "server/away");
+  assert.equal(await codeThrown(send(http, { round: 1, key: "ab", bytes: new Uint8Array(1) }, () => left++)), "server/away");
   assert.equal(left, 0);
   assert.equal(online, false);
 });
@@ -105,7 +105,7 @@ test("a catalogue that points elsewhere is not followed", () =>
   served(
     (_, response) => response.end("[]"),
     async (http, { requests }) => {
-      assert.equal(await codeThrown(http.embeddings("https://tracker.example/shard", "x")), "server/foreign");
+      assert.equal(await codeThrown(http.embeddings("https://tracker.example/shard", {})), "server/foreign");
       assert.equal(requests.length, 0);
       // Two slashes are not another host.
       await http.songs("//v1/songs");

@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn measure(place: &str, pool: SqlitePool, cohort: u32, rounds: u64) -> Result<(), Box<dyn std::error::Error>> {
     sqlx::migrate!("./migrations").run(&pool).await?;
     let config = CoordinatorConfig { cohort, minimum: 1, ..CoordinatorConfig::default() };
-    let shape = TowerShape { dimension: 64, attention: 32, hidden: 64 };
+    let shape = TowerShape::usual(64);
     let initial = TowerWeights { version: WeightsVersion(0), shape, values: vec![0.0; PARAMETERS] };
     let coordinator = Coordinator::open(pool, config, initial).await?;
     let (mut accepts, mut closes) = (Vec::new(), Vec::new());

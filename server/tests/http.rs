@@ -58,7 +58,7 @@ async fn world(config: CoordinatorConfig, http: HttpConfig) -> World {
         .await
         .unwrap();
     sqlx::migrate!("./migrations").run(&pool).await.unwrap();
-    let shape = TowerShape { dimension: 4, attention: 2, hidden: 2 };
+    let shape = TowerShape { attention: 2, hidden: 2, ..TowerShape::usual(4) };
     let initial = TowerWeights { version: WeightsVersion(0), shape, values: vec![0.25; P] };
     let rounds = Coordinator::open(pool.clone(), config, initial).await.unwrap();
     let songs: Vec<Song> = (0..SONGS).map(song).collect();
@@ -441,7 +441,7 @@ async fn json_travels_compressed_and_int8_does_not() {
 #[tokio::test]
 async fn a_player_that_is_not_there_is_named() {
     let pool = world(rules(1), HttpConfig::default()).await.pool;
-    let shape = TowerShape { dimension: 4, attention: 2, hidden: 2 };
+    let shape = TowerShape { attention: 2, hidden: 2, ..TowerShape::usual(4) };
     let initial = TowerWeights { version: WeightsVersion(0), shape, values: vec![0.25; P] };
     let rounds = Coordinator::open(pool, rules(1), initial).await.unwrap();
     let catalogue = Catalogue::build("test", &[], &[], &[]);

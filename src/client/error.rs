@@ -28,6 +28,9 @@ pub enum Error {
         /// The dimension of what is here (equal where an id was too large).
         resident: usize,
     },
+    /// Songs that other engines share cannot grow for one of them.
+    #[error("the songs are shared with other engines; load shards before sharing them")]
+    SongsShared,
     /// Weights whose length is not what their shape needs.
     #[error("weights have {got} values, their shape needs {expected}")]
     WeightsLength {
@@ -83,6 +86,49 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the page shows: as [`core::fmt::Display`] says it, without the numbers, which are in [`Error::numbers`]. Formatting them would
+    /// cost every page four kilobytes.
+    #[must_use]
+    pub fn brief(&self) -> &'static str {
+        match self {
+            Error::Decode(error) => error.brief(),
+            Error::NotADownlink { .. } => "a message of this kind does not come to a device; is the URL right?",
+            Error::ShardDimension { .. } => {
+                "the shard's dimension is not that of the resident songs; delete the cached catalogue and load it again"
+            }
+            Error::SongsShared => "the songs are shared with other engines; load shards before sharing them",
+            Error::WeightsLength { .. } => "the weights are not as long as their shape needs",
+            Error::WeightsDimension { .. } => {
+                "the weights are for songs of another dimension; load catalogue and weights from the same server"
+            }
+            Error::WeightsVersion { .. } => {
+                "the round starts from other weights than are held; fetch the current weights first"
+            }
+            Error::ConsentOff => "the listener has not agreed to contribute; call setConsent(true) once they have",
+            Error::NoOffer => "no round is on offer; receive one first",
+            Error::UnknownSong { .. } => "the song is not on this device; load its catalogue shard first",
+            Error::Snapshot { .. } => "the saved state is damaged; the engine keeps its present state",
+            Error::SnapshotVersion { .. } => "the saved state is of a later build; update the package",
+        }
+    }
+
+    /// The numbers that belong to it: what was found, then what was expected.
+    #[must_use]
+    pub fn numbers(&self) -> [Option<u64>; 2] {
+        let (found, expected) = match *self {
+            Error::Decode(ref error) => error.numbers(),
+            Error::NotADownlink { kind } => (Some(kind.into()), None),
+            Error::ShardDimension { dimension, resident, .. } => (Some(dimension.into()), Some(resident as u64)),
+            Error::WeightsLength { expected, got } => (Some(got as u64), Some(expected as u64)),
+            Error::WeightsDimension { weights, songs } => (Some(weights as u64), Some(songs as u64)),
+            Error::WeightsVersion { needed, held } => (held.map(|v| v.0), Some(needed.0)),
+            Error::UnknownSong { song } => (Some(song.0.into()), None),
+            Error::SnapshotVersion { got, newest } => (Some(got.into()), Some(newest.into())),
+            Error::SongsShared | Error::ConsentOff | Error::NoOffer | Error::Snapshot { .. } => (None, None),
+        };
+        [found, expected]
+    }
+
     /// A stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -94,6 +140,7 @@ impl Error {
             Error::Decode(DecodeError::Invalid { .. }) => "decode/invalid",
             Error::NotADownlink { .. } => "decode/not-a-downlink",
             Error::ShardDimension { .. } => "shard/dimension",
+            Error::SongsShared => "shard/shared",
             Error::WeightsLength { .. } => "weights/length",
             Error::WeightsDimension { .. } => "weights/dimension",
             Error::WeightsVersion { .. } => "weights/version",

@@ -1,119 +1,16 @@
 //! Events become lessons, lessons become a gradient (row W2). The loss and its labels never leave this room; what leaves it is a
 //! [`Gradient`], which is not a message either.
 
-use super::Resident;
-use crate::learn::sgd;
+use super::{Past, Resident};
+use crate::learn::{Scratch, sgd};
 use crate::math::Rng;
 use crate::privacy::Gradient;
 use crate::protocol::LocalPlan;
-use crate::session::{Behaviour, ListenEvent};
-use crate::tower::{Context, Example, Heard, TowerInput, UserTower};
+use crate::session::Behaviour;
+use crate::tower::{Example, TowerInput, UserTower};
 
-/// An event and the surroundings in which it happened.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Remembered {
-    /// What happened.
-    pub event: ListenEvent,
-    /// Where and when.
-    pub context: Context,
-}
-
-/// At most so many songs that were skipped shortly before are set against the one that was finished.
+/// At most so many songs that were left shortly before are set against the one that was finished.
 const SKIPS: usize = 4;
-
-/// The remembered past with its embeddings: what lessons are cut from.
-#[derive(Debug)]
-pub struct Past {
-    dimension: usize,
-    rows: Vec<f32>,
-    slots: Vec<u32>,
-    behaviours: Vec<Behaviour>,
-    contexts: Vec<Context>,
-}
-
-impl Past {
-    /// Looks up the embeddings; events of songs that are not resident are left out.
-    #[must_use]
-    pub fn new(events: &[Remembered], items: &Resident) -> Self {
-        let dimension = items.dimension();
-        let mut past =
-            Self { dimension, rows: Vec::new(), slots: Vec::new(), behaviours: Vec::new(), contexts: Vec::new() };
-        for Remembered { event, context } in events {
-            if let Some(slot) = items.slot(event.impression.song) {
-                let start = past.rows.len();
-                past.rows.resize(start + dimension, 0.0);
-                items.blocks().row(slot, &mut past.rows[start..]);
-                past.slots.push(slot);
-                past.behaviours.push(event.feedback.behaviour());
-                past.contexts.push(*context);
-            }
-        }
-        past
-    }
-
-    /// How many events there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.slots.len()
-    }
-
-    /// True before the first event of a resident song.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
-    }
-
-    /// The past as the tower sees it, oldest first.
-    #[must_use]
-    pub fn heard(&self) -> Vec<Heard<'_>> {
-        self.rows.chunks_exact(self.dimension.max(1)).zip(&self.behaviours).map(|(v, &b)| Heard::new(v, b)).collect()
-    }
-
-    /// Where a lesson can be cut: after at least one event, at a song that was finished or liked; the newest `most`.
-    #[must_use]
-    pub fn lessons(&self, most: usize) -> Vec<usize> {
-        let all: Vec<usize> = (1..self.len()).filter(|&i| self.wanted(i)).collect();
-        all[all.len().saturating_sub(most)..].to_vec()
-    }
-
-    fn wanted(&self, i: usize) -> bool {
-        matches!(self.behaviours[i], Behaviour::Complete | Behaviour::Like)
-    }
-
-    /// The slots of a lesson at `i`: the wanted song, then skips shortly before it, then `negatives` sampled songs.
-    fn slots_of(&self, i: usize, negatives: usize, items: &Resident, rng: &mut Rng) -> Vec<u32> {
-        let wanted = self.slots[i];
-        let mut slots = vec![wanted];
-        let skipped = (0..i).rev().take(2 * SKIPS).filter(|&j| !self.wanted(j)).map(|j| self.slots[j]);
-        slots.extend(skipped.filter(|&s| s != wanted).take(SKIPS));
-        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
-        slots.extend((0..negatives).map(|_| rng.below(count)).filter(|&s| s != wanted));
-        slots
-    }
-
-    /// Cuts the lesson at `i` and adds `scale` times its gradient (`tower.weights().len()` numbers). Returns its loss.
-    pub fn learn(
-        &self,
-        i: usize,
-        tower: &UserTower,
-        negatives: Negatives<'_>,
-        rng: &mut Rng,
-        scale: f32,
-        gradient: &mut [f32],
-    ) -> f32 {
-        let Negatives { items, count } = negatives;
-        let slots = self.slots_of(i, count, items, rng);
-        let d = self.dimension;
-        let mut rows = vec![0.0; slots.len() * d];
-        for (slot, row) in slots.iter().zip(rows.chunks_exact_mut(d)) {
-            items.blocks().row(*slot, row);
-        }
-        let songs: Vec<&[f32]> = rows.chunks_exact(d).collect();
-        let popularity: Vec<f32> = slots.iter().map(|&s| items.popularity()[s as usize]).collect();
-        let input = TowerInput { history: &self.heard()[..i], context: self.contexts[i] };
-        tower.learn(&Example { input, songs: &songs, popularity: &popularity }, scale, gradient)
-    }
-}
 
 /// Songs that stand for all that was not heard: so many, drawn evenly from the resident ones.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +19,86 @@ pub struct Negatives<'a> {
     pub items: &'a Resident,
     /// How many.
     pub count: usize,
+}
+
+/// The songs of one lesson; storage that is used again.
+#[derive(Clone, Debug, Default)]
+pub struct Lesson {
+    scratch: Scratch<f32>,
+    slots: Vec<u32>,
+    rows: Vec<f32>,
+    popularity: Vec<f32>,
+}
+
+impl Past {
+    /// Where a lesson can be cut: at anything but a song that was only shown, after at least one event; the newest `most`.
+    #[must_use]
+    pub fn lessons(&self, most: usize) -> Vec<usize> {
+        let all: Vec<usize> = (1..self.len()).filter(|&i| self.behaviour(i) != Behaviour::Ignore).collect();
+        all[all.len().saturating_sub(most)..].to_vec()
+    }
+
+    /// Cuts the lesson at `i` and adds `scale` times its gradient (`tower.weights().len()` numbers). Returns its loss.
+    ///
+    /// A song that was wanted is ranked above songs left shortly before and songs drawn; whatever it was, the tasks *like* and *skip*
+    /// learn its outcome.
+    #[allow(clippy::too_many_arguments, reason = "every input is explicit; a trainer has them all at hand")]
+    pub fn learn(
+        &self,
+        i: usize,
+        tower: &UserTower,
+        negatives: Negatives<'_>,
+        rng: &mut Rng,
+        scale: f32,
+        lesson: &mut Lesson,
+        gradient: &mut [f32],
+    ) -> f32 {
+        let Negatives { items, count } = negatives;
+        let ranked = self.behaviour(i).wanted();
+        self.choose(i, if ranked { Some((items, count)) } else { None }, rng, &mut lesson.slots);
+        let outcome = [(0, self.behaviour(i))];
+        lesson.give(self, i, items, ranked, &outcome, |example, scratch| tower.learn(example, scale, scratch, gradient))
+    }
+
+    /// The slots of the lesson at `i`: its own song; and, to rank it above, songs left shortly before and so many drawn.
+    fn choose(&self, i: usize, others: Option<(&Resident, usize)>, rng: &mut Rng, slots: &mut Vec<u32>) {
+        let this = self.slot(i);
+        slots.clear();
+        slots.push(this);
+        if let Some((items, count)) = others {
+            let left = (0..i).rev().take(2 * SKIPS).filter(|&j| !self.behaviour(j).wanted()).map(|j| self.slot(j));
+            slots.extend(left.filter(|&s| s != this).take(SKIPS));
+            let all = u32::try_from(items.len()).unwrap_or(u32::MAX);
+            slots.extend((0..count).map(|_| rng.below(all)).filter(|&s| s != this));
+        }
+    }
+}
+
+impl Lesson {
+    /// Hands the lesson of `past` at `i`, about the songs in `slots`, to `teach`.
+    fn give<T>(
+        &mut self,
+        past: &Past,
+        i: usize,
+        items: &Resident,
+        ranked: bool,
+        outcomes: &[(usize, Behaviour)],
+        teach: impl FnOnce(&Example<'_>, &mut Scratch<f32>) -> T,
+    ) -> T {
+        let Self { scratch, slots, rows, popularity } = self;
+        let d = items.dimension();
+        rows.clear();
+        rows.resize(slots.len() * d, 0.0);
+        for (slot, row) in slots.iter().zip(rows.chunks_exact_mut(d.max(1))) {
+            items.blocks().row(*slot, row);
+        }
+        popularity.clear();
+        popularity.extend(slots.iter().map(|&s| items.popularity()[s as usize]));
+        let songs: Vec<&[f32]> = rows.chunks_exact(d.max(1)).collect();
+        let history = past.heard(i);
+        let input = TowerInput { history: &history, context: past.context(i) };
+        teach(&Example { input, songs: &songs, popularity, ranked, outcomes }, scratch)
+    }
 }
 
 /// What local training gave.
@@ -147,6 +124,7 @@ pub fn train(tower: &UserTower, past: &Past, items: &Resident, plan: &LocalPlan,
     let mut local = tower.clone();
     let shared = tower.shared().len();
     let mut gradient = vec![0.0; tower.weights().len()];
+    let mut lesson = Lesson::default();
     let mut first_pass = 0.0;
     for epoch in 0..plan.epochs {
         rng.shuffle(&mut lessons);
@@ -155,7 +133,7 @@ pub fn train(tower: &UserTower, past: &Past, items: &Resident, plan: &LocalPlan,
             #[allow(clippy::cast_precision_loss, reason = "a batch has at most 4096 lessons")]
             let scale = 1.0 / batch.len() as f32;
             for &i in batch {
-                let loss = past.learn(i, &local, negatives, &mut rng, scale, &mut gradient);
+                let loss = past.learn(i, &local, negatives, &mut rng, scale, &mut lesson, &mut gradient);
                 first_pass += if epoch == 0 { loss } else { 0.0 };
             }
             sgd(&mut local.weights_mut()[..shared], &gradient[..shared], plan.learning_rate);
@@ -167,22 +145,46 @@ pub fn train(tower: &UserTower, past: &Past, items: &Resident, plan: &LocalPlan,
     Some(Trained { update: Gradient::new(update), lessons: lessons.len(), loss })
 }
 
-/// One step on the personal weights from the newest event: towards a song that was wanted, or away from one that was left (set
-/// against the last wanted one). These weights never leave.
-pub(super) fn personal_step(tower: &mut UserTower, past: &Past, items: &Resident, learning_rate: f32, rng: &mut Rng) {
-    const NEGATIVES: usize = 8;
-    let Some(newest) = past.len().checked_sub(1).filter(|&n| n > 0 && items.len() > 1) else { return };
-    let mut gradient = vec![0.0; tower.weights().len()];
-    if past.wanted(newest) {
-        past.learn(newest, tower, Negatives { items, count: NEGATIVES }, rng, 1.0, &mut gradient);
-    } else {
-        let heard = past.heard();
-        let Some(last) = (0..newest).rev().find(|&i| past.wanted(i)) else { return };
-        let songs = [heard[last].song, heard[newest].song];
-        let popularity = [last, newest].map(|i| items.popularity()[past.slots[i] as usize]);
-        let input = TowerInput { history: &heard[..newest], context: past.contexts[newest] };
-        tower.learn(&Example { input, songs: &songs, popularity: &popularity }, 1.0, &mut gradient);
+/// What a step on the personal weights works in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PersonalStep {
+    lesson: Lesson,
+    gradient: Vec<f32>,
+}
+
+impl PersonalStep {
+    /// One step on the personal weights from the newest event: towards a song that was wanted, or away from one that was left (set
+    /// against the last wanted one). These weights never leave.
+    pub(super) fn take(
+        &mut self,
+        tower: &mut UserTower,
+        past: &Past,
+        items: &Resident,
+        learning_rate: f32,
+        rng: &mut Rng,
+    ) {
+        const NEGATIVES: usize = 8;
+        let Some(newest) = past.len().checked_sub(1).filter(|&n| n > 0 && items.len() > 1) else { return };
+        let behaviour = past.behaviour(newest);
+        if behaviour == Behaviour::Ignore {
+            return;
+        }
+        let Self { lesson, gradient } = self;
+        let outcome = if behaviour.wanted() {
+            past.choose(newest, Some((items, NEGATIVES)), rng, &mut lesson.slots);
+            (0, behaviour)
+        } else {
+            let Some(last) = (0..newest).rev().find(|&i| past.behaviour(i).wanted()) else { return };
+            lesson.slots.clear();
+            lesson.slots.extend([past.slot(last), past.slot(newest)]);
+            (1, behaviour)
+        };
+        gradient.clear();
+        gradient.resize(items.dimension(), 0.0);
+        lesson.give(past, newest, items, true, &[outcome], |example, scratch| {
+            tower.learn_personal(example, scratch, gradient);
+        });
+        let shared = tower.shared().len();
+        sgd(&mut tower.weights_mut()[shared..], gradient, learning_rate);
     }
-    let shared = tower.shared().len();
-    sgd(&mut tower.weights_mut()[shared..], &gradient[shared..], learning_rate);
 }

@@ -3,18 +3,34 @@
 
 mod config;
 mod error;
+mod federation;
+mod insight;
+mod keeping;
 mod learn;
+mod library;
+mod past;
+mod portrait;
+mod ranker;
 mod ranking;
 mod recommender;
 mod resident;
 mod round;
 mod store;
+mod tastes;
 #[cfg(test)]
 mod tests;
 
-pub use config::EngineConfig;
+pub use config::{ConfigError, EngineConfig};
 pub use error::Error;
-pub use learn::{Negatives, Past, Remembered, Trained, train};
-pub use recommender::{Received, Recommender};
+pub use federation::Received;
+pub use insight::Interest;
+pub use learn::{Lesson, Negatives, Trained, train};
+pub use library::{Library, Tally};
+pub use past::{Past, Remembered};
+pub use portrait::{Portrait, Trait};
+pub use ranker::{Ranked, Ranker, Refused};
+pub use ranking::Request;
+pub use recommender::Recommender;
 pub use resident::Resident;
 pub use round::{Invited, Outgoing, UpdateKey};
+pub use tastes::{Muted, Tastes};

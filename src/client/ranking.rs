@@ -1,12 +1,36 @@
-//! From every resident song to the next few: one scan for the tower, one for the session, the best pool, the re-ranker under its
-//! rules (row W3). All storage is used again.
+//! From every resident song to the next few: one scan for the interests, one for the session, the best pool, the re-ranker under its
+//! rules (rows W3, R17). All storage is used again.
 
-use super::{EngineConfig, Resident};
+use super::{EngineConfig, Library, Resident, Tastes};
 use crate::ids::{ArtistId, Millis, SongId};
-use crate::math::{ItemBlocks, TopK};
-use crate::rerank::{Before, Candidates, ExploreConfig, RerankConfig, Reranker, RuleConfig, Slate, explore_bonus};
+use crate::math::{ItemBlocks, Real, Search, TopK};
+use crate::rerank::{
+    Before, Candidates, Classes, DppConfig, ExploreConfig, RerankConfig, Reranker, RuleConfig, Slate, explore_bonus,
+};
 use crate::session::{Session, SessionConfig};
 use crate::tower::Embedding;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Among which songs; `None` is every resident song. Unknown ones are passed over.
+    pub candidates: Option<&'a [SongId]>,
+    /// How many.
+    pub k: usize,
+    /// When.
+    pub now: Millis,
+    /// A song whose embedding stands in for the listener's interests: a radio around it.
+    pub around: Option<SongId>,
+}
+
+/// The listener, as ranking sees them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listener<'a> {
+    pub(crate) user: &'a Embedding,
+    pub(crate) session: &'a Session,
+    pub(crate) library: &'a Library,
+    pub(crate) tastes: &'a Tastes,
+}
 
 /// The scratch of one listener's ranking, and the slate it made last.
 #[derive(Debug, Default)]
@@ -14,15 +38,19 @@ pub(crate) struct Ranking {
     reranker: Reranker,
     slate: Slate,
     top: TopK,
-    /// By candidate: slot, tower's dot product, session score, total score.
+    search: Search,
+    /// By candidate: slot, interests' score, session score, total score.
     slots: Vec<u32>,
     taste: Vec<f32>,
     session: Vec<f32>,
     session_query: Vec<f32>,
     total: Vec<f32>,
+    muted: Vec<f32>,
     /// By slot: never to come in this slate.
     barred: Vec<bool>,
+    around: Vec<f32>,
     pool: Vec<u32>,
+    share: Vec<u32>,
     drawn: Pool,
     /// By song asked for in [`Ranking::scores`].
     asked: Vec<f32>,
@@ -39,20 +67,21 @@ struct Pool {
     session: Vec<f32>,
     popularity: Vec<f32>,
     explore: Vec<f32>,
+    weights: Vec<f32>,
+    styles: Vec<u16>,
+    before: Vec<ArtistId>,
 }
 
 /// The session memory that an engine keeps.
 pub(crate) fn session(config: &EngineConfig, dimension: usize) -> Session {
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "`as` saturates; a NaN becomes the least"
-    )]
-    let half_life_ms = ((config.half_life_minutes * 60_000.0) as u64).max(1);
-    Session::new(
-        dimension,
-        SessionConfig { history: config.no_repeat.max(1), half_life_ms, ..SessionConfig::default() },
-    )
+    let (history, half_life_ms) = (config.no_repeat.max(1), half_life_ms(config));
+    Session::new(dimension, SessionConfig { history, half_life_ms, ..SessionConfig::default() })
+}
+
+/// The session's half-life.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates; a NaN becomes the least")]
+pub(super) fn half_life_ms(config: &EngineConfig) -> u64 {
+    ((config.half_life_minutes * 60_000.0) as u64).max(1)
 }
 
 impl Ranking {
@@ -61,50 +90,52 @@ impl Ranking {
     }
 
     /// Scores, keeps the best, re-ranks.
-    #[allow(clippy::too_many_arguments, reason = "everything a slate depends on, and nothing hidden")]
     pub(crate) fn rank(
         &mut self,
         config: &EngineConfig,
         items: &Resident,
-        user: &Embedding,
-        session: &Session,
-        candidates: Option<&[SongId]>,
-        k: usize,
-        now: Millis,
+        listener: Listener<'_>,
+        request: Request<'_>,
     ) -> &Slate {
-        self.gather_slots(items, candidates);
-        self.bar(items, session);
-        self.score(config, items, user, session, now);
-        self.top.select(&self.total, config.pool.max(k), &mut self.pool);
-        // The selection ranks whatever is a number; what is barred is −∞ and has no place in the pool.
-        let total = &self.total;
-        self.pool.retain(|&i| total[i as usize] > f32::NEG_INFINITY);
-        self.draw(items, user, config, session.is_empty());
-        let gap = u32::try_from(config.artist_gap).unwrap_or(u32::MAX);
-        let before: Vec<ArtistId> = {
-            let mut newest: Vec<ArtistId> =
-                session.newest_first().take(config.artist_gap).map(|(h, _)| h.artist).collect();
-            newest.reverse();
-            newest
-        };
+        let around = request.around.and_then(|song| items.slot(song));
+        self.around.clear();
+        if let Some(slot) = around {
+            self.around.resize(items.dimension(), 0.0);
+            items.blocks().row(slot, &mut self.around);
+        }
+        self.gather_slots(config, items, listener, request.candidates);
+        self.bar(items, listener, around);
+        self.score(config, items, listener, request.now);
+        self.choose_pool(config, items, listener.user, request.k);
+        self.draw(items, config, listener.session);
         let pool = &self.drawn;
         let rerank = RerankConfig {
+            method: config.method,
             diversity: config.diversity,
             session_weight: config.session,
             popularity_weight: 1.0,
-            rules: RuleConfig { artist_gap: gap, ..RuleConfig::default() },
+            rules: RuleConfig {
+                artist_gap: u32::try_from(config.artist_gap).unwrap_or(u32::MAX),
+                max_per_artist: (config.max_per_artist > 0).then_some(config.max_per_artist),
+                max_per_tag: (config.max_per_style > 0).then_some(config.max_per_style),
+            },
+            dpp: DppConfig { window: (config.window > 0).then_some(config.window), ..DppConfig::default() },
             ..RerankConfig::default()
         };
+        let classes = [Classes { prior: config.style_prior, of: &pool.styles }];
         self.reranker.rerank(
             &rerank,
             &Candidates {
                 session: &pool.session,
                 popularity: &pool.popularity,
                 explore: &pool.explore,
+                weights: &pool.weights,
+                classes: if config.style_prior > 0.0 { &classes } else { &[] },
+                tags: &[&pool.styles],
                 ..Candidates::new(&pool.items, &pool.songs, &pool.artists, &pool.taste)
             },
-            Before { artists: &before, vectors: &[] },
-            k,
+            Before { artists: &pool.before, vectors: &[] },
+            request.k,
             &mut |_| false,
             &mut self.slate,
         );
@@ -116,15 +147,15 @@ impl Ranking {
         &mut self,
         config: &EngineConfig,
         items: &Resident,
-        user: &Embedding,
-        session: &Session,
+        listener: Listener<'_>,
         songs: &[SongId],
         now: Millis,
     ) -> &[f32] {
-        self.gather_slots(items, Some(songs));
+        self.around.clear();
+        self.gather_slots(config, items, listener, Some(songs));
         self.barred.clear();
         self.barred.resize(items.len(), false);
-        self.score(config, items, user, session, now);
+        self.score(config, items, listener, now);
         let mut totals = self.total.iter().copied();
         let resident = |s: &SongId| if items.slot(*s).is_some() { totals.next() } else { None };
         self.asked.clear();
@@ -132,38 +163,63 @@ impl Ranking {
         &self.asked
     }
 
-    fn gather_slots(&mut self, items: &Resident, candidates: Option<&[SongId]>) {
+    /// The candidates' slots. Of a catalogue in cells only the most promising are looked at, each interest asking for itself.
+    fn gather_slots(
+        &mut self,
+        config: &EngineConfig,
+        items: &Resident,
+        listener: Listener<'_>,
+        candidates: Option<&[SongId]>,
+    ) {
         self.slots.clear();
-        match candidates {
-            None => self.slots.extend(0..u32::try_from(items.len()).unwrap_or(u32::MAX)),
-            Some(songs) => self.slots.extend(songs.iter().filter_map(|s| items.slot(*s))),
-        }
-    }
-
-    /// Disliked songs never come; songs just heard not yet.
-    fn bar(&mut self, items: &Resident, session: &Session) {
-        self.barred.clear();
-        self.barred.resize(items.len(), false);
-        let heard = session.newest_first().map(|(heard, _)| heard.event.impression.song);
-        for song in heard.chain(session.disliked_songs().iter().copied()) {
-            if let Some(slot) = items.slot(song) {
-                self.barred[slot as usize] = true;
+        match (candidates, items.cells().filter(|_| cfg!(feature = "full"))) {
+            (Some(songs), _) => self.slots.extend(songs.iter().filter_map(|s| items.slot(*s))),
+            (None, None) => self.slots.extend(0..u32::try_from(items.len()).unwrap_or(u32::MAX)),
+            (None, Some(cells)) => {
+                let queries = if self.around.is_empty() { &listener.user.queries } else { &self.around };
+                let probes = cells.cells().div_ceil(8);
+                for query in queries.chunks_exact(items.dimension().max(1)) {
+                    cells.search(query, probes, 2 * config.pool, &mut self.search, &mut self.share);
+                    self.slots.extend_from_slice(&self.share);
+                }
+                self.slots.sort_unstable();
+                self.slots.dedup();
             }
         }
     }
 
-    /// `z = (logit − mean) / sd + γ·session + explore`: the tower's logits in units of their own spread over these candidates, so
-    /// that `γ` means the same for a sharp tower and a dull one.
-    fn score(&mut self, config: &EngineConfig, items: &Resident, user: &Embedding, session: &Session, now: Millis) {
-        dots(items, &self.slots, &user.vector, &mut self.taste);
+    /// Blocked songs never come; songs just heard not yet.
+    fn bar(&mut self, items: &Resident, listener: Listener<'_>, around: Option<u32>) {
+        self.barred.clear();
+        self.barred.resize(items.len(), false);
+        let heard = listener.session.newest_first().map(|(heard, _)| heard.event.impression.song);
+        for slot in heard.chain(listener.library.blocked()).filter_map(|song| items.slot(song)).chain(around) {
+            self.barred[slot as usize] = true;
+        }
+    }
+
+    /// `z = (logit − mean) / sd + γ·session + explore + ln(boost)`: the tower's logits in units of their own spread over these
+    /// candidates, so that `γ` means the same for a sharp tower and a dull one.
+    fn score(&mut self, config: &EngineConfig, items: &Resident, listener: Listener<'_>, now: Millis) {
+        let (user, session) = (listener.user, listener.session);
+        let queries = if self.around.is_empty() { &user.queries } else { &self.around };
+        dots(items, &self.slots, queries, &mut self.taste);
+        for muted in listener.tastes.muted() {
+            dots(items, &self.slots, &muted.vector, &mut self.muted);
+            for (taste, near) in self.taste.iter_mut().zip(&self.muted) {
+                *taste -= listener.tastes.weight(user) * near.max(0.0);
+            }
+        }
         let popularity = items.popularity();
-        let logits = || {
-            let parts = self.slots.iter().zip(&self.taste);
-            parts.map(|(&slot, dot)| user.sharpness * dot + user.popularity * popularity[slot as usize])
-        };
-        let (mean, spread) = spread(logits());
+        let weight = if self.around.is_empty() { user.popularity } else { 0.0 };
         self.total.clear();
-        self.total.extend(logits().map(|logit| (logit - mean) / spread));
+        let logits = self.slots.iter().zip(&self.taste);
+        self.total.extend(logits.map(|(&slot, taste)| taste + weight * popularity[slot as usize]));
+        let (mean, spread) = spread(&self.total);
+        for logit in &mut self.total {
+            *logit = (*logit - mean) / spread;
+        }
+        self.session.clear();
         if !session.is_empty() {
             session.taste_into(now, &mut self.session_query);
             dots(items, &self.slots, &self.session_query, &mut self.session);
@@ -171,23 +227,52 @@ impl Ranking {
                 *total += config.session * session;
             }
         }
-        let explore = explore(config);
+        let (explore, boosts) = (explore(config), items.boosts());
         let plays = items.plays();
         for (total, &slot) in self.total.iter_mut().zip(&self.slots) {
-            if self.barred[slot as usize] {
+            let slot = slot as usize;
+            if self.barred[slot] {
                 *total = f32::NEG_INFINITY;
-            } else if explore.weight > 0.0 && plays[slot as usize] < explore.budget {
-                *total += explore_bonus(items.total_plays(), plays[slot as usize], explore);
+                continue;
+            }
+            if explore.weight > 0.0 && plays[slot] < explore.budget {
+                *total += explore_bonus(items.total_plays(), plays[slot], explore);
+            }
+            if let Some(boost) = boosts.get(slot) {
+                *total += boost;
             }
         }
-        // The pool's parts are told apart by the same mean and spread.
-        for dot in &mut self.taste {
-            *dot = user.sharpness * *dot / spread;
+        // The pool's parts are told apart by the same spread.
+        for taste in &mut self.taste {
+            *taste /= spread;
+        }
+    }
+
+    /// The best by total; with a quota, an equal share for each interest's own favourites first (row R17).
+    fn choose_pool(&mut self, config: &EngineConfig, items: &Resident, user: &Embedding, k: usize) {
+        let d = items.dimension().max(1);
+        let (size, interests) = (config.pool.max(k), user.queries.len() / d);
+        self.pool.clear();
+        if config.quota && self.around.is_empty() && interests > 1 {
+            for query in user.queries.chunks_exact(d) {
+                dots(items, &self.slots, query, &mut self.muted);
+                for (own, total) in self.muted.iter_mut().zip(&self.total) {
+                    *own = if *total > f32::NEG_INFINITY { *own } else { f32::NEG_INFINITY };
+                }
+                self.top.select(&self.muted, size / interests, &mut self.share);
+                self.pool.extend_from_slice(&self.share);
+            }
+            self.pool.sort_unstable();
+            self.pool.dedup();
+            let total = &self.total;
+            self.pool.sort_unstable_by(|a, b| total[*b as usize].total_cmp(&total[*a as usize]).then(a.cmp(b)));
+        } else {
+            self.top.select(&self.total, size, &mut self.pool);
         }
     }
 
     /// The pool as columns of its own.
-    fn draw(&mut self, items: &Resident, user: &Embedding, config: &EngineConfig, no_session: bool) {
+    fn draw(&mut self, items: &Resident, config: &EngineConfig, session: &Session) {
         let (pool, drawn) = (&self.pool, &mut self.drawn);
         drawn.slots.clear();
         drawn.slots.extend(pool.iter().map(|&i| self.slots[i as usize]));
@@ -199,7 +284,7 @@ impl Ranking {
         drawn.taste.clear();
         drawn.taste.extend(pool.iter().map(|&i| self.taste[i as usize]));
         drawn.session.clear();
-        if !no_session {
+        if !session.is_empty() {
             drawn.session.extend(pool.iter().map(|&i| self.session[i as usize]));
         }
         let explore = explore(config);
@@ -208,37 +293,48 @@ impl Ranking {
             true => explore_bonus(items.total_plays(), items.plays()[s as usize], explore),
             false => 0.0,
         }));
+        drawn.weights.clear();
+        if !items.boosts().is_empty() {
+            drawn.weights.extend(drawn.slots.iter().map(|&s| Real::exp(items.boosts()[s as usize])));
+        }
+        drawn.styles.clear();
+        // The catalogue's 0, "not known", is no style that two songs could share.
+        drawn.styles.extend(drawn.slots.iter().map(|&s| items.fields(s).style.checked_sub(1).unwrap_or(Classes::NONE)));
         drawn.popularity.clear();
         // What is left of the total is popularity's, in the same units; only differences matter to the re-ranker.
         let left = pool.iter().enumerate().map(|(at, &i)| {
             let session = drawn.session.get(at).map_or(0.0, |s| config.session * s);
-            self.total[i as usize] - drawn.taste[at] - session - drawn.explore[at]
+            let boost = items.boosts().get(drawn.slots[at] as usize).copied().unwrap_or(0.0);
+            self.total[i as usize] - drawn.taste[at] - session - drawn.explore[at] - boost
         });
         drawn.popularity.extend(left);
-        debug_assert!(user.vector.len() == items.dimension());
+        drawn.before.clear();
+        drawn.before.extend(session.newest_first().take(config.artist_gap).map(|(h, _)| h.artist));
+        drawn.before.reverse();
     }
 }
 
-fn explore(config: &EngineConfig) -> ExploreConfig {
+pub(super) fn explore(config: &EngineConfig) -> ExploreConfig {
     ExploreConfig { weight: config.explore, budget: config.explore_budget }
 }
 
-/// `⟨query, v⟩` by candidate: one pass over the blocks where most songs are asked for, a gather where few are.
-fn dots(items: &Resident, slots: &[u32], query: &[f32], out: &mut Vec<f32>) {
+/// The largest `⟨query, v⟩` by candidate: one pass over the blocks where most songs are asked for, a gather where few are.
+fn dots(items: &Resident, slots: &[u32], queries: &[f32], out: &mut Vec<f32>) {
     let everything = slots.len() == items.len() && slots.iter().zip(0..).all(|(s, i)| *s == i);
     if everything {
-        items.blocks().dot_all(query, out);
+        items.blocks().dot_max(queries, out);
     } else {
-        items.blocks().dot_slots(query, slots, out);
+        items.blocks().dot_max_slots(queries, slots, out);
     }
 }
 
 /// Mean and standard deviation; a spread of nothing is 1, so that equal scores stay equal.
 #[allow(clippy::cast_precision_loss, reason = "candidates stay below 2²⁴")]
-fn spread(values: impl Iterator<Item = f32> + Clone) -> (f32, f32) {
-    let n = values.clone().count().max(1) as f32;
-    let mean = values.clone().sum::<f32>() / n;
-    let variance = values.map(|v| (v - mean) * (v - mean)).sum::<f32>() / n;
-    let spread = variance.sqrt();
-    (mean, if spread > 1e-12 { spread } else { 1.0 })
+pub(super) fn spread(values: &[f32]) -> (f32, f32) {
+    let n = values.len().max(1) as f32;
+    let ones = [1.0; 16];
+    let mean = values.chunks(16).map(|v| crate::math::dot(v, &ones)).sum::<f32>() / n;
+    let square = crate::math::dot(values, values) / n;
+    let spread = (square - mean * mean).max(0.0).sqrt();
+    (mean, if spread > 1e-6 * mean.abs() && spread > 1e-12 { spread } else { 1.0 })
 }

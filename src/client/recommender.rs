@@ -1,33 +1,22 @@
 //! The engine: one listener, one device. Bytes and events come in, slates and messages come out; fetch, storage and the clock
 //! belong to the caller.
+//!
+//! This file holds what happens while music plays. Rounds are in `federation`, the saved state in `keeping`, what the listener may
+//! see and change of the engine's view of them in `insight`.
 
-use super::learn::{Past, Remembered, personal_step};
-use super::ranking::{Ranking, session};
-use super::round::{Invited, Outgoing, UpdateKey};
-use super::store::Snapshot;
-use super::{EngineConfig, Error, Resident};
-use crate::ids::{Millis, RoundId, SongId, WeightsVersion};
-use crate::math::Rng;
-use crate::privacy::{Direction, Ledger, LedgerEntry};
-use crate::protocol::{
-    CatalogueShard, Message, Receipt, RoundOffer, TowerShape, TowerWeights, WeightUpdate, decode, kind,
-};
+use super::learn::PersonalStep;
+use super::ranking::{Listener, Ranking, Request, session};
+use super::round::Invited;
+use super::store::Kept;
+use super::{EngineConfig, Error, Library, Past, Remembered, Resident};
+use crate::ids::{Millis, SongId, WeightsVersion};
+use crate::learn::Scratch;
+use crate::math::{IvfConfig, Rng};
+use crate::protocol::{CatalogueShard, TowerShape, decode};
 use crate::rerank::Slate;
 use crate::session::{ListenEvent, Session};
 use crate::tower::{Context, Embedding, TowerInput, UserTower};
 use std::sync::Arc;
-
-/// What a message from the server was.
-#[derive(Clone, Copy, PartialEq, Debug)]
-#[non_exhaustive]
-pub enum Received {
-    /// New shared weights are in place.
-    Weights(WeightsVersion),
-    /// A round is on offer.
-    Offer(RoundOffer),
-    /// The answer to an update.
-    Receipt(Receipt),
-}
 
 /// A recommender for one listener.
 ///
@@ -39,7 +28,6 @@ pub enum Received {
 ///
 /// let mut engine = Recommender::new(EngineConfig::default(), 7);
 /// let shard = CatalogueShard {
-///     index: 0,
 ///     dimension: 2,
 ///     songs: (0..4).map(SongId).collect(),
 ///     artists: (0..4).map(ArtistId).collect(),
@@ -47,29 +35,31 @@ pub enum Received {
 ///     scales: vec![0.01; 4],
 ///     plays: vec![3; 4],
 ///     rows: vec![100, 0, 0, 100, 70, 70, -100, 0],
+///     ..CatalogueShard::default()
 /// };
-/// engine.load_shard(&protocol::encode(&shard))?;
+/// engine.load_shard(&protocol::encode(&shard.filled()))?;
 /// let slate = engine.recommend(None, 3, Millis(0));
 /// assert_eq!(slate.placements().len(), 3);
 /// # Ok::<(), sottovoce::client::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Recommender {
-    config: EngineConfig,
-    rng: Rng,
-    items: Arc<Resident>,
-    tower: Option<(WeightsVersion, TowerShape, UserTower)>,
-    context: Context,
-    history: Vec<Remembered>,
-    heard: u64,
-    session: Session,
-    embedding: Option<Embedding>,
-    ranking: Ranking,
-    consent: bool,
-    invited: Option<Invited>,
-    outgoing: Option<Outgoing>,
-    contributed: Option<RoundId>,
-    ledger: Ledger,
+    pub(super) config: EngineConfig,
+    pub(super) rng: Rng,
+    pub(super) items: Arc<Resident>,
+    pub(super) tower: Option<(WeightsVersion, TowerShape, UserTower)>,
+    pub(super) context: Context,
+    pub(super) kept: Kept,
+    pub(super) session: Session,
+    /// The newest events as the tower reads them.
+    pub(super) past: Past,
+    pub(super) embedding: Embedding,
+    pub(super) embedded: bool,
+    pub(super) ranking: Ranking,
+    pub(super) scratch: Scratch<f32>,
+    personal: PersonalStep,
+    row: Vec<f32>,
+    pub(super) invited: Option<Invited>,
 }
 
 impl Recommender {
@@ -89,22 +79,39 @@ impl Recommender {
             items,
             tower: None,
             context: Context::default(),
-            history: Vec::new(),
-            heard: 0,
-            embedding: None,
+            kept: Kept::default(),
+            past: Past::default(),
+            embedding: Embedding::default(),
+            embedded: false,
             ranking: Ranking::default(),
-            consent: false,
+            scratch: Scratch::default(),
+            personal: PersonalStep::default(),
+            row: Vec::new(),
             invited: None,
-            outgoing: None,
-            contributed: None,
-            ledger: Ledger::default(),
+        }
+    }
+
+    /// How the engine behaves.
+    #[must_use]
+    pub fn config(&self) -> &EngineConfig {
+        &self.config
+    }
+
+    /// Changes how the engine behaves, from the next slate on.
+    pub fn configure(&mut self, config: EngineConfig) {
+        let remembers = |c: &EngineConfig| (c.no_repeat, c.half_life_minutes.to_bits(), c.history);
+        let anew = remembers(&config) != remembers(&self.config);
+        self.config = config;
+        self.embedded = false;
+        if anew {
+            self.replay();
         }
     }
 
     /// Takes a catalogue shard in; returns how many songs were new.
     ///
     /// # Errors
-    /// [`Error::Decode`], [`Error::ShardDimension`]; nothing changes then.
+    /// [`Error::Decode`], [`Error::ShardDimension`], [`Error::SongsShared`]; nothing changes then.
     pub fn load_shard(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         let shard: CatalogueShard = decode(bytes)?;
         let first = self.items.is_empty();
@@ -114,241 +121,123 @@ impl Recommender {
             return Err(Error::WeightsDimension { weights: shape.dimension as usize, songs: shard.dimension as usize });
         }
         let resident = self.items.dimension();
-        let added = Arc::make_mut(&mut self.items).add(&shard).ok_or(Error::ShardDimension {
+        let items = Arc::get_mut(&mut self.items).ok_or(Error::SongsShared)?;
+        let added = items.add(&shard).ok_or(Error::ShardDimension {
             index: shard.index,
             dimension: shard.dimension,
             resident,
         })?;
         // Events may have been restored before their songs came.
-        self.replay_session();
+        self.replay();
         Ok(added)
     }
 
-    /// Takes a message from the server: weights, a round offer or a receipt.
-    ///
-    /// # Errors
-    /// [`Error::Decode`], [`Error::NotADownlink`], [`Error::WeightsLength`], [`Error::WeightsDimension`]; nothing changes then.
-    pub fn receive(&mut self, bytes: &[u8]) -> Result<Received, Error> {
-        match kind(bytes)? {
-            TowerWeights::KIND => self.take_weights(&decode::<TowerWeights>(bytes)?).map(Received::Weights),
-            RoundOffer::KIND => {
-                let offer: RoundOffer = decode(bytes)?;
-                self.invited = Some(Invited::new(offer));
-                Ok(Received::Offer(offer))
+    /// Sorts a large catalogue into cells, so that a slate looks at a part of it; see [`Resident::index`]. Does nothing below
+    /// [`Resident::INDEX_FROM`] songs, nor where other engines share them.
+    pub fn index(&mut self) {
+        if self.items.len() >= Resident::INDEX_FROM && self.items.cells().is_none() {
+            let mut rng = self.rng.split("cells");
+            if let Some(items) = Arc::get_mut(&mut self.items) {
+                items.index(IvfConfig::default(), &mut rng);
             }
-            Receipt::KIND => {
-                let receipt: Receipt = decode(bytes)?;
-                self.outgoing = self.outgoing.take().filter(|o| !o.answered_by(&receipt));
-                Ok(Received::Receipt(receipt))
-            }
-            kind => Err(Error::NotADownlink { kind }),
         }
-    }
-
-    fn take_weights(&mut self, weights: &TowerWeights) -> Result<WeightsVersion, Error> {
-        let songs = self.items.dimension();
-        if !self.items.is_empty() && songs != weights.shape.dimension as usize {
-            return Err(Error::WeightsDimension { weights: weights.shape.dimension as usize, songs });
-        }
-        let mut tower = tower(weights.shape, &weights.values)?;
-        if let Some((_, shape, old)) = &self.tower
-            && *shape == weights.shape
-        {
-            let shared = tower.shared().len();
-            tower.weights_mut()[shared..].copy_from_slice(old.personal());
-        }
-        self.tower = Some((weights.version, weights.shape, tower));
-        self.embedding = None;
-        Ok(weights.version)
     }
 
     /// Tells the engine the listener's surroundings. They stay on the device.
     pub fn set_context(&mut self, context: Context) {
         if self.context != context {
             self.context = context;
-            self.embedding = None;
+            self.embedded = false;
         }
     }
 
-    /// Takes note of what the listener did: the session moves at once, the personal weights take a step.
+    /// Takes note of what the listener did: the session moves at once, the personal weights take a step. Costs the same whatever came
+    /// before.
     ///
     /// # Errors
     /// [`Error::UnknownSong`] if the song is not resident; nothing changes then.
     pub fn observe(&mut self, event: ListenEvent) -> Result<(), Error> {
         let song = event.impression.song;
-        let slot = self.items.slot(song).ok_or(Error::UnknownSong { song })?;
-        self.push_to_session(&event, slot);
-        if self.history.len() >= self.config.history.max(1) {
-            self.history.remove(0);
+        if self.items.slot(song).is_none() {
+            return Err(Error::UnknownSong { song });
         }
-        self.history.push(Remembered { event, context: self.context });
-        self.heard += 1;
-        self.embedding = None;
+        let remembered = Remembered { event, context: self.context };
+        self.take_in(remembered);
+        self.kept.library.note(&event);
+        self.remember(remembered);
+        self.kept.heard += 1;
         if let (Some((_, _, tower)), true) = (&mut self.tower, self.config.personal_rate > 0.0) {
-            let newest = self.history.len().saturating_sub(TowerInput::HISTORY + 1);
-            let past = Past::new(&self.history[newest..], &self.items);
-            let mut rng = self.rng.split("personal").split_at(self.heard);
-            personal_step(tower, &past, &self.items, self.config.personal_rate, &mut rng);
+            let mut rng = self.rng.split("personal").split_at(self.kept.heard);
+            self.personal.take(tower, &self.past, &self.items, self.config.personal_rate, &mut rng);
         }
         Ok(())
     }
 
-    /// Takes the newest event back, if there is one. The personal weights keep their one small step.
+    /// Takes the newest event back, if there is one and it is not too long ago. The personal weights keep their one small step.
     pub fn undo(&mut self) -> Option<ListenEvent> {
-        let last = self.history.pop()?;
-        self.heard -= 1;
-        self.embedding = None;
-        self.replay_session();
+        if self.kept.history.is_empty() || !self.kept.library.undo() {
+            return None;
+        }
+        let last = self.kept.history.pop()?;
+        self.kept.heard -= 1;
+        self.replay();
         Some(last.event)
     }
 
     /// The next songs: score, keep the best [`EngineConfig::pool`], re-rank for quality and diversity under the rules.
     /// `candidates` of `None` means every resident song (private recall); unknown ones are passed over.
     pub fn recommend(&mut self, candidates: Option<&[SongId]>, k: usize, now: Millis) -> &Slate {
-        let embedding = match self.embedding.take() {
-            Some(embedding) => embedding,
-            None => self.embed(),
-        };
-        let slate = self.ranking.rank(&self.config, &self.items, &embedding, &self.session, candidates, k, now);
-        self.embedding = Some(embedding);
-        slate
+        self.recommend_with(&self.config.clone(), Request { candidates, k, now, around: None })
     }
 
     /// What each of `songs` is worth at this moment, as [`Recommender::recommend`] compares them before it looks at diversity and
     /// rules: tower, popularity, session and exploring, in units of the tower's spread over these very songs. Nothing is barred.
     /// NaN for a song that is not resident. The slate stays as it was.
     pub fn scores(&mut self, songs: &[SongId], now: Millis) -> &[f32] {
-        let embedding = match self.embedding.take() {
-            Some(embedding) => embedding,
-            None => self.embed(),
-        };
-        let scores = self.ranking.scores(&self.config, &self.items, &embedding, &self.session, songs, now);
-        self.embedding = Some(embedding);
-        scores
+        if !self.embedded {
+            self.embed_now(&self.config.clone());
+        }
+        let Self { ranking, config, items, embedding, session, kept, .. } = self;
+        let listener = Listener { user: embedding, session, library: &kept.library, tastes: &kept.tastes };
+        ranking.scores(config, items, listener, songs, now)
     }
 
-    /// The slate that [`Recommender::recommend`] made last.
+    /// As [`Recommender::recommend`], behaving otherwise for this one slate: a scene of the player.
+    pub fn recommend_with(&mut self, config: &EngineConfig, request: Request<'_>) -> &Slate {
+        if !self.embedded || config.utility != self.config.utility {
+            self.embed_now(config);
+        }
+        let Self { ranking, items, embedding, session, kept, .. } = self;
+        let listener = Listener { user: embedding, session, library: &kept.library, tastes: &kept.tastes };
+        ranking.rank(config, items, listener, request)
+    }
+
+    /// The slate that was made last.
     #[must_use]
     pub fn slate(&self) -> &Slate {
         self.ranking.slate()
     }
 
-    /// The user embedding of the present moment, and how it turns into logits. It stays on the device.
-    #[must_use]
-    pub fn embed(&self) -> Embedding {
+    /// The listener's interests at the present moment. They stay on the device.
+    pub fn embed(&mut self) -> &Embedding {
+        if !self.embedded {
+            self.embed_now(&self.config.clone());
+        }
+        &self.embedding
+    }
+
+    fn embed_now(&mut self, config: &EngineConfig) {
+        // Kept only for the engine's own way of behaving.
+        self.embedded = config.utility == self.config.utility;
         let Some((_, _, tower)) = &self.tower else {
             // No weights yet: the crowd decides, and the session.
-            return Embedding { vector: vec![0.0; self.items.dimension()], sharpness: 0.0, popularity: 1.0 };
+            let d = self.items.dimension();
+            self.embedding = Embedding { queries: vec![0.0; d], interests: vec![0.0; d], popularity: 1.0 };
+            return;
         };
-        let newest = self.history.len().saturating_sub(TowerInput::HISTORY);
-        let past = Past::new(&self.history[newest..], &self.items);
-        tower.embed(&TowerInput { history: &past.heard(), context: self.context })
-    }
-
-    /// Whether the listener agreed to contribute to rounds. Off until set.
-    #[must_use]
-    pub fn consent(&self) -> bool {
-        self.consent
-    }
-
-    /// Sets the agreement. Taking it back also drops what waits to go out.
-    pub fn set_consent(&mut self, consent: bool) {
-        self.consent = consent;
-        if !consent {
-            self.invited = None;
-            self.outgoing = None;
-        }
-    }
-
-    /// Trains for the round on offer and queues one message; see [`Recommender::outbox`]. Returns how many lessons it was made
-    /// from; 0 means there was nothing to learn from, or that this round has the device's update already.
-    ///
-    /// # Errors
-    /// [`Error::ConsentOff`], [`Error::NoOffer`], [`Error::WeightsVersion`].
-    pub fn contribute(&mut self, key: UpdateKey) -> Result<usize, Error> {
-        if !self.consent {
-            return Err(Error::ConsentOff);
-        }
-        let invited = self.invited.take().ok_or(Error::NoOffer)?;
-        let round = invited.offer().round;
-        if self.contributed.is_some_and(|last| last >= round) {
-            return Ok(0);
-        }
-        let Some((version, _, tower)) = &self.tower else {
-            let needed = invited.offer().weights;
-            self.invited = Some(invited);
-            return Err(Error::WeightsVersion { needed, held: None });
-        };
-        let past = Past::new(&self.history, &self.items);
-        match invited.contribute(tower, *version, &past, &self.items, &self.rng, key) {
-            Ok(Some((outgoing, lessons))) => {
-                self.outgoing = Some(outgoing);
-                self.contributed = Some(round);
-                Ok(lessons)
-            }
-            Ok(None) => Ok(0),
-            Err(error) => {
-                self.invited = Some(invited);
-                Err(error)
-            }
-        }
-    }
-
-    /// The message that waits to go out, if there is one. It stays until its receipt comes, so that a lost connection loses
-    /// nothing; its key makes a second sending count once.
-    #[must_use]
-    pub fn outbox(&self) -> Option<&Outgoing> {
-        self.outgoing.as_ref()
-    }
-
-    /// Drops the message of `round`: it can no longer count there (the round is gone, or the server refuses it for good).
-    pub fn abandon(&mut self, round: RoundId) {
-        self.outgoing = self.outgoing.take().filter(|o| o.round != round);
-    }
-
-    /// Writes into the ledger that the message of the outbox went out once.
-    pub fn record_sent(&mut self, now: Millis) {
-        if let Some(outgoing) = &self.outgoing {
-            self.ledger.record(LedgerEntry {
-                at: now,
-                direction: Direction::Up,
-                message: WeightUpdate::NAME.into(),
-                bytes: u32::try_from(outgoing.bytes.len()).unwrap_or(u32::MAX),
-                meaning: format!(
-                    "How round {} should change the shared model, as clipped numbers; no song, no event, no time.",
-                    outgoing.round
-                ),
-            });
-        }
-    }
-
-    /// Writes into the ledger that something came down.
-    pub fn record_received(&mut self, message: &str, bytes: u32, meaning: &str, now: Millis) {
-        self.ledger.record(LedgerEntry {
-            at: now,
-            direction: Direction::Down,
-            message: message.into(),
-            bytes,
-            meaning: meaning.into(),
-        });
-    }
-
-    /// Everything that crossed the wire.
-    #[must_use]
-    pub fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-
-    /// The round on offer, if there is one.
-    #[must_use]
-    pub fn offer(&self) -> Option<&RoundOffer> {
-        self.invited.as_ref().map(Invited::offer)
-    }
-
-    /// The version of the shared weights in use.
-    #[must_use]
-    pub fn weights_version(&self) -> Option<WeightsVersion> {
-        self.tower.as_ref().map(|(version, _, _)| *version)
+        let history = self.past.heard(self.past.len());
+        let input = TowerInput { history: &history, context: self.context };
+        tower.embed_into(&input, config.utility, &mut self.scratch, &mut self.embedding);
     }
 
     /// The tower in use.
@@ -366,101 +255,49 @@ impl Recommender {
     /// The remembered events, oldest first. They never leave by themselves; this is for the listener's own export.
     #[must_use]
     pub fn history(&self) -> &[Remembered] {
-        &self.history
+        &self.kept.history[self.kept.history.len().saturating_sub(self.config.history.max(1))..]
     }
 
     /// How many events were ever observed, forgotten ones included.
     #[must_use]
     pub fn heard(&self) -> u64 {
-        self.heard
+        self.kept.heard
     }
 
-    /// Everything the engine keeps, for the page's store. Not a message: nothing can send it.
+    /// What was ever heard, song by song.
     #[must_use]
-    pub fn snapshot(&self) -> Vec<u8> {
-        Snapshot {
-            history: self.history.clone(),
-            heard: self.heard,
-            weights: self.tower.as_ref().map(|(version, shape, tower)| (*version, *shape, tower.weights().to_vec())),
-            consent: self.consent,
-            contributed: self.contributed,
-            outgoing: self.outgoing.clone(),
-            ledger: self.ledger.clone(),
+    pub fn library(&self) -> &Library {
+        &self.kept.library
+    }
+
+    pub(super) fn remember(&mut self, remembered: Remembered) {
+        let keep = self.config.history.max(1);
+        if self.kept.history.len() >= 2 * keep {
+            self.kept.history.drain(..self.kept.history.len() - keep);
         }
-        .to_bytes()
+        self.kept.history.push(remembered);
     }
 
-    /// Takes up where [`Recommender::snapshot`] left off.
-    ///
-    /// # Errors
-    /// [`Error::Snapshot`], [`Error::SnapshotVersion`], [`Error::WeightsLength`]; the present state stays then.
-    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let snapshot = Snapshot::from_bytes(bytes)?;
-        let restored = match snapshot.weights {
-            None => None,
-            Some((version, shape, values)) => {
-                let shared = values.len().saturating_sub(shape.dimension as usize);
-                let mut tower = tower(shape, &values[..shared])?;
-                tower.weights_mut().copy_from_slice(&values);
-                Some((version, shape, tower))
-            }
-        };
-        // Weights for other songs than those here are out of date: they will be fetched again.
-        let fits = |shape: &TowerShape| self.items.is_empty() || shape.dimension as usize == self.items.dimension();
-        self.tower = restored.filter(|(_, shape, _)| fits(shape));
-        self.history = snapshot.history;
-        self.heard = snapshot.heard;
-        self.consent = snapshot.consent;
-        self.contributed = snapshot.contributed;
-        self.outgoing = snapshot.outgoing;
-        self.ledger = snapshot.ledger;
-        self.invited = None;
-        self.embedding = None;
-        self.replay_session();
-        Ok(())
+    /// Session and past, from one event of a resident song.
+    fn take_in(&mut self, remembered: Remembered) {
+        let song = remembered.event.impression.song;
+        let Some(slot) = self.items.slot(song) else { return };
+        self.row.resize(self.items.dimension(), 0.0);
+        self.items.blocks().row(slot, &mut self.row);
+        self.session.push(remembered.event, &self.row, self.items.artist(slot));
+        self.past.push(&remembered, &self.items);
+        self.past.trim(TowerInput::HISTORY + 8);
+        self.embedded = false;
     }
 
-    /// Forgets the listener: history, session, personal weights, ledger, consent and what waits to go out. Songs and shared
-    /// weights stay; they say nothing of the listener.
-    pub fn forget(&mut self) {
-        if let Some((_, _, tower)) = &mut self.tower {
-            let shared = tower.shared().len();
-            tower.weights_mut()[shared..].fill(0.0);
-        }
-        self.context = Context::default();
-        self.history.clear();
-        self.heard = 0;
-        self.consent = false;
-        self.invited = None;
-        self.outgoing = None;
-        self.contributed = None;
-        self.ledger = Ledger::default();
-        self.embedding = None;
-        self.ranking = Ranking::default();
-        self.replay_session();
-    }
-
-    fn push_to_session(&mut self, event: &ListenEvent, slot: u32) {
-        let mut row = vec![0.0; self.items.dimension()];
-        self.items.blocks().row(slot, &mut row);
-        self.session.push(*event, &row, self.items.artist(slot));
-    }
-
-    fn replay_session(&mut self) {
+    /// Session and past anew, from the history: after a restore, an undo, or new songs.
+    pub(super) fn replay(&mut self) {
         self.session = session(&self.config, self.items.dimension());
-        for i in 0..self.history.len() {
-            let event = self.history[i].event;
-            if let Some(slot) = self.items.slot(event.impression.song) {
-                self.push_to_session(&event, slot);
-            }
+        self.past = Past::default();
+        let oldest = self.kept.history.len() - self.history().len();
+        for i in oldest..self.kept.history.len() {
+            self.take_in(self.kept.history[i]);
         }
-        self.embedding = None;
+        self.embedded = false;
     }
-}
-
-fn tower(shape: TowerShape, shared: &[f32]) -> Result<UserTower, Error> {
-    UserTower::new(shape, shared).ok_or_else(|| Error::WeightsLength {
-        expected: crate::tower::TowerLayout::new(shape).shared(),
-        got: shared.len(),
-    })
 }

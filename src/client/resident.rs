@@ -1,39 +1,34 @@
-//! The songs that live on the device: what the catalogue shards brought, as blocks that score fast.
+//! The songs that live on the device: what the catalogue shards brought, as the bytes they came in (row W11).
 
 use crate::ids::{ArtistId, SongId};
-use crate::math::{ItemBlocks, dequantize_row};
+use crate::math::{Int8Blocks, Ivf, IvfConfig, Rng};
 use crate::protocol::CatalogueShard;
+use crate::tower::Fields;
 
 /// Songs known to the device, by slot: a dense number from 0 in the order of arrival.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Resident {
-    blocks: ItemBlocks,
+    blocks: Int8Blocks,
     songs: Vec<SongId>,
     artists: Vec<ArtistId>,
+    fields: Vec<Fields>,
+    years: Vec<u16>,
     popularity: Vec<f32>,
+    /// `ln` of each song's boost; empty while all are 0.
+    boosts: Vec<f32>,
     plays: Vec<u32>,
     total_plays: u64,
     /// Slot + 1 by song id; 0 = not here.
     slots: Vec<u32>,
-}
-
-impl Default for Resident {
-    fn default() -> Self {
-        Self {
-            blocks: ItemBlocks::new(0),
-            songs: Vec::new(),
-            artists: Vec::new(),
-            popularity: Vec::new(),
-            plays: Vec::new(),
-            total_plays: 0,
-            slots: Vec::new(),
-        }
-    }
+    cells: Option<Ivf>,
 }
 
 impl Resident {
     /// A shard's ids may be sparse, but not so sparse that the slot table would eat the device's memory.
     pub const MAX_SONG_ID: u32 = 1 << 24;
+
+    /// From so many songs on, [`Resident::index`] is worth its while: below, looking at every song is as fast.
+    pub const INDEX_FROM: usize = 200_000;
 
     /// Takes a shard in; songs that are here already are renewed. `None`, and nothing changed, if its dimension differs from
     /// what is here or an id is over [`Self::MAX_SONG_ID`]; otherwise how many songs were new.
@@ -44,34 +39,63 @@ impl Resident {
             return None;
         }
         if self.songs.is_empty() {
-            self.blocks.reset(d);
+            self.blocks = Int8Blocks::new(d);
         }
         self.slots.resize(self.slots.len().max(last as usize + 1), 0);
-        self.blocks.reserve(self.songs.len() + shard.songs.len());
+        self.blocks.reserve(shard.songs.len());
         let before = self.songs.len();
-        let mut row = vec![0.0; d];
         for (i, song) in shard.songs.iter().enumerate() {
-            dequantize_row(&shard.rows[i * d..(i + 1) * d], shard.scales[i], &mut row);
-            match self.slot(*song) {
+            let codes = &shard.rows[i * d..(i + 1) * d];
+            let slot = match self.slot(*song) {
                 Some(slot) => {
-                    self.blocks.set(slot, &row);
-                    self.artists[slot as usize] = shard.artists[i];
-                    self.popularity[slot as usize] = shard.popularity[i];
-                    self.total_plays -= u64::from(self.plays[slot as usize]);
-                    self.plays[slot as usize] = shard.plays[i];
+                    self.blocks.set(slot, codes, shard.scales[i]);
+                    slot as usize
                 }
                 None => {
-                    let slot = self.blocks.push(&row);
+                    let slot = self.blocks.push(codes, shard.scales[i]);
                     self.slots[song.0 as usize] = slot + 1;
                     self.songs.push(*song);
-                    self.artists.push(shard.artists[i]);
-                    self.popularity.push(shard.popularity[i]);
-                    self.plays.push(shard.plays[i]);
+                    self.artists.push(ArtistId(0));
+                    self.fields.push(Fields::default());
+                    self.years.push(0);
+                    self.popularity.push(0.0);
+                    self.plays.push(0);
+                    slot as usize
                 }
-            }
+            };
+            self.artists[slot] = shard.artists[i];
+            self.fields[slot] = Fields {
+                style: shard.styles[i],
+                language: shard.languages[i],
+                artist: shard.artists[i].0.wrapping_add(1),
+                album: shard.albums[i],
+            };
+            self.years[slot] = shard.years[i];
+            self.popularity[slot] = shard.popularity[i];
             self.total_plays += u64::from(shard.plays[i]);
+            self.total_plays -= u64::from(std::mem::replace(&mut self.plays[slot], shard.plays[i]));
+            if let Some(boost) = shard.boosts.get(i) {
+                self.boosts.resize(self.songs.len(), 0.0);
+                self.boosts[slot] = crate::math::Real::ln(*boost);
+            }
         }
+        if !self.boosts.is_empty() {
+            self.boosts.resize(self.songs.len(), 0.0);
+        }
+        self.cells = None;
         Some(self.songs.len() - before)
+    }
+
+    /// Sorts the songs into cells of like ones, so that a large catalogue need not be looked at whole. Worth calling once all shards
+    /// are in, where there are [`Self::INDEX_FROM`] songs or more; new shards undo it.
+    pub fn index(&mut self, config: IvfConfig, rng: &mut Rng) {
+        self.cells = Some(Ivf::build(&self.blocks, config, rng));
+    }
+
+    /// The songs by cell, after [`Resident::index`].
+    #[must_use]
+    pub fn cells(&self) -> Option<&Ivf> {
+        self.cells.as_ref()
     }
 
     /// How many songs there are.
@@ -94,7 +118,7 @@ impl Resident {
 
     /// The embeddings, by slot.
     #[must_use]
-    pub fn blocks(&self) -> &ItemBlocks {
+    pub fn blocks(&self) -> &Int8Blocks {
         &self.blocks
     }
 
@@ -116,10 +140,28 @@ impl Resident {
         self.artists[slot as usize]
     }
 
+    /// What the catalogue says about the song at a slot.
+    #[must_use]
+    pub fn fields(&self, slot: u32) -> Fields {
+        self.fields[slot as usize]
+    }
+
+    /// The year in which each slot's song came out; 0 is "not known".
+    #[must_use]
+    pub fn years(&self) -> &[u16] {
+        &self.years
+    }
+
     /// The popularity at each slot.
     #[must_use]
     pub fn popularity(&self) -> &[f32] {
         &self.popularity
+    }
+
+    /// The logarithm of each slot's traffic weight; empty where no song has any.
+    #[must_use]
+    pub fn boosts(&self) -> &[f32] {
+        &self.boosts
     }
 
     /// How often the songs at each slot were played, by everybody.
@@ -140,16 +182,19 @@ mod tests {
     use super::*;
 
     fn shard(songs: &[u32], value: i8) -> CatalogueShard {
+        let n = songs.len();
         CatalogueShard {
             index: 0,
             dimension: 2,
             songs: songs.iter().map(|&s| SongId(s)).collect(),
             artists: songs.iter().map(|&s| ArtistId(s)).collect(),
-            popularity: vec![0.5; songs.len()],
-            plays: vec![10; songs.len()],
-            scales: vec![0.5; songs.len()],
-            rows: vec![value; 2 * songs.len()],
+            popularity: vec![0.5; n],
+            plays: vec![10; n],
+            scales: vec![0.5; n],
+            rows: vec![value; 2 * n],
+            ..CatalogueShard::default()
         }
+        .filled()
     }
 
     #[test]
@@ -163,6 +208,17 @@ mod tests {
         resident.blocks().row(slot, &mut row);
         assert_eq!(row.map(f32::to_bits), [2.0f32; 2].map(f32::to_bits));
         assert_eq!(resident.slot(SongId(4)), None);
+    }
+
+    #[test]
+    fn boosts_may_come_with_any_shard() {
+        let mut resident = Resident::default();
+        resident.add(&shard(&[1, 2], 1));
+        assert!(resident.boosts().is_empty());
+        resident.add(&CatalogueShard { boosts: vec![2.0, 1.0], ..shard(&[2, 5], 1) });
+        resident.add(&shard(&[6], 1));
+        let boosts: Vec<u32> = resident.boosts().iter().map(|b| b.to_bits()).collect();
+        assert_eq!(boosts, [0.0, 2.0f32.ln(), 0.0, 0.0].map(f32::to_bits));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A device's part in a federated round, one struct per phase; each is made by consuming the one before.
 //! `Invited → Outgoing → (receipt) →` nothing.
 
-use super::learn::{Past, Trained, train};
-use super::{Error, Resident};
+use super::learn::{Trained, train};
+use super::{Error, Past, Resident};
 use crate::ids::{RoundId, WeightsVersion};
 use crate::math::Rng;
 use crate::protocol::{Receipt, RoundOffer, WeightUpdate, send};
@@ -13,9 +13,18 @@ use crate::tower::UserTower;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UpdateKey(pub [u8; 16]);
 
+impl UpdateKey {
+    /// 32 hexadecimal digits.
+    #[must_use]
+    pub fn hex(self) -> String {
+        let digit = |nibble: u8| char::from(nibble + if nibble < 10 { b'0' } else { b'a' - 10 });
+        self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    }
+}
+
 impl core::fmt::Display for UpdateKey {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+        f.write_str(&self.hex())
     }
 }
 

@@ -4,13 +4,14 @@ use super::*;
 use crate::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
 use crate::math::{Rng, quantize_row};
 use crate::protocol::{
-    CatalogueShard, LocalPlan, Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights, WeightUpdate, decode,
-    encode,
+    CatalogueShard, Extraction, LocalPlan, Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights, WeightUpdate,
+    decode, encode,
 };
 use crate::session::{Feedback, Fraction, Impression, ListenEvent};
 use crate::tower::initial_weights;
 
-const SHAPE: TowerShape = TowerShape { dimension: 8, attention: 4, hidden: 6 };
+const SHAPE: TowerShape =
+    TowerShape { dimension: 8, attention: 4, hidden: 6, interests: 3, experts: 2, extraction: Extraction::Capsules };
 
 /// 200 songs of 40 artists in five genres, each genre a direction.
 fn shard() -> CatalogueShard {
@@ -36,7 +37,10 @@ fn shard() -> CatalogueShard {
         plays: (0..n).collect(),
         scales,
         rows,
+        styles: (0..200).map(|i| 1 + i % 5).collect(),
+        ..CatalogueShard::default()
     }
+    .filled()
 }
 
 fn weights(version: u64) -> TowerWeights {
@@ -255,6 +259,101 @@ fn an_event_about_an_unknown_song_changes_nothing() {
     let event = ListenEvent { impression, feedback: Feedback::Complete, at };
     assert_eq!(engine.observe(event), Err(Error::UnknownSong { song: SongId(4_000) }));
     assert_eq!(engine.snapshot(), before);
+}
+
+#[test]
+fn a_block_outlives_the_history() {
+    let mut engine = Recommender::new(EngineConfig { history: 20, ..EngineConfig::default() }, 3);
+    engine.load_shard(&encode(&shard())).expect("a good shard");
+    listen(&mut engine, 9, Feedback::Dislike, 1);
+    for i in 0..100u32 {
+        listen(&mut engine, 10 + i, Feedback::Complete, 1_000 * u64::from(i));
+    }
+    assert_eq!(engine.history().len(), 20);
+    assert!(!slate(&mut engine, 200, 1_000_000).contains(&9));
+    let bytes = engine.snapshot();
+    let mut again = Recommender::new(EngineConfig { history: 20, ..EngineConfig::default() }, 3);
+    again.load_shard(&encode(&shard())).expect("a good shard");
+    again.restore(&bytes).expect("a good snapshot");
+    assert!(!slate(&mut again, 200, 1_000_000).contains(&9));
+}
+
+#[test]
+fn less_of_an_interest_is_less_of_its_songs_until_it_is_taken_back() {
+    let mut engine = engine();
+    fan(&mut engine);
+    let before = slate(&mut engine, 30, 90_000_000);
+    assert!(genre_share(&before, 0) > 0.3, "{before:?}");
+    let interests = engine.interests(5);
+    assert!((interests.iter().map(|i| i.weight).sum::<f32>() - 1.0).abs() < 1e-6);
+    let index = interests.iter().position(|i| i.songs[0].0 % 5 == 0).expect("the first genre is an interest");
+    assert!(engine.less_of(index));
+    let after = slate(&mut engine, 30, 90_000_000);
+    assert!(genre_share(&after, 0) < 0.5 * genre_share(&before, 0), "{before:?} {after:?}");
+    assert_eq!(engine.muted(3).len(), 1);
+    assert!(engine.unmute(0) && !engine.unmute(0));
+    assert_eq!(slate(&mut engine, 30, 90_000_000), before);
+}
+
+#[test]
+fn a_radio_stays_around_its_song_and_a_scene_lasts_one_slate() {
+    let mut engine = engine();
+    fan(&mut engine);
+    let before = slate(&mut engine, 20, 90_000_000);
+    let config = EngineConfig { session: 0.0, diversity: 0.0, ..EngineConfig::default() };
+    let request = Request { candidates: None, k: 20, now: Millis(90_000_000), around: Some(SongId(3)) };
+    let radio: Vec<u32> = engine.recommend_with(&config, request).songs().map(|s| s.0).collect();
+    assert!(genre_share(&radio, 3) > 0.8 && !radio.contains(&3), "{radio:?}");
+    assert_eq!(slate(&mut engine, 20, 90_000_000), before);
+    let near = engine.near(SongId(3), 10);
+    assert!(near.len() == 10 && !near.contains(&SongId(3)));
+}
+
+#[test]
+fn an_equal_quota_gives_the_lesser_interest_its_share() {
+    let mut engine = engine();
+    for i in 0..30u32 {
+        let song = if i % 6 == 5 { 5 * (i % 40) + 2 } else { 5 * (i % 40) };
+        listen(&mut engine, song, Feedback::Complete, 60_000 * u64::from(i));
+    }
+    let least = |engine: &mut Recommender, quota: bool| {
+        let config =
+            EngineConfig { quota, pool: 24, session: 0.0, diversity: 0.0, no_repeat: 1, ..EngineConfig::default() };
+        let request = Request { candidates: None, k: 24, now: Millis(1 << 40), around: None };
+        let songs: Vec<u32> = engine.recommend_with(&config, request).songs().map(|s| s.0).collect();
+        genre_share(&songs, 0).min(genre_share(&songs, 2))
+    };
+    let (equal, merged) = (least(&mut engine, true), least(&mut engine, false));
+    assert!(equal > merged, "the lesser of two interests has {equal} of the slate with a quota, {merged} without");
+}
+
+#[test]
+fn imported_listening_takes_its_place_in_time() {
+    let mut engine = engine();
+    listen(&mut engine, 1, Feedback::Complete, 5_000);
+    let event = |song: u32, at: u64| {
+        let at = Millis(at);
+        ListenEvent { impression: Impression { song: SongId(song), slot: 0, at }, feedback: Feedback::Complete, at }
+    };
+    assert_eq!(engine.import([event(3, 9_000), event(2, 1_000), event(9_999, 1)]), 2);
+    let order: Vec<u32> = engine.history().iter().map(|r| r.event.impression.song.0).collect();
+    assert_eq!((order, engine.heard()), (vec![2, 1, 3], 3));
+    assert_eq!(engine.library().songs().len(), 3);
+}
+
+#[test]
+fn a_portrait_tells_a_fan_from_a_wanderer() {
+    let (mut fan, mut wanderer) = (engine(), engine());
+    for i in 0..40u32 {
+        listen(&mut fan, 5 * (i % 4), Feedback::Complete, u64::from(i));
+        listen(&mut wanderer, i, Feedback::Complete, u64::from(i));
+    }
+    let (fan, wanderer) = (fan.portrait(), wanderer.portrait());
+    let value = |t: Option<Trait>| t.expect("forty plays tell").value;
+    assert!(value(fan.explore) < value(wanderer.explore));
+    assert!(value(fan.diverse) < value(wanderer.diverse));
+    assert!(value(fan.focused) > value(wanderer.focused));
+    assert_eq!(fan.new_songs, None, "no song has a year");
 }
 
 #[test]

@@ -1,10 +1,14 @@
-//! What the device trains with: a flat weight vector with named parts, a tape of vector operations with their derivatives, and
+//! What the device trains with: a flat weight vector with named parts, a tape of small matrix operations with their derivatives, and
 //! optimisers. Knows nothing of music. May be imported by `tower`, `client` and the server.
 
+mod backward;
+mod number;
 mod optim;
 mod params;
 mod tape;
 
+pub use number::{Number, Operand};
 pub use optim::{Adam, sgd};
 pub use params::{Layout, Part};
-pub use tape::{Number, Tape, Var};
+pub(crate) use tape::softmax;
+pub use tape::{Scratch, Tape, Var};

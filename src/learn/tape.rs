@@ -1,54 +1,118 @@
-//! Reverse-mode differentiation over vectors. A model is written once, forwards, in the algebra of its paper; the tape
-//! remembers each operation and walks back.
+//! Reverse-mode differentiation over small matrices. A model is written once, forwards, in the algebra of its paper; the tape
+//! remembers each operation, and `backward` walks back over it.
 //!
-//! Generic over [`Number`], so that a model which trains in f32 is checked in f64 against finite differences. Matrix·vector
-//! products are nalgebra's `gemv` and `ger`, whose bits agree between x86-64 and wasm32; matrix·matrix products, whose bits do
-//! not, do not occur.
+//! Generic over [`Number`], so that a model which trains in f32 is checked in f64 against finite differences. Storage is lent
+//! ([`Scratch`]) and used again: after the first time, a step allocates nothing.
 //!
 //! Source: Griewank & Walther, *Evaluating Derivatives*, 2008, §3.2 (the reverse sweep).
 
-use super::Part;
-use crate::math::Real;
+use super::number::{Number, Operand};
+use super::{Part, backward};
 use core::ops::Range;
-use nalgebra::{ClosedAddAssign, ClosedMulAssign, DMatrixView, DMatrixViewMut, DVectorView, DVectorViewMut, Scalar};
-use num_traits::{One, Zero};
 
-/// A number the tape works in: f32 on the device, f64 in gradient checks.
-pub trait Number: Real + Scalar + Zero + One + ClosedAddAssign + ClosedMulAssign {}
-impl<T: Real + Scalar + Zero + One + ClosedAddAssign + ClosedMulAssign> Number for T {}
-
-/// A vector on the tape; a scalar is a vector of length 1.
+/// A matrix on the tape, row by row; a vector is one row, a scalar one number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Var {
     start: u32,
-    len: u32,
+    rows: u32,
+    columns: u32,
+    /// Whether it depends on a parameter; where not, no derivative is carried to it.
+    pub(super) learns: bool,
 }
 
+#[allow(clippy::cast_possible_truncation, reason = "a tape holds one batch: far fewer than 2³² numbers")]
 impl Var {
-    fn range(self) -> Range<usize> {
-        self.start as usize..(self.start + self.len) as usize
+    pub(super) fn range(self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.len()
+    }
+
+    pub(super) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    fn len(self) -> usize {
+        self.rows as usize * self.columns as usize
+    }
+
+    /// How many rows.
+    #[must_use]
+    pub fn rows(self) -> usize {
+        self.rows as usize
+    }
+
+    /// How many columns.
+    #[must_use]
+    pub fn columns(self) -> usize {
+        self.columns as usize
+    }
+
+    /// Some of its rows; no copy is made.
+    ///
+    /// # Panics
+    /// If there are no such rows.
+    #[must_use]
+    pub fn slice(self, rows: Range<usize>) -> Var {
+        assert!(rows.start <= rows.end && rows.end <= self.rows(), "rows {rows:?} of {}", self.rows);
+        let start = self.start + rows.start as u32 * self.columns;
+        Var { start, rows: (rows.end - rows.start) as u32, ..self }
+    }
+
+    /// One row.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn row(self, index: usize) -> Var {
+        self.slice(index..index + 1)
+    }
+
+    /// The same numbers in rows of another length.
+    ///
+    /// # Panics
+    /// If they do not fill whole rows.
+    #[must_use]
+    pub fn reshape(self, columns: usize) -> Var {
+        assert!(columns > 0 && self.len().is_multiple_of(columns), "{} numbers in rows of {columns}", self.len());
+        Var { rows: (self.len() / columns) as u32, columns: columns as u32, ..self }
     }
 }
 
-/// A list of vectors, as a range of the tape's `lists`.
+/// A list of matrices or numbers, as a range of the scratch's own.
 type List = Range<u32>;
 
 #[derive(Clone, Debug)]
-enum Op {
+pub(super) enum Op {
     Constant,
     Parameter(Part),
-    Linear { w: Part, x: Var },
+    Linear { w: Part, b: Option<Part>, x: Var },
+    Product(Var, Var),
+    Scores(Var, Var),
+    Mix { weights: Var, rows: Var },
+    Lookup { x: Var, columns: List },
     Add(Var, Var),
+    AddRow { x: Var, row: Var },
     Multiply(Var, Var),
     Scale { by: Var, x: Var },
     Tanh(Var),
     Relu(Var),
     Exp(Var),
-    Concat(List),
     Softmax(Var),
-    Mix { weights: Var, vectors: List },
-    Dots { query: Var, vectors: List },
-    CrossEntropy { logits: Var, target: u32 },
+    Squash(Var),
+    Concat(List),
+    CrossEntropy { logits: Var, targets: List },
+    BinaryCrossEntropy { logit: Var, label: bool },
+}
+
+/// What a tape works in; lend the same one again and nothing is allocated.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch<R> {
+    pub(super) values: Vec<R>,
+    pub(super) adjoint: Vec<R>,
+    pub(super) nodes: Vec<(Op, Var)>,
+    pub(super) vars: Vec<Var>,
+    pub(super) numbers: Vec<u32>,
+    pub(super) turned: Vec<R>,
 }
 
 /// Remembers a computation over `parameters` and differentiates it.
@@ -56,10 +120,11 @@ enum Op {
 /// # Example
 /// The derivative of `tanh(w)` at 0 is 1:
 /// ```
-/// use sottovoce::learn::{Layout, Tape};
+/// use sottovoce::learn::{Layout, Scratch, Tape};
 /// let mut layout = Layout::default();
 /// let w = layout.vector(1);
-/// let mut tape = Tape::<f64>::new(&[0.0]);
+/// let mut scratch = Scratch::default();
+/// let mut tape = Tape::<f64>::new(&[0.0], &mut scratch);
 /// let w = tape.parameter(w);
 /// let y = tape.tanh(w);
 /// let mut gradient = [0.0];
@@ -67,59 +132,138 @@ enum Op {
 /// assert_eq!(gradient, [1.0]);
 /// ```
 #[derive(Debug)]
-pub struct Tape<'p, R> {
-    parameters: &'p [R],
-    values: Vec<R>,
-    nodes: Vec<(Op, Var)>,
-    lists: Vec<Var>,
+pub struct Tape<'a, R> {
+    parameters: &'a [R],
+    s: &'a mut Scratch<R>,
 }
 
 // Operations are calls, not copies of themselves: a model uses each a few times, and the page carries the code.
-#[allow(clippy::cast_possible_truncation, reason = "a tape holds one example: far fewer than 2³² numbers")]
-impl<'p, R: Number> Tape<'p, R> {
+#[allow(clippy::cast_possible_truncation, reason = "a tape holds one batch: far fewer than 2³² numbers")]
+impl<'a, R: Number> Tape<'a, R> {
     /// An empty tape.
     #[must_use]
-    pub fn new(parameters: &'p [R]) -> Self {
-        Self { parameters, values: Vec::with_capacity(1 << 14), nodes: Vec::with_capacity(512), lists: Vec::new() }
+    pub fn new(parameters: &'a [R], scratch: &'a mut Scratch<R>) -> Self {
+        scratch.values.clear();
+        scratch.nodes.clear();
+        scratch.vars.clear();
+        scratch.numbers.clear();
+        Self { parameters, s: scratch }
     }
 
-    /// The value of a vector.
+    /// The numbers of a matrix, row by row.
     #[must_use]
     pub fn value(&self, var: Var) -> &[R] {
-        &self.values[var.range()]
+        &self.s.values[var.range()]
     }
 
-    /// A vector that is not differentiated.
+    /// A matrix that is not differentiated.
     #[inline(never)]
-    pub fn constant(&mut self, values: &[R]) -> Var {
-        let start = self.values.len();
-        self.values.extend_from_slice(values);
-        self.seal(Op::Constant, start)
+    pub fn constant(&mut self, columns: usize, values: impl IntoIterator<Item = R>) -> Var {
+        let start = self.s.values.len();
+        self.s.values.extend(values);
+        let len = self.s.values.len() - start;
+        self.seal(Op::Constant, start, len / columns.max(1), columns, false)
     }
 
-    /// A part of the parameters, as a vector.
+    /// A part of the parameters as rows: an embedding table's entries, or a vector as one row.
     #[inline(never)]
     pub fn parameter(&mut self, part: Part) -> Var {
-        let start = self.values.len();
-        self.values.extend_from_slice(&self.parameters[part.range()]);
-        self.seal(Op::Parameter(part), start)
+        let start = self.s.values.len();
+        self.s.values.extend_from_slice(&self.parameters[part.range()]);
+        self.seal(Op::Parameter(part), start, part.columns as usize, part.rows as usize, true)
     }
 
-    /// `W·x` for the matrix `w`.
+    /// `W·x + b` for every row `x`.
     #[inline(never)]
-    pub fn linear(&mut self, w: Part, x: Var) -> Var {
-        let start = self.values.len();
-        self.values.resize(start + w.rows as usize, R::zero());
-        let (before, y) = self.values.split_at_mut(start);
-        let w_view = matrix(w, &self.parameters[w.range()]);
-        column(y).gemv(R::one(), &w_view, &view(&before[x.range()]), R::zero());
-        self.seal(Op::Linear { w, x }, start)
+    pub fn linear(&mut self, w: Part, b: Option<Part>, x: Var) -> Var {
+        let (m, n, k) = (x.rows(), w.rows as usize, w.columns as usize);
+        assert_eq!(x.columns(), k, "a row is not as long as the map's input");
+        let start = self.s.values.len();
+        match b {
+            Some(b) => (0..m).for_each(|_| self.s.values.extend_from_slice(&self.parameters[b.range()])),
+            None => self.s.values.resize(start + m * n, R::ZERO),
+        }
+        let (before, y) = self.s.values.split_at_mut(start);
+        let x_rows = Operand { values: &before[x.range()], row: k, column: 1 };
+        R::multiply(m, n, k, x_rows, &self.parameters[w.range()], y);
+        self.seal(Op::Linear { w, b, x }, start, m, n, true)
+    }
+
+    /// `a·b`.
+    #[inline(never)]
+    pub fn product(&mut self, a: Var, b: Var) -> Var {
+        let (m, n, k) = (a.rows(), b.columns(), b.rows());
+        assert_eq!(a.columns(), k, "inner lengths differ");
+        let start = self.s.values.len();
+        self.s.values.resize(start + m * n, R::ZERO);
+        let (before, y) = self.s.values.split_at_mut(start);
+        let a_rows = Operand { values: &before[a.range()], row: k, column: 1 };
+        R::multiply(m, n, k, a_rows, &before[b.range()], y);
+        self.seal(Op::Product(a, b), start, m, n, a.learns || b.learns)
+    }
+
+    /// `a·bᵀ`: every row of `a` with every row of `b`.
+    #[inline(never)]
+    pub fn scores(&mut self, a: Var, b: Var) -> Var {
+        assert_eq!(a.columns(), b.columns(), "rows differ in length");
+        let (start, k) = (self.s.values.len(), a.columns().max(1));
+        self.s.values.reserve(a.rows() * b.rows());
+        for i in 0..a.rows() {
+            for j in 0..b.rows() {
+                let (a, b) = (a.start() + i * k, b.start() + j * k);
+                let product = R::dot(&self.s.values[a..a + k], &self.s.values[b..b + k]);
+                self.s.values.push(product);
+            }
+        }
+        self.seal(Op::Scores(a, b), start, a.rows(), b.rows(), a.learns || b.learns)
+    }
+
+    /// Attention's weighted sums, one a row of `weights`: row `i` mixes the `i`-th run of as many `rows` as it has weights.
+    #[inline(never)]
+    pub fn mix(&mut self, weights: Var, rows: Var) -> Var {
+        let (n, d) = (weights.columns(), rows.columns());
+        assert_eq!(weights.rows() * n, rows.rows(), "not a weight a row");
+        let start = self.s.values.len();
+        self.s.values.resize(start + weights.rows() * d, R::ZERO);
+        let (before, y) = self.s.values.split_at_mut(start);
+        for (i, y) in y.chunks_exact_mut(d.max(1)).enumerate() {
+            let w = Operand { values: &before[weights.row(i).range()], row: n, column: 1 };
+            R::multiply(1, d, n, w, &before[rows.slice(i * n..(i + 1) * n).range()], y);
+        }
+        self.seal(Op::Mix { weights, rows }, start, weights.rows(), d, weights.learns || rows.learns)
+    }
+
+    /// To every row of `x`, the table entries named for it: `each` a row, by their columns in the tables.
+    #[inline(never)]
+    pub fn lookup(&mut self, x: Var, columns: impl Iterator<Item = (usize, Part)>) -> Var {
+        let (start, first) = (self.s.values.len(), self.s.numbers.len());
+        self.s.values.extend_from_within(x.range());
+        let d = x.columns();
+        for (row, part) in columns {
+            let at = part.range().start;
+            assert_eq!(part.rows as usize, d, "an entry is not as long as a row");
+            R::axpy(R::ONE, &self.parameters[at..at + d], &mut self.s.values[start + row * d..start + (row + 1) * d]);
+            self.s.numbers.extend([row as u32, at as u32]);
+        }
+        let columns = first as u32..self.s.numbers.len() as u32;
+        self.seal(Op::Lookup { x, columns }, start, x.rows(), d, true)
     }
 
     /// `a + b`.
     #[inline(never)]
     pub fn add(&mut self, a: Var, b: Var) -> Var {
         self.zip(a, b, |a, b| a + b, Op::Add(a, b))
+    }
+
+    /// `row` added to every row of `x`.
+    #[inline(never)]
+    pub fn add_row(&mut self, x: Var, row: Var) -> Var {
+        assert_eq!(x.columns(), row.len(), "rows differ in length");
+        let start = self.s.values.len();
+        self.s.values.extend_from_within(x.range());
+        let (before, y) = self.s.values.split_at_mut(start);
+        y.chunks_exact_mut(row.len().max(1)).for_each(|y| R::axpy(R::ONE, &before[row.range()], y));
+        self.seal(Op::AddRow { x, row }, start, x.rows(), x.columns(), x.learns || row.learns)
     }
 
     /// `a ⊙ b`.
@@ -132,308 +276,140 @@ impl<'p, R: Number> Tape<'p, R> {
     #[inline(never)]
     pub fn scale(&mut self, by: Var, x: Var) -> Var {
         let factor = self.value(by)[0];
-        self.map(x, |v| factor * v, Op::Scale { by, x })
+        self.map(x, by.learns, |y| y.iter_mut().for_each(|v| *v *= factor), Op::Scale { by, x })
     }
 
     /// `tanh(x)`.
     #[inline(never)]
     pub fn tanh(&mut self, x: Var) -> Var {
-        self.map(x, Real::tanh, Op::Tanh(x))
+        self.map(x, false, R::tanh_all, Op::Tanh(x))
     }
 
     /// `max(x, 0)`.
     #[inline(never)]
     pub fn relu(&mut self, x: Var) -> Var {
-        self.map(x, |v| if v > R::zero() { v } else { R::zero() }, Op::Relu(x))
+        self.map(x, false, |y| y.iter_mut().for_each(|v| *v = v.maximum(R::ZERO)), Op::Relu(x))
     }
 
     /// `eˣ`.
     #[inline(never)]
     pub fn exp(&mut self, x: Var) -> Var {
-        self.map(x, Real::exp, Op::Exp(x))
+        self.map(x, false, R::exp_all, Op::Exp(x))
     }
 
-    /// `[x₁; x₂; …]`.
-    #[inline(never)]
-    pub fn concat(&mut self, parts: &[Var]) -> Var {
-        let start = self.values.len();
-        for part in parts {
-            self.values.extend_from_within(part.range());
-        }
-        let list = self.list(parts);
-        self.seal(Op::Concat(list), start)
-    }
-
-    /// `softmax(x)`, shifted by its maximum.
+    /// `softmax` of every row, shifted by its maximum.
     #[inline(never)]
     pub fn softmax(&mut self, x: Var) -> Var {
-        let start = self.values.len();
-        self.values.extend_from_within(x.range());
-        softmax(&mut self.values[start..]);
-        self.seal(Op::Softmax(x), start)
+        let n = x.columns().max(1);
+        self.map(x, false, |y| y.chunks_exact_mut(n).for_each(softmax), Op::Softmax(x))
     }
 
-    /// `Σ wᵢ·xᵢ`: attention's weighted sum.
-    ///
-    /// # Panics
-    /// If there are no vectors.
+    /// `x·‖x‖ / (1 + ‖x‖²)` of every row: a capsule's length as a share (Sabour et al. 2017, eq. 1).
     #[inline(never)]
-    pub fn mix(&mut self, weights: Var, vectors: &[Var]) -> Var {
-        let start = self.values.len();
-        self.values.resize(start + vectors[0].len as usize, R::zero());
-        let (before, y) = self.values.split_at_mut(start);
-        for (w, x) in before[weights.range()].iter().zip(vectors) {
-            axpy(y, *w, &before[x.range()]);
+    pub fn squash(&mut self, x: Var) -> Var {
+        let n = x.columns().max(1);
+        let squash = |y: &mut [R]| {
+            for y in y.chunks_exact_mut(n) {
+                let square = R::dot(y, y);
+                let factor = square.sqrt() / (R::ONE + square);
+                y.iter_mut().for_each(|v| *v *= factor);
+            }
+        };
+        self.map(x, false, squash, Op::Squash(x))
+    }
+
+    /// Side by side, row by row: `[x₁ | x₂ | …]`, all of as many rows.
+    #[inline(never)]
+    pub fn concat(&mut self, parts: &[Var]) -> Var {
+        let (start, rows) = (self.s.values.len(), parts.first().map_or(0, |p| p.rows()));
+        assert!(parts.iter().all(|p| p.rows() == rows), "parts differ in rows");
+        for i in 0..rows {
+            for part in parts {
+                self.s.values.extend_from_within(part.row(i).range());
+            }
         }
-        let vectors = self.list(vectors);
-        self.seal(Op::Mix { weights, vectors }, start)
+        let first = self.s.vars.len() as u32;
+        self.s.vars.extend_from_slice(parts);
+        let list = first..self.s.vars.len() as u32;
+        let columns = parts.iter().map(|p| p.columns()).sum();
+        self.seal(Op::Concat(list), start, rows, columns, parts.iter().any(|p| p.learns))
     }
 
-    /// `[⟨q, x₁⟩, ⟨q, x₂⟩, …]`.
+    /// The mean over the rows of `−ln softmax(row)[target]`.
     #[inline(never)]
-    pub fn dots(&mut self, query: Var, vectors: &[Var]) -> Var {
-        let start = self.values.len();
-        for x in vectors {
-            let product = dot(&self.values[query.range()], &self.values[x.range()]);
-            self.values.push(product);
+    pub fn cross_entropy(&mut self, logits: Var, targets: impl IntoIterator<Item = u32>) -> Var {
+        let (start, first) = (self.s.values.len(), self.s.numbers.len());
+        self.s.numbers.extend(targets);
+        let n = logits.columns().max(1);
+        let mut loss = R::ZERO;
+        for (i, target) in self.s.numbers[first..].iter().enumerate() {
+            let at = logits.start() + i * n;
+            let most = largest(&self.s.values[at..at + n]);
+            let wanted = self.s.values[at + *target as usize];
+            self.s.turned.clear();
+            self.s.turned.extend(self.s.values[at..at + n].iter().map(|&z| z - most));
+            R::exp_all(&mut self.s.turned);
+            let sum = self.s.turned.iter().fold(R::ZERO, |s, &v| s + v);
+            loss += sum.ln() + most - wanted;
         }
-        let vectors = self.list(vectors);
-        self.seal(Op::Dots { query, vectors }, start)
+        self.s.values.push(loss / R::from_f64(logits.rows() as f64));
+        let targets = first as u32..self.s.numbers.len() as u32;
+        self.seal(Op::CrossEntropy { logits, targets }, start, 1, 1, logits.learns)
     }
 
-    /// `−ln softmax(logits)[target]`.
+    /// `−ln σ(z)` where the label holds, `−ln(1 − σ(z))` where not; stable for any `z`.
     #[inline(never)]
-    pub fn cross_entropy(&mut self, logits: Var, target: u32) -> Var {
-        let start = self.values.len();
-        let z = &self.values[logits.range()];
-        let most = z.iter().copied().fold(z[0], |a, b| if b > a { b } else { a });
-        let sum = z.iter().fold(R::zero(), |s, &v| s + Real::exp(v - most));
-        let loss = Real::ln(sum) + most - z[target as usize];
-        self.values.push(loss);
-        self.seal(Op::CrossEntropy { logits, target }, start)
+    pub fn binary_cross_entropy(&mut self, logit: Var, label: bool) -> Var {
+        let start = self.s.values.len();
+        let z = self.value(logit)[0];
+        let wrong = if label { -z } else { z };
+        let loss = wrong.maximum(R::ZERO) + R::ln_1p(R::exp(-wrong.abs()));
+        self.s.values.push(loss);
+        self.seal(Op::BinaryCrossEntropy { logit, label }, start, 1, 1, logit.learns)
     }
 
     /// Adds `seed · ∂loss/∂parameters` to `gradient`. `loss` is a scalar; `gradient` is as long as the parameters.
     #[inline(never)]
-    pub fn backward(&self, loss: Var, seed: R, gradient: &mut [R]) {
-        let mut adjoint = vec![R::zero(); self.values.len()];
-        adjoint[loss.start as usize] = seed;
-        for (op, out) in self.nodes.iter().rev() {
-            // Operands lie before their result, so one split lends both.
-            let (before, after) = adjoint.split_at_mut(out.start as usize);
-            self.pull_back(op, *out, &after[..out.len as usize], before, gradient);
-        }
+    pub fn backward(&mut self, loss: Var, seed: R, gradient: &mut [R]) {
+        backward::sweep(self.parameters, self.s, loss, seed, gradient);
     }
 
-    /// Hands the adjoint `g` of one result on to its operands.
-    fn pull_back(&self, op: &Op, out: Var, g: &[R], adjoint: &mut [R], gradient: &mut [R]) {
-        let y = self.value(out);
-        match op {
-            Op::Constant => {}
-            Op::Parameter(part) => axpy(&mut gradient[part.range()], R::one(), g),
-            Op::Linear { w, x } => {
-                matrix_mut(*w, &mut gradient[w.range()]).ger(R::one(), &view(g), &view(self.value(*x)), R::one());
-                let w = matrix(*w, &self.parameters[w.range()]);
-                column(&mut adjoint[x.range()]).gemv_tr(R::one(), &w, &view(g), R::one());
-            }
-            Op::Add(a, b) => {
-                axpy(&mut adjoint[a.range()], R::one(), g);
-                axpy(&mut adjoint[b.range()], R::one(), g);
-            }
-            Op::Multiply(a, b) => {
-                for (i, &g) in g.iter().enumerate() {
-                    adjoint[a.start as usize + i] += g * self.value(*b)[i];
-                    adjoint[b.start as usize + i] += g * self.value(*a)[i];
-                }
-            }
-            Op::Scale { by, x } => {
-                adjoint[by.start as usize] += dot(g, self.value(*x));
-                axpy(&mut adjoint[x.range()], self.value(*by)[0], g);
-            }
-            Op::Tanh(x) => each(&mut adjoint[x.range()], g, y, |g, y| g * (R::one() - y * y)),
-            Op::Relu(x) => each(&mut adjoint[x.range()], g, y, |g, y| if y > R::zero() { g } else { R::zero() }),
-            Op::Exp(x) => each(&mut adjoint[x.range()], g, y, |g, y| g * y),
-            Op::Concat(parts) => {
-                let mut g = g;
-                for part in self.listed(parts) {
-                    let (head, tail) = g.split_at(part.len as usize);
-                    axpy(&mut adjoint[part.range()], R::one(), head);
-                    g = tail;
-                }
-            }
-            Op::Softmax(x) => {
-                let inner = dot(g, y);
-                each(&mut adjoint[x.range()], g, y, |g, y| y * (g - inner));
-            }
-            Op::Mix { weights, vectors } => {
-                for (i, x) in self.listed(vectors).iter().enumerate() {
-                    adjoint[weights.start as usize + i] += dot(g, self.value(*x));
-                    axpy(&mut adjoint[x.range()], self.value(*weights)[i], g);
-                }
-            }
-            Op::Dots { query, vectors } => {
-                for (&g, x) in g.iter().zip(self.listed(vectors)) {
-                    axpy(&mut adjoint[query.range()], g, self.value(*x));
-                    axpy(&mut adjoint[x.range()], g, self.value(*query));
-                }
-            }
-            Op::CrossEntropy { logits, target } => {
-                let mut p = self.value(*logits).to_vec();
-                softmax(&mut p);
-                p[*target as usize] -= R::one();
-                axpy(&mut adjoint[logits.range()], g[0], &p);
-            }
-        }
-    }
-
-    fn seal(&mut self, op: Op, start: usize) -> Var {
-        let var = Var { start: start as u32, len: (self.values.len() - start) as u32 };
-        self.nodes.push((op, var));
+    fn seal(&mut self, op: Op, start: usize, rows: usize, columns: usize, learns: bool) -> Var {
+        let var = Var { start: start as u32, rows: rows as u32, columns: columns as u32, learns };
+        self.s.nodes.push((op, var));
         var
     }
 
-    fn map(&mut self, x: Var, f: impl Fn(R) -> R, op: Op) -> Var {
-        let start = self.values.len();
-        self.values.extend_from_within(x.range());
-        self.values[start..].iter_mut().for_each(|v| *v = f(*v));
-        self.seal(op, start)
+    fn map(&mut self, x: Var, learns: bool, f: impl FnOnce(&mut [R]), op: Op) -> Var {
+        let start = self.s.values.len();
+        self.s.values.extend_from_within(x.range());
+        f(&mut self.s.values[start..]);
+        self.seal(op, start, x.rows(), x.columns(), learns || x.learns)
     }
 
     fn zip(&mut self, a: Var, b: Var, f: impl Fn(R, R) -> R, op: Op) -> Var {
-        assert_eq!(a.len, b.len, "vectors differ in length");
-        let start = self.values.len();
-        for i in 0..a.len {
-            let value = f(self.values[(a.start + i) as usize], self.values[(b.start + i) as usize]);
-            self.values.push(value);
-        }
-        self.seal(op, start)
-    }
-
-    fn list(&mut self, vars: &[Var]) -> List {
-        let start = self.lists.len() as u32;
-        self.lists.extend_from_slice(vars);
-        start..self.lists.len() as u32
-    }
-
-    fn listed(&self, list: &List) -> &[Var] {
-        &self.lists[list.start as usize..list.end as usize]
+        assert_eq!((a.rows, a.columns), (b.rows, b.columns), "matrices differ in shape");
+        let start = self.s.values.len();
+        self.s.values.extend_from_within(a.range());
+        let (before, y) = self.s.values.split_at_mut(start);
+        y.iter_mut().zip(&before[b.range()]).for_each(|(y, &b)| *y = f(*y, b));
+        self.seal(op, start, a.rows(), a.columns(), a.learns || b.learns)
     }
 }
 
-fn matrix<R: Number>(part: Part, weights: &[R]) -> DMatrixView<'_, R> {
-    DMatrixView::from_slice(weights, part.rows as usize, part.columns as usize)
+fn largest<R: Number>(z: &[R]) -> R {
+    z.iter().copied().fold(z[0], R::maximum)
 }
 
-fn matrix_mut<R: Number>(part: Part, weights: &mut [R]) -> DMatrixViewMut<'_, R> {
-    DMatrixViewMut::from_slice(weights, part.rows as usize, part.columns as usize)
-}
-
-fn view<R: Number>(x: &[R]) -> DVectorView<'_, R> {
-    DVectorView::from_slice(x, x.len())
-}
-
-fn column<R: Number>(x: &mut [R]) -> DVectorViewMut<'_, R> {
-    let len = x.len();
-    DVectorViewMut::from_slice(x, len)
-}
-
-fn dot<R: Number>(a: &[R], b: &[R]) -> R {
-    view(a).dot(&view(b))
-}
-
-fn axpy<R: Number>(y: &mut [R], a: R, x: &[R]) {
-    for (y, &x) in y.iter_mut().zip(x) {
-        *y += a * x;
-    }
-}
-
-fn each<R: Number>(adjoint: &mut [R], g: &[R], y: &[R], f: impl Fn(R, R) -> R) {
-    for ((a, &g), &y) in adjoint.iter_mut().zip(g).zip(y) {
-        *a += f(g, y);
-    }
-}
-
-fn softmax<R: Number>(z: &mut [R]) {
-    let Some(&first) = z.first() else { return };
-    let most = z.iter().copied().fold(first, |a, b| if b > a { b } else { a });
-    let mut sum = R::zero();
-    for v in z.iter_mut() {
-        *v = Real::exp(*v - most);
-        sum += *v;
-    }
+/// `softmax`, shifted by the maximum, of at least one number.
+pub(crate) fn softmax<R: Number>(z: &mut [R]) {
+    let most = largest(z);
+    z.iter_mut().for_each(|v| *v -= most);
+    R::exp_all(z);
+    let sum = z.iter().fold(R::ZERO, |s, &v| s + v);
     z.iter_mut().for_each(|v| *v /= sum);
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::learn::Layout;
-    use proptest::prelude::*;
-
-    /// One scalar out of every operation, over 2 matrices, a table and a scalar.
-    fn everything(parameters: &[f64], gradient: Option<&mut [f64]>) -> f64 {
-        let mut layout = Layout::default();
-        let (w, table, s) = (layout.matrix(3, 4), layout.matrix(4, 3), layout.vector(1));
-        assert_eq!(layout.len(), parameters.len());
-        let mut t = Tape::new(parameters);
-        let rows: Vec<Var> = (0..3).map(|i| t.parameter(table.column(i))).collect();
-        let hidden: Vec<Var> = rows
-            .iter()
-            .map(|&x| {
-                let z = t.linear(w, x);
-                t.tanh(z)
-            })
-            .collect();
-        let query = t.constant(&[0.3, -0.7, 0.2]);
-        let scores = t.dots(query, &hidden);
-        let attention = t.softmax(scores);
-        let pooled = t.mix(attention, &rows);
-        let gate = t.parameter(s);
-        let gate = t.exp(gate);
-        let scaled = t.scale(gate, pooled);
-        let sum = t.add(scaled, rows[2]);
-        let product = t.multiply(sum, rows[0]);
-        let rest = t.relu(product);
-        let both = t.concat(&[sum, rest]);
-        let mirrored = t.concat(&[rest, pooled]);
-        let logits = t.dots(both, &[both, mirrored]);
-        let loss = t.cross_entropy(logits, 1);
-        if let Some(gradient) = gradient {
-            t.backward(loss, 1.0, gradient);
-        }
-        t.value(loss)[0]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-        #[test]
-        fn gradients_equal_central_differences(seed in prop::collection::vec(-0.9f64..0.9, 25)) {
-            let mut gradient = vec![0.0; seed.len()];
-            everything(&seed, Some(&mut gradient));
-            let step = 1e-5;
-            for i in 0..seed.len() {
-                let mut moved = seed.clone();
-                moved[i] = seed[i] + step;
-                let up = everything(&moved, None);
-                moved[i] = seed[i] - step;
-                let down = everything(&moved, None);
-                let numeric = (up - down) / (2.0 * step);
-                // A relu's kink between the two points makes the difference, not the gradient, wrong.
-                let kink = (numeric - gradient[i]).abs() > 1e-6 * (1.0 + numeric.abs());
-                if kink {
-                    let one_sided = [(up - everything(&seed, None)) / step, (everything(&seed, None) - down) / step];
-                    prop_assert!(one_sided.iter().any(|n| (n - gradient[i]).abs() < 1e-3 * (1.0 + n.abs())),
-                        "parameter {}: tape {} numeric {}", i, gradient[i], numeric);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn softmax_of_huge_logits_is_finite() {
-        let mut t = Tape::<f32>::new(&[]);
-        let z = t.constant(&[3e38, -3e38, 0.0]);
-        let loss = t.cross_entropy(z, 0);
-        assert!(t.value(loss)[0].abs() < 1e-6);
-    }
-}
+#[path = "tape_tests.rs"]
+mod tests;

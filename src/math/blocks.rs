@@ -1,8 +1,11 @@
 //! Resident item vectors, sixteen to a block, dimension by dimension inside a block: one multiplication of a query's
-//! coordinate meets sixteen items, and no horizontal sum is ever needed.
+//! coordinate meets sixteen items, and no horizontal sum is ever needed. The inner loops are `sottovoce_lanes::blocks`.
+
+use super::Leaders;
+use sottovoce_lanes::blocks;
 
 /// Items in a block.
-pub const LANES: usize = 16;
+pub const LANES: usize = sottovoce_lanes::LANES;
 
 /// Item vectors of one dimension `d`, in blocks of [`LANES`]. A slot is an item's place, from 0, in order of arrival.
 ///
@@ -120,49 +123,40 @@ impl ItemBlocks {
 
     /// The inner product of `query` with every item: `out[slot]`. A query shorter than `d` counts as filled with zeros.
     pub fn dot_all(&self, query: &[f32], out: &mut Vec<f32>) {
-        out.clear();
-        out.resize(self.len.next_multiple_of(LANES), 0.0);
-        if self.dimension > 0 {
-            let (sums, _) = out.as_chunks_mut::<LANES>();
-            // Two blocks at a time: eight independent chains of additions hide the adder's latency.
-            let (pairs, last) = sums.as_chunks_mut::<2>();
-            let mut blocks = self.lanes.chunks_exact(2 * self.dimension);
-            for ([first, second], pair) in pairs.iter_mut().zip(&mut blocks) {
-                let (a, b) = pair.split_at(self.dimension);
-                let (mut x, mut y) = ([0.0; LANES], [0.0; LANES]);
-                for (q, (a, b)) in query.iter().zip(a.iter().zip(b)) {
-                    for lane in 0..LANES {
-                        x[lane] += q * a[lane];
-                    }
-                    for lane in 0..LANES {
-                        y[lane] += q * b[lane];
-                    }
-                }
-                (*first, *second) = (x, y);
-            }
-            for sums in last {
-                for (q, coordinate) in query.iter().zip(blocks.remainder()) {
-                    for lane in 0..LANES {
-                        sums[lane] += q * coordinate[lane];
-                    }
-                }
-            }
-        }
-        out.truncate(self.len);
+        self.whole_blocks(out, |lanes, out| blocks::dots(query, self.dimension, lanes, out));
+    }
+
+    /// The largest inner product of any of the `queries` (one after the other, `d` numbers each) with every item.
+    pub fn dot_max(&self, queries: &[f32], out: &mut Vec<f32>) {
+        self.whole_blocks(out, |lanes, out| blocks::dots_max(queries, self.dimension, lanes, out));
     }
 
     /// `‖v‖²` of every item: `out[slot]`.
     pub fn squared_norms(&self, out: &mut Vec<f32>) {
-        out.clear();
-        out.resize(self.len.next_multiple_of(LANES), 0.0);
-        let (sums, _) = out.as_chunks_mut::<LANES>();
-        for (sums, block) in sums.iter_mut().zip(self.blocks()) {
-            for coordinate in block {
-                for lane in 0..LANES {
-                    sums[lane] += coordinate[lane] * coordinate[lane];
-                }
-            }
+        self.whole_blocks(out, |lanes, out| blocks::squared_norms(self.dimension, lanes, out));
+    }
+
+    /// The `k` items whose inner product with `query` is largest, best first. Scores and selection go hand in hand, a stripe that
+    /// fits the first cache at a time.
+    pub fn best(&self, query: &[f32], leaders: &mut Leaders, k: usize, out: &mut Vec<u32>) {
+        const STRIPE: usize = 32;
+        leaders.start(k);
+        let mut scores = [[0.0; LANES]; STRIPE];
+        let blocks = self.len.div_ceil(LANES);
+        for first in (0..blocks).step_by(STRIPE) {
+            let count = STRIPE.min(blocks - first);
+            let lanes = &self.lanes[first * self.dimension..(first + count) * self.dimension];
+            blocks::dots(query, self.dimension, lanes, &mut scores[..count]);
+            let items = (self.len - first * LANES).min(count * LANES);
+            #[allow(clippy::cast_possible_truncation, reason = "slots are u32")]
+            leaders.offer(&scores.as_flattened()[..items], (first * LANES) as u32);
         }
+        leaders.finish(out);
+    }
+
+    fn whole_blocks(&self, out: &mut Vec<f32>, fill: impl FnOnce(&[[f32; LANES]], &mut [[f32; LANES]])) {
+        out.resize(self.len.next_multiple_of(LANES), 0.0);
+        fill(&self.lanes, out.as_chunks_mut().0);
         out.truncate(self.len);
     }
 

@@ -1,12 +1,13 @@
 //! The arithmetic that everything on the device stands on. Numbers come in, numbers come out; no song, no listener.
 //!
 //! The bits are the same on x86-64 and wasm32: `exp`, `ln` and `tanh` go through `libm`, the rest is + − × ÷ and square
-//! root in one fixed order, never fused. Loops run over sixteen lanes at a time, which LLVM turns into SSE2 and simd128
-//! without changing an order of summation. May be imported by every room.
+//! root in one fixed order, never fused, and the inner loops are those of `sottovoce_lanes`. May be imported by every room.
 
 mod blocks;
 mod elementary;
 mod int8;
+mod int8_blocks;
+mod ivf;
 mod rng;
 mod top_k;
 mod vector;
@@ -14,6 +15,8 @@ mod vector;
 pub use blocks::{ItemBlocks, LANES};
 pub use elementary::{Real, sigmoid, softplus};
 pub use int8::{dequantize_row, quantize_row};
+pub use int8_blocks::{Int8Blocks, Query};
+pub use ivf::{Ivf, IvfConfig, Search};
 pub use rng::Rng;
-pub use top_k::{TopK, top_k};
+pub use top_k::{Leaders, TopK, top_k};
 pub use vector::{UnitVector, axpy, dot, norm, normalize, scale};

@@ -1,19 +1,91 @@
-//! The `k` best of `n` scores without sorting the rest.
+//! The `k` best of many scores without sorting the rest.
 
-/// The digits of a key, from the top: how far right, how many bits.
-const DIGITS: [(u32, u32); 3] = [(21, 11), (10, 11), (0, 10)];
+use sottovoce_lanes::{LANES, blocks};
 
-/// Selects the best `k` of `n` scores in O(n + k·log k), whatever their order, with storage that is used again.
+/// Keeps the best `k` of the scores that are offered, in any number of portions.
 ///
-/// Order: falling score, equal scores by rising index; `−0` and `+0` are equal. NaN is never chosen.
+/// Sixteen scores at a time are held against the `k`-th best known so far; only what is above is looked at singly, and every so
+/// often the kept ones are cut back to `k`. Of `n` scores in no particular order that is about `k·ln(n/k)` of them.
 ///
-/// The `k`-th best is found digit by digit from counts (a radix select): three passes at most, no comparison of one score with
-/// another, and a tenth of the code that a general sort would add to the page.
+/// Order: falling score, equal scores by rising index; `−0` and `+0` are equal. NaN and −∞ are never chosen.
+#[derive(Clone, Debug, Default)]
+pub struct Leaders {
+    k: usize,
+    threshold: f32,
+    /// Key in the upper half, complement of the index in the lower: one comparison orders both.
+    held: Vec<u64>,
+}
+
+impl Leaders {
+    /// Begins anew; the storage is used again.
+    pub fn start(&mut self, k: usize) {
+        self.k = k;
+        self.threshold = if k == 0 { f32::INFINITY } else { f32::NEG_INFINITY };
+        self.held.clear();
+    }
+
+    /// Offers scores with the indices `first`, `first + 1`, … Portions must come with rising indices.
+    #[allow(clippy::cast_possible_truncation, reason = "sixteen")]
+    pub fn offer(&mut self, scores: &[f32], first: u32) {
+        let (whole, rest) = scores.as_chunks::<LANES>();
+        let mut index = first;
+        for scores in whole {
+            let above = blocks::above(scores, self.threshold);
+            if above != 0 {
+                self.take(scores, above, index);
+            }
+            index += LANES as u32;
+        }
+        if !rest.is_empty() {
+            let mut last = [f32::NEG_INFINITY; LANES];
+            last[..rest.len()].copy_from_slice(rest);
+            let above = blocks::above(&last, self.threshold);
+            self.take(&last, above, index);
+        }
+    }
+
+    fn take(&mut self, scores: &[f32; LANES], mut above: u32, index: u32) {
+        while above != 0 {
+            let lane = above.trailing_zeros();
+            above &= above - 1;
+            let score = scores[lane as usize];
+            self.held.push(u64::from(key(score)) << 32 | u64::from(!(index + lane)));
+        }
+        if self.held.len() >= (2 * self.k).max(self.k + 256) {
+            self.cut();
+        }
+    }
+
+    /// The score that a new one has to exceed: that of the `k`-th best at the last cut.
+    #[must_use]
+    pub fn threshold(&self) -> f32 {
+        self.threshold
+    }
+
+    /// Keeps the best `k` and raises the threshold to the least of them.
+    #[allow(clippy::cast_possible_truncation, reason = "the upper half is the key")]
+    fn cut(&mut self) {
+        if self.held.len() > self.k && self.k > 0 {
+            let least = largest_first(&mut self.held, self.k - 1);
+            self.held.truncate(self.k);
+            self.threshold = score((least >> 32) as u32);
+        }
+    }
+
+    /// Puts the indices of the best into `out`, best first: `k` of them, or all that were numbers.
+    #[allow(clippy::cast_possible_truncation, reason = "the lower half of a place is its index")]
+    pub fn finish(&mut self, out: &mut Vec<u32>) {
+        self.cut();
+        sort_falling(&mut self.held);
+        out.clear();
+        out.extend(self.held.iter().map(|place| !(*place as u32)));
+    }
+}
+
+/// Selects the best `k` of `n` scores that lie in one slice.
 #[derive(Clone, Debug, Default)]
 pub struct TopK {
-    keys: Vec<u32>,
-    counts: Vec<u32>,
-    best: Vec<u64>,
+    leaders: Leaders,
 }
 
 impl TopK {
@@ -23,7 +95,7 @@ impl TopK {
         Self::default()
     }
 
-    /// Puts the indices of the best `k` into `out`, best first; fewer where fewer scores are numbers.
+    /// Puts the indices of the best `k` into `out`, best first; fewer where fewer scores are numbers above −∞.
     ///
     /// # Example
     /// ```
@@ -32,51 +104,10 @@ impl TopK {
     /// TopK::new().select(&[0.1, f32::NAN, 0.9, 0.9], 3, &mut out);
     /// assert_eq!(out, [2, 3, 0]);
     /// ```
-    #[allow(clippy::cast_possible_truncation, reason = "the lower half of a place is its index")]
     pub fn select(&mut self, scores: &[f32], k: usize, out: &mut Vec<u32>) {
-        self.keys.clear();
-        self.keys.extend(scores.iter().map(|score| key(*score)));
-        self.best.clear();
-        let (threshold, mut at_threshold) = self.threshold(k);
-        for (index, key) in (0u32..).zip(&self.keys) {
-            let tied = *key == threshold;
-            if *key > threshold || (tied && at_threshold > 0) {
-                at_threshold -= usize::from(tied);
-                self.best.push(u64::from(*key) << 32 | u64::from(!index));
-            }
-        }
-        sort_falling(&mut self.best);
-        out.clear();
-        out.extend(self.best.iter().map(|place| !(*place as u32)));
-    }
-
-    /// The key of the `k`-th best, and how many of that very key are among the best `k`.
-    fn threshold(&mut self, k: usize) -> (u32, usize) {
-        let numbers = self.keys.iter().filter(|key| **key != NOT_A_NUMBER).count();
-        let mut wanted = k.min(numbers);
-        if wanted == 0 {
-            return (u32::MAX, 0); // no key is larger
-        }
-        let (mut prefix, mut known) = (0u32, 0u32);
-        for (shift, bits) in DIGITS {
-            let mask = (1u32 << bits) - 1;
-            self.counts.clear();
-            self.counts.resize(1 << bits, 0);
-            for key in &self.keys {
-                if key & known == prefix && *key != NOT_A_NUMBER {
-                    self.counts[(key >> shift & mask) as usize] += 1;
-                }
-            }
-            for (digit, count) in (0..=mask).rev().zip(self.counts.iter().rev()) {
-                if wanted <= *count as usize {
-                    prefix |= digit << shift;
-                    break;
-                }
-                wanted -= *count as usize;
-            }
-            known |= mask << shift;
-        }
-        (prefix, wanted)
+        self.leaders.start(k);
+        self.leaders.offer(scores, 0);
+        self.leaders.finish(out);
     }
 }
 
@@ -85,14 +116,48 @@ pub fn top_k(scores: &[f32], k: usize, out: &mut Vec<u32>) {
     TopK::new().select(scores, k, out);
 }
 
-/// Below the key of every number.
-const NOT_A_NUMBER: u32 = 0;
-
 /// The score's bits in a form whose order as integers is the scores' own.
 fn key(score: f32) -> u32 {
     let bits = (score + 0.0).to_bits(); // −0 + 0 = +0
-    let ordered = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };
-    if score.is_nan() { NOT_A_NUMBER } else { ordered }
+    if bits >> 31 == 0 { bits | 1 << 31 } else { !bits }
+}
+
+/// The score of a key.
+fn score(key: u32) -> f32 {
+    f32::from_bits(if key >> 31 == 1 { key & !(1 << 31) } else { !key })
+}
+
+/// Moves the `place + 1` largest to the front, in no order but that the least of them is at `place`; answers it (Hoare 1961, FIND).
+fn largest_first(values: &mut [u64], place: usize) -> u64 {
+    let (mut low, mut end) = (0, values.len());
+    while low + 1 < end {
+        let (a, b, c) = (values[low], values[low + (end - low) / 2], values[end - 1]);
+        let pivot = a.max(b).min(a.min(b).max(c));
+        // `i` is the first not yet seen from the left; `j` is one beyond the last not yet seen from the right.
+        let (mut i, mut j) = (low, end);
+        while i < j {
+            while values[i] > pivot {
+                i += 1;
+            }
+            while values[j - 1] < pivot {
+                j -= 1;
+            }
+            if i < j {
+                values.swap(i, j - 1);
+                i += 1;
+                j -= 1;
+            }
+        }
+        // All before `j` are at least the pivot, all from `i` on at most, and one between them equals it.
+        if place < j {
+            end = j;
+        } else if place >= i {
+            low = i;
+        } else {
+            break;
+        }
+    }
+    values[place]
 }
 
 /// Heapsort: the least of the rest goes to the end, until the largest is first.
@@ -106,7 +171,6 @@ fn sort_falling(places: &mut [u64]) {
         sink(&mut places[..end], 0);
     }
 }
-
 /// Lets the value at `root` sink until none below it is smaller.
 fn sink(heap: &mut [u64], mut root: usize) {
     loop {
@@ -138,7 +202,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn by_full_sort(scores: &[f32], k: usize) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..scores.len() as u32).filter(|i| !scores[*i as usize].is_nan()).collect();
+        let mut order: Vec<u32> =
+            (0..scores.len() as u32).filter(|i| scores[*i as usize] > f32::NEG_INFINITY).collect();
         order.sort_by(|a, b| scores[*b as usize].partial_cmp(&scores[*a as usize]).unwrap().then(a.cmp(b)));
         order.truncate(k);
         order
@@ -176,8 +241,33 @@ mod tests {
     #[test]
     fn keys_order_as_their_scores() {
         let rising = [f32::NEG_INFINITY, -1.5, -1e-40, 0.0, 1e-40, 2.5, f32::INFINITY];
-        assert!(rising.map(key).is_sorted_by(|a, b| a < b) && key(rising[0]) > NOT_A_NUMBER);
-        assert_eq!((key(-0.0), key(f32::NAN), key(-f32::NAN)), (key(0.0), NOT_A_NUMBER, NOT_A_NUMBER));
+        assert!(rising.map(key).is_sorted_by(|a, b| a < b));
+        assert_eq!(key(-0.0), key(0.0));
+        assert!(rising.iter().all(|x| score(key(*x)) == *x));
+    }
+
+    proptest! {
+        #[test]
+        fn the_largest_come_first(values in prop::collection::vec(0u64..50, 1..200), place in any::<prop::sample::Index>()) {
+            let place = place.index(values.len());
+            let mut sorted = values.clone();
+            sorted.sort_unstable_by(|a, b| b.cmp(a));
+            let mut moved = values;
+            prop_assert_eq!(largest_first(&mut moved, place), sorted[place]);
+            prop_assert!(moved[..place].iter().all(|v| *v >= sorted[place]));
+            prop_assert!(moved[place..].iter().all(|v| *v <= sorted[place]));
+        }
+
+        #[test]
+        fn portions_do_not_matter(scores in prop::collection::vec(-1f32..1.0, 0..900), k in 1usize..60, cut in 0usize..900) {
+            let cut = cut.min(scores.len());
+            let (mut leaders, mut out) = (Leaders::default(), vec![]);
+            leaders.start(k);
+            leaders.offer(&scores[..cut], 0);
+            leaders.offer(&scores[cut..], cut as u32);
+            leaders.finish(&mut out);
+            prop_assert_eq!(out, by_full_sort(&scores, k));
+        }
     }
 
     #[test]

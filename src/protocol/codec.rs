@@ -58,6 +58,32 @@ pub enum DecodeError {
     },
 }
 
+impl DecodeError {
+    /// In a few words, without numbers.
+    #[must_use]
+    pub fn brief(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "the message is too long",
+            Self::Version { .. } => "the message is of another version of the protocol; update the older side",
+            Self::Kind { .. } => "the message is of another kind than expected",
+            Self::Malformed { .. } => "the message is malformed",
+            Self::Invalid { detail, .. } => detail,
+        }
+    }
+
+    /// What was found, and what was expected.
+    #[must_use]
+    pub fn numbers(&self) -> (Option<u64>, Option<u64>) {
+        match *self {
+            Self::TooLong { bytes } => (Some(bytes as u64), Some(MAX_MESSAGE_BYTES as u64)),
+            Self::Version { got } => (Some(got.into()), Some(VERSION.into())),
+            Self::Kind { expected, got } => (Some(got.into()), Some(expected.into())),
+            Self::Malformed { at, .. } => (Some(at as u64), None),
+            Self::Invalid { .. } => (None, None),
+        }
+    }
+}
+
 /// Encodes a message of either direction. The server's door; a device uses [`send`].
 #[must_use]
 pub fn encode<M: Message>(message: &M) -> Vec<u8> {
@@ -268,11 +294,11 @@ impl<'b> Reader<'b> {
     ///
     /// # Errors
     /// See [`Reader::list`].
-    pub fn maybe<T: TryFrom<u64>>(&mut self) -> Result<Option<T>, DecodeError> {
+    pub fn maybe(&mut self) -> Result<Option<u64>, DecodeError> {
         let at = self.0.position();
         match self.list()? {
             0 => Ok(None),
-            1 => self.narrow().map(Some),
+            1 => self.uint().map(Some),
             _ => Err(DecodeError::Malformed { expected: "a list of at most one", at }),
         }
     }
@@ -281,6 +307,7 @@ impl<'b> Reader<'b> {
     ///
     /// # Errors
     /// See [`Reader::list`].
+    #[inline(never)]
     pub fn tensor<T: Element>(&mut self) -> Result<Vec<T>, DecodeError> {
         let at = self.0.position();
         let bytes = self.bytes()?;
@@ -329,6 +356,7 @@ macro_rules! element {
     };
 }
 element!(f32, 4, v => v, b => f32::from_le_bytes(b));
+element!(u16, 2, v => v, b => u16::from_le_bytes(b));
 element!(u32, 4, v => v, b => u32::from_le_bytes(b));
 element!(i8, 1, v => v, b => i8::from_le_bytes(b));
 element!(crate::ids::SongId, 4, v => v.0, b => Self(u32::from_le_bytes(b)));

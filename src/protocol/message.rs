@@ -47,7 +47,7 @@ fn finite(what: &'static str, values: &[f32]) -> Result<(), DecodeError> {
 
 /// A piece of the catalogue: item embeddings as int8 rows with a scale each. The row of song `i` is
 /// `rows[i·d .. (i+1)·d] as f32 · scales[i]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct CatalogueShard {
     /// Which shard, from 0.
     pub index: u32,
@@ -57,6 +57,14 @@ pub struct CatalogueShard {
     pub songs: Vec<SongId>,
     /// The artist of each song.
     pub artists: Vec<ArtistId>,
+    /// The album of each song; 0 is "not known".
+    pub albums: Vec<u32>,
+    /// The style (genre) of each song, as the catalogue numbers them; 0 is "not known".
+    pub styles: Vec<u16>,
+    /// The language of each song, as the catalogue numbers them; 0 is "not known".
+    pub languages: Vec<u16>,
+    /// The year in which each song came out; 0 is "not known".
+    pub years: Vec<u16>,
     /// Popularity of each song in `[0, 1]`: `ln(1 + plays) / ln(1 + max plays)`.
     pub popularity: Vec<f32>,
     /// Scale of each row.
@@ -65,6 +73,21 @@ pub struct CatalogueShard {
     pub rows: Vec<i8>,
     /// How often each song was played, by everybody; what exploring counts.
     pub plays: Vec<u32>,
+    /// The server's traffic weight for each song, 1 for an ordinary one; empty where no song has any.
+    pub boosts: Vec<f32>,
+}
+
+impl CatalogueShard {
+    /// With "not known" in every descriptive column that is empty.
+    #[must_use]
+    pub fn filled(mut self) -> Self {
+        let n = self.songs.len();
+        self.albums.resize(n, 0);
+        self.styles.resize(n, 0);
+        self.languages.resize(n, 0);
+        self.years.resize(n, 0);
+        self
+    }
 }
 
 impl sealed::Sealed for CatalogueShard {}
@@ -73,29 +96,37 @@ impl Message for CatalogueShard {
     const NAME: &'static str = "catalogue shard";
 
     fn write(&self, w: &mut Writer) {
-        w.array(8);
+        w.array(13);
         w.uint(self.index.into());
         w.uint(self.dimension.into());
         w.tensor(&self.songs);
         w.tensor(&self.artists);
+        w.tensor(&self.albums);
+        w.tensor(&self.styles);
+        w.tensor(&self.languages);
+        w.tensor(&self.years);
         w.tensor(&self.popularity);
         w.tensor(&self.plays);
         w.tensor(&self.scales);
         w.tensor(&self.rows);
+        w.tensor(&self.boosts);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        r.array(8)?;
-        Ok(Self {
-            index: r.narrow()?,
-            dimension: r.narrow()?,
-            songs: r.tensor()?,
-            artists: r.tensor()?,
-            popularity: r.tensor()?,
-            plays: r.tensor()?,
-            scales: r.tensor()?,
-            rows: r.tensor()?,
-        })
+        r.array(13)?;
+        let mut shard = Self { index: r.narrow()?, dimension: r.narrow()?, ..Self::default() };
+        shard.songs = r.tensor()?;
+        shard.artists = r.tensor()?;
+        shard.albums = r.tensor()?;
+        shard.styles = r.tensor()?;
+        shard.languages = r.tensor()?;
+        shard.years = r.tensor()?;
+        shard.popularity = r.tensor()?;
+        shard.plays = r.tensor()?;
+        shard.scales = r.tensor()?;
+        shard.rows = r.tensor()?;
+        shard.boosts = r.tensor()?;
+        Ok(shard)
     }
 
     fn validate(&self) -> Result<(), DecodeError> {
@@ -103,7 +134,8 @@ impl Message for CatalogueShard {
         if self.dimension == 0 || self.dimension > 256 {
             return Err(invalid("dimension", "not within 1 to 256"));
         }
-        if [self.artists.len(), self.popularity.len(), self.scales.len(), self.plays.len()] != [n; 4] {
+        let ids = [self.artists.len(), self.albums.len(), self.styles.len(), self.languages.len(), self.years.len()];
+        if ids != [n; 5] || [self.popularity.len(), self.scales.len(), self.plays.len()] != [n; 3] {
             return Err(invalid("shard", "columns differ in length"));
         }
         if self.rows.len() != n * self.dimension as usize {
@@ -116,10 +148,25 @@ impl Message for CatalogueShard {
         if !self.popularity.iter().all(|p| (0.0..=1.0).contains(p)) {
             return Err(invalid("popularity", "not within 0 to 1"));
         }
+        if !(self.boosts.is_empty() || self.boosts.len() == n)
+            || !self.boosts.iter().all(|b| (0.001..=1000.0).contains(b))
+        {
+            return Err(invalid("boosts", "not one a song, or not within 0.001 to 1000"));
+        }
         Ok(())
     }
 }
 impl Downlink for CatalogueShard {}
+
+/// How the tower finds several interests in one past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Extraction {
+    /// One attention head an interest (ComiRec-SA).
+    Attention = 0,
+    /// Capsules that the songs are routed to (MIND).
+    #[default]
+    Capsules = 1,
+}
 
 /// The sizes of a user tower; with them the flat weight vector has one meaning (`tower::layout`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,26 +175,53 @@ pub struct TowerShape {
     pub dimension: u32,
     /// `a`: hidden width of the attention scorer.
     pub attention: u32,
-    /// `h`: hidden width of the output network.
+    /// `h`: hidden width of an expert.
     pub hidden: u32,
+    /// `K`: at most so many interests, 1 to 16.
+    pub interests: u32,
+    /// `E`: how many experts, 1 to 16.
+    pub experts: u32,
+    /// How interests are found.
+    pub extraction: Extraction,
 }
 
 impl TowerShape {
+    /// The usual tower over embeddings of dimension `d`.
+    #[must_use]
+    pub fn usual(dimension: u32) -> Self {
+        Self { dimension, attention: 16, hidden: 16, interests: 4, experts: 3, extraction: Extraction::default() }
+    }
+
     pub(crate) fn write(self, w: &mut Writer) {
-        w.array(3);
+        w.array(6);
         w.uint(self.dimension.into());
         w.uint(self.attention.into());
         w.uint(self.hidden.into());
+        w.uint(self.interests.into());
+        w.uint(self.experts.into());
+        w.uint(self.extraction as u64);
     }
 
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        r.array(3)?;
-        let shape = Self { dimension: r.narrow()?, attention: r.narrow()?, hidden: r.narrow()? };
-        let sane = |v: u32| (1..=256).contains(&v);
-        if sane(shape.dimension) && sane(shape.attention) && sane(shape.hidden) {
-            Ok(shape)
+        r.array(6)?;
+        let mut sizes = [0u32; 5];
+        for size in &mut sizes {
+            *size = r.narrow()?;
+        }
+        let [dimension, attention, hidden, interests, experts] = sizes;
+        let extraction = match r.uint()? {
+            0 => Extraction::Attention,
+            1 => Extraction::Capsules,
+            _ => return Err(invalid("extraction", "not one of the two")),
+        };
+        let within = |v: u32, most: u32| (1..=most).contains(&v);
+        if [dimension, attention, hidden].iter().all(|v| within(*v, 256))
+            && within(interests, 16)
+            && within(experts, 16)
+        {
+            Ok(Self { dimension, attention, hidden, interests, experts, extraction })
         } else {
-            Err(invalid("shape", "a size is not within 1 to 256"))
+            Err(invalid("shape", "a size is not within its range"))
         }
     }
 }

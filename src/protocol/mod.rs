@@ -18,6 +18,6 @@ pub use codec::{
     DecodeError, Element, MAX_MESSAGE_BYTES, MEDIA_TYPE, Reader, VERSION, Writer, decode, encode, kind, send,
 };
 pub use message::{
-    CatalogueShard, Downlink, LocalPlan, Message, Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights, Uplink,
-    WeightUpdate,
+    CatalogueShard, Downlink, Extraction, LocalPlan, Message, Receipt, ReceiptStatus, RoundOffer, TowerShape,
+    TowerWeights, Uplink, WeightUpdate,
 };

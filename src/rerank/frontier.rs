@@ -70,7 +70,7 @@ impl Frontier {
 }
 
 /// The largest of any number of values; negative infinity where there is none. NaN loses.
-pub(super) fn largest_of(values: &[f32]) -> f32 {
+pub(crate) fn largest_of(values: &[f32]) -> f32 {
     let (body, tail) = values.as_chunks::<LANES>();
     let mut m = [f32::NEG_INFINITY; LANES];
     for values in body {

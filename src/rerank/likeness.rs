@@ -56,6 +56,8 @@ pub(super) struct Likeness {
 impl Likeness {
     /// Begins anew over the first `candidates` of `items`. `similarity` is `α`, in `[0, 1]`.
     pub(super) fn start(&mut self, items: &ItemBlocks, candidates: usize, classes: &[Classes<'_>], similarity: f32) {
+        // The page's smaller engine knows no classes.
+        let classes = if cfg!(feature = "full") { classes } else { &[] };
         self.dimension = items.dimension();
         self.candidates = candidates;
         self.similarity = similarity;

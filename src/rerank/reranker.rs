@@ -196,7 +196,7 @@ impl Reranker {
         while slate.len() < self.rules.target() {
             // f32 holds no square of a quality far below the unit: where all that is left lies there, the unit moves on.
             let best = largest_of(&self.open);
-            if config.method == Method::Dpp && sharpness(config) * (self.unit - best) > 8.0 {
+            if method(config) == Method::Dpp && sharpness(config) * (self.unit - best) > 8.0 {
                 self.unit = best;
                 self.weigh(config, c);
                 self.dpp.set_quality(&self.merit);
@@ -234,7 +234,7 @@ impl Reranker {
         let weights = (0..self.score.len()).map(|i| sane(c.weight(i)));
         let weighted = self.score.iter().zip(weights);
         self.merit.clear();
-        match config.method {
+        match method(config) {
             Method::Dpp => {
                 self.unit = largest_of(&self.score);
                 self.weigh(config, c);
@@ -278,7 +278,7 @@ impl Reranker {
         loop {
             let pick = rules.gaps().find_map(|gap| {
                 let allow: Allow<'_> = &mut |i| rules.allows(i, gap) && !slate.contains(c.songs[i]);
-                match config.method {
+                match method(config) {
                     Method::Dpp => dpp.next(c.items, allow),
                     Method::Mmr => mmr.next(c.items, allow),
                     Method::Ssd => ssd.next(c.items, allow),
@@ -319,14 +319,19 @@ fn sane(weight: f32) -> f32 {
     weight.clamp(1e-6, 1e6)
 }
 
+/// Without `full` there is the DPP alone, and the page carries no line of the others.
+fn method(config: &RerankConfig) -> Method {
+    if cfg!(feature = "full") { config.method } else { Method::Dpp }
+}
+
 /// Bends `x ≤ 0` towards −40 beyond −20, keeping the order: squares of `exp` stay within f32.
-fn bounded(x: f32) -> f32 {
+pub(crate) fn bounded(x: f32) -> f32 {
     if x < -20.0 { -40.0 - 400.0 / x } else { x }
 }
 
 /// What lifted the song furthest above an ordinary candidate. Where more score was passed over for it than any part gave it:
 /// the service, if it gave the song more weight, else variety.
-fn why(parts: &[f32; 4], means: &[f32; 4], forgone: f32, boosted: bool) -> Why {
+pub(crate) fn why(parts: &[f32; 4], means: &[f32; 4], forgone: f32, boosted: bool) -> Why {
     let kinds = [Why::Taste, Why::ThisSession, Why::Popular, Why::Fresh];
     let (mut why, mut most) = (Why::Taste, 0.0);
     for (kind, (part, mean)) in kinds.into_iter().zip(parts.iter().zip(means)) {

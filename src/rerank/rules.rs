@@ -127,7 +127,8 @@ impl Rules {
         usable: &mut dyn FnMut(usize) -> bool,
     ) -> usize {
         let n = songs.len().min(artists.len());
-        let tags = if config.max_per_tag.is_some() { tags } else { &[] };
+        // The page's smaller engine carries neither tags nor proofs.
+        let tags = if cfg!(feature = "full") && config.max_per_tag.is_some() { tags } else { &[] };
         self.config = config;
         self.songs.start(n, tags.len());
         self.artists.clear();
@@ -164,7 +165,7 @@ impl Rules {
             }
             self.songs.add(i as usize, a);
         }
-        if config.max_per_tag == Some(0) {
+        if cfg!(feature = "full") && config.max_per_tag == Some(0) {
             self.songs.drop_tagged();
         }
         self.songs.group();
@@ -179,7 +180,7 @@ impl Rules {
                 *last = (*last).max(-back);
             }
         }
-        self.searching = self.songs.tagged();
+        self.searching = cfg!(feature = "full") && self.songs.tagged();
         self.forget_answers();
         let most = self.songs_left().min(k);
         self.target = (0..=most).rev().find(|slots| self.can_fill(0, None, *slots)).unwrap_or(0);
@@ -187,6 +188,10 @@ impl Rules {
         let line = u32::try_from(before.len().saturating_add(self.target)).unwrap_or(u32::MAX);
         self.full_gap = config.artist_gap.min(line);
         self.kept_gap = (0..=self.full_gap).rev().find(|gap| self.can_fill(*gap, None, self.target)).unwrap_or(0);
+        (self.too_few, self.too_close) = (None, None);
+        if !cfg!(feature = "full") {
+            return self.target;
+        }
         self.too_few = (self.target < k).then(|| self.proof(0, self.target + 1)).flatten();
         self.too_close = (self.kept_gap < self.full_gap).then(|| self.proof(self.kept_gap + 1, self.target)).flatten();
         self.target
@@ -292,7 +297,7 @@ impl Rules {
         if !self.artists_fill(gap, artist, slots) || self.songs.tag_room() < slots + usize::from(first.is_some()) {
             return false;
         }
-        if !self.searching {
+        if !cfg!(feature = "full") || !self.searching {
             return true;
         }
         match search(&mut self.songs, &mut self.last, self.slot, gap, first, slots) {

@@ -40,9 +40,11 @@ pub enum Feedback {
     Like,
     /// Asked never to hear this again.
     Dislike,
+    /// Was shown it, and played something else.
+    Ignore,
 }
 
-/// The four kinds of [`Feedback`], for tables indexed by kind.
+/// The five kinds of [`Feedback`], for tables indexed by kind.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum Behaviour {
@@ -54,16 +56,27 @@ pub enum Behaviour {
     Like = 2,
     /// [`Feedback::Dislike`]
     Dislike = 3,
+    /// [`Feedback::Ignore`]
+    Ignore = 4,
 }
 
 impl Behaviour {
     /// How many kinds there are.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 5;
+
+    /// All of them, by number.
+    pub const ALL: [Self; Self::COUNT] = [Self::Skip, Self::Complete, Self::Like, Self::Dislike, Self::Ignore];
+
+    /// Whether the listener wanted the song.
+    #[must_use]
+    pub fn wanted(self) -> bool {
+        matches!(self, Self::Complete | Self::Like)
+    }
 
     /// The kind with this number, if there is one.
     #[must_use]
     pub fn from_u8(value: u8) -> Option<Self> {
-        [Self::Skip, Self::Complete, Self::Like, Self::Dislike].get(usize::from(value)).copied()
+        Self::ALL.get(usize::from(value)).copied()
     }
 
     /// The feedback of this kind; `heard` matters to a skip only.
@@ -74,6 +87,7 @@ impl Behaviour {
             Self::Complete => Feedback::Complete,
             Self::Like => Feedback::Like,
             Self::Dislike => Feedback::Dislike,
+            Self::Ignore => Feedback::Ignore,
         }
     }
 }
@@ -87,11 +101,12 @@ impl Feedback {
             Feedback::Complete => Behaviour::Complete,
             Feedback::Like => Behaviour::Like,
             Feedback::Dislike => Behaviour::Dislike,
+            Feedback::Ignore => Behaviour::Ignore,
         }
     }
 
     /// The reward in `[-1, 1]`: a complete play is 0.6 and a like 1; a skip runs from −0.6 (at once) to 0 (at the very
-    /// end), because a song left near its end was mostly heard; a dislike is −1.
+    /// end), because a song left near its end was mostly heard; a dislike is −1, and passing over a song that was only shown −0.1.
     ///
     /// # Example
     /// ```
@@ -107,6 +122,7 @@ impl Feedback {
             Feedback::Complete => 0.6,
             Feedback::Like => 1.0,
             Feedback::Dislike => -1.0,
+            Feedback::Ignore => -0.1,
         }
     }
 }

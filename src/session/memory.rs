@@ -35,7 +35,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    pub(super) fn empty(dimension: usize) -> Self {
+    pub(crate) fn empty(dimension: usize) -> Self {
         Self { positive: vec![0.0; dimension], negative: vec![0.0; dimension], ..Self::default() }
     }
 
@@ -46,7 +46,7 @@ impl Memory {
         Real::exp(-core::f32::consts::LN_2 * halvings)
     }
 
-    pub(super) fn push(&mut self, event: &ListenEvent, vector: &[f32], half_life_ms: u64) {
+    pub(crate) fn push(&mut self, event: &ListenEvent, vector: &[f32], half_life_ms: u64) {
         let decay = self.decay(event.at, half_life_ms);
         scale(decay, &mut self.positive);
         scale(decay, &mut self.negative);
@@ -72,7 +72,7 @@ impl Memory {
     }
 
     /// `taste(now)`, `d` values.
-    pub(super) fn taste_into(&self, now: Millis, half_life_ms: u64, negative_weight: f32, taste: &mut Vec<f32>) {
+    pub(crate) fn taste_into(&self, now: Millis, half_life_ms: u64, negative_weight: f32, taste: &mut Vec<f32>) {
         let decay = self.decay(now, half_life_ms);
         let share = decay / (1.0 + decay * (self.positive_weight + self.negative_weight));
         taste.clear();

@@ -1,8 +1,9 @@
 //! The engine as a JavaScript class; every method is documented in the package's TypeScript face.
 
-use super::views::{ExportView, LedgerView, ReceivedView, export, to_js};
-use crate::client::{self, EngineConfig, UpdateKey};
-use crate::ids::{Millis, RoundId, SongId};
+use super::view::fields;
+use super::views;
+use crate::client::{self, EngineConfig};
+use crate::ids::{Millis, SongId};
 use crate::session::{Behaviour, Fraction, Impression, ListenEvent};
 use crate::tower::Context;
 use wasm_bindgen::prelude::*;
@@ -11,22 +12,15 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Recommender {
-    engine: client::Recommender,
+    pub(super) engine: client::Recommender,
 }
 
-/// A message that waits to go out.
-#[wasm_bindgen(getter_with_clone)]
-#[derive(Debug)]
-pub struct Outgoing {
-    /// Which round.
-    #[wasm_bindgen(readonly)]
-    pub round: f64,
-    /// 32 hex digits.
-    #[wasm_bindgen(readonly)]
-    pub key: String,
-    /// The body to PUT.
-    #[wasm_bindgen(readonly)]
-    pub bytes: Vec<u8>,
+pub(super) fn numbers(songs: impl IntoIterator<Item = SongId>) -> Vec<u32> {
+    songs.into_iter().map(|song| song.0).collect()
+}
+
+pub(super) fn songs(numbers: &[u32]) -> Vec<SongId> {
+    numbers.iter().map(|&n| SongId(n)).collect()
 }
 
 #[wasm_bindgen]
@@ -35,9 +29,7 @@ impl Recommender {
     #[wasm_bindgen(constructor)]
     pub fn new(config: JsValue, seed: u64) -> Result<Recommender, JsValue> {
         let mut engine = EngineConfig::default();
-        super::views::fields(&config, |name, value| {
-            engine.set(name, value).map_err(|e| super::error::with_code(e, "config/invalid"))
-        })?;
+        fields(&config, &mut |name, value| engine.set(name, value).map_err(|e| super::error::setting(name, e)))?;
         Ok(Self { engine: client::Recommender::new(engine, seed) })
     }
 
@@ -47,19 +39,14 @@ impl Recommender {
         Ok(self.engine.load_shard(bytes)?)
     }
 
-    /// See [`client::Recommender::receive`].
-    pub fn receive(&mut self, bytes: &[u8]) -> Result<JsValue, JsValue> {
-        Ok(to_js(&ReceivedView::from(self.engine.receive(bytes)?)))
-    }
-
     /// See [`client::Recommender::set_context`].
     #[wasm_bindgen(js_name = setContext)]
     pub fn set_context(&mut self, context: JsValue) -> Result<(), JsValue> {
         let mut known = Context::default();
-        super::views::fields(&context, |name, value| {
+        fields(&context, &mut |name, value| {
             if !known.set(name, value) {
                 return Err(super::error::with_code(
-                    "context has hour 0 to 23, weekday 0 to 6, device 0 to 6 and locale 0 to 65535",
+                    "context has hour 0 to 23, weekday 0 to 6, device 0 to 6, scene 0 to 7 and locale 0 to 65535",
                     "context/invalid",
                 ));
             }
@@ -69,7 +56,7 @@ impl Recommender {
         Ok(())
     }
 
-    /// See [`client::Recommender::observe`]. `behaviour`: 0 skip, 1 complete, 2 like, 3 dislike.
+    /// See [`client::Recommender::observe`]. `behaviour`: 0 skip, 1 complete, 2 like, 3 dislike, 4 ignore.
     pub fn observe(
         &mut self,
         song: u32,
@@ -80,7 +67,7 @@ impl Recommender {
         heard: f32,
     ) -> Result<(), JsValue> {
         let behaviour = Behaviour::from_u8(behaviour).ok_or_else(|| {
-            super::error::with_code("behaviour is 0 skip, 1 complete, 2 like or 3 dislike", "event/behaviour")
+            super::error::with_code("behaviour is 0 skip, 1 complete, 2 like, 3 dislike or 4 ignore", "event/behaviour")
         })?;
         let impression = Impression { song: SongId(song), slot, at: millis(shown_at) };
         let feedback = behaviour.feedback(Fraction::new(heard));
@@ -92,120 +79,9 @@ impl Recommender {
         self.engine.undo().map(|event| event.impression.song.0)
     }
 
-    /// See [`client::Recommender::recommend`].
-    pub fn recommend(&mut self, candidates: Option<Vec<u32>>, k: usize, now: f64) -> Vec<u32> {
-        let candidates: Option<Vec<SongId>> = candidates.map(|c| c.into_iter().map(SongId).collect());
-        let slate = self.engine.recommend(candidates.as_deref(), k, millis(now));
-        slate.placements().iter().map(|p| p.song.0).collect()
-    }
-
     /// Why each song of the last slate is there.
     pub fn explain(&self) -> JsValue {
-        super::views::explain(self.engine.slate())
-    }
-
-    /// The embedding of a resident song.
-    pub fn embedding(&self, song: u32) -> Option<Vec<f32>> {
-        let items = self.engine.items();
-        let slot = items.slot(SongId(song))?;
-        let mut row = vec![0.0; items.dimension()];
-        items.blocks().row(slot, &mut row);
-        Some(row)
-    }
-
-    /// See [`client::Recommender::consent`].
-    pub fn consent(&self) -> bool {
-        self.engine.consent()
-    }
-
-    /// See [`client::Recommender::set_consent`].
-    #[wasm_bindgen(js_name = setConsent)]
-    pub fn set_consent(&mut self, consent: bool) {
-        self.engine.set_consent(consent);
-    }
-
-    /// See [`client::Recommender::contribute`]; the update's key comes from the platform's generator.
-    pub fn contribute(&mut self) -> Result<usize, JsValue> {
-        let mut key = [0; 16];
-        getrandom::fill(&mut key).map_err(|e| super::error::with_code(&e.to_string(), "random/unavailable"))?;
-        Ok(self.engine.contribute(UpdateKey(key))?)
-    }
-
-    /// See [`client::Recommender::outbox`].
-    #[allow(clippy::cast_precision_loss, reason = "round ids stay below 2⁵³")]
-    pub fn outbox(&self) -> Option<Outgoing> {
-        let outgoing = self.engine.outbox()?;
-        Some(Outgoing { round: outgoing.round.0 as f64, key: outgoing.key.to_string(), bytes: outgoing.bytes.clone() })
-    }
-
-    /// See [`client::Recommender::abandon`].
-    pub fn abandon(&mut self, round: f64) {
-        self.engine.abandon(RoundId(millis(round).0));
-    }
-
-    /// See [`client::Recommender::record_sent`].
-    pub fn sent(&mut self, now: f64) {
-        self.engine.record_sent(millis(now));
-    }
-
-    /// See [`client::Recommender::record_received`].
-    #[wasm_bindgen(js_name = recordDownload)]
-    pub fn record_download(&mut self, message: &str, bytes: u32, meaning: &str, now: f64) {
-        self.engine.record_received(message, bytes, meaning, millis(now));
-    }
-
-    /// See [`client::Recommender::ledger`].
-    pub fn ledger(&self) -> JsValue {
-        to_js(&LedgerView::from(self.engine.ledger()))
-    }
-
-    /// See [`client::Recommender::weights_version`].
-    #[wasm_bindgen(js_name = weightsVersion)]
-    #[allow(clippy::cast_precision_loss, reason = "versions stay below 2⁵³")]
-    pub fn weights_version(&self) -> Option<f64> {
-        self.engine.weights_version().map(|v| v.0 as f64)
-    }
-
-    /// Whether the round on offer starts from other weights than held.
-    #[wasm_bindgen(js_name = needsWeights)]
-    pub fn needs_weights(&self) -> bool {
-        match (self.engine.offer(), self.engine.weights_version()) {
-            (Some(offer), held) => held != Some(offer.weights),
-            (None, held) => held.is_none(),
-        }
-    }
-
-    /// See [`client::Recommender::snapshot`].
-    pub fn snapshot(&self) -> Vec<u8> {
-        self.engine.snapshot()
-    }
-
-    /// See [`client::Recommender::restore`].
-    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), JsValue> {
-        Ok(self.engine.restore(bytes)?)
-    }
-
-    /// Everything the engine knows of the listener, as an object.
-    #[wasm_bindgen(js_name = exportData)]
-    pub fn export_data(&self) -> JsValue {
-        to_js::<ExportView<'_>>(&export(&self.engine))
-    }
-
-    /// The remembered events, oldest first.
-    pub fn history(&self) -> JsValue {
-        to_js(&super::views::history(&self.engine))
-    }
-
-    /// See [`client::Recommender::forget`].
-    #[wasm_bindgen(js_name = deleteData)]
-    pub fn delete_data(&mut self) {
-        self.engine.forget();
-    }
-
-    /// How many events were ever observed.
-    #[allow(clippy::cast_precision_loss, reason = "counts stay below 2⁵³")]
-    pub fn seen(&self) -> f64 {
-        self.engine.heard() as f64
+        views::explain(self.engine.slate()).into()
     }
 
     /// How many songs are resident.
@@ -216,6 +92,6 @@ impl Recommender {
 
 /// A JavaScript time or id as an integer; NaN and negatives become 0.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is what is wanted")]
-fn millis(value: f64) -> Millis {
+pub(super) fn millis(value: f64) -> Millis {
     Millis(value as u64)
 }

@@ -1,199 +1,135 @@
-//! What JavaScript sees of the engine's inner values: plain objects, camel case.
+//! The engine's values as JavaScript sees them.
 
+use super::view::{View, count, list, number};
 use crate::client::{Received, Recommender};
-use crate::privacy::Direction;
+use crate::privacy::{Direction, Ledger};
 use crate::protocol::ReceiptStatus;
+use crate::rerank::{RuleNote, Slate, Why};
 use crate::session::Feedback;
-use js_sys::{Array, Object};
-use serde::Serialize;
-use serde_wasm_bindgen::Serializer;
-use wasm_bindgen::{JsCast, JsValue};
 
-/// As a plain object: numbers for u64, `undefined` for absent.
-pub(super) fn to_js<T: Serialize>(value: &T) -> JsValue {
-    // These views hold numbers, strings and lists only; serialising them cannot fail.
-    value.serialize(&Serializer::new()).unwrap_or(JsValue::UNDEFINED)
-}
-
-/// Visits the numeric fields of a plain object; `undefined` fields, and an undefined object, are passed over.
-pub(super) fn fields(object: &JsValue, mut visit: impl FnMut(&str, f64) -> Result<(), JsValue>) -> Result<(), JsValue> {
-    let Some(object) = object.dyn_ref::<Object>() else { return Ok(()) };
-    for entry in Object::entries(object).iter() {
-        let entry: Array = entry.unchecked_into();
-        let (name, value) = (entry.get(0).as_string().unwrap_or_default(), entry.get(1));
-        if !value.is_undefined() && !value.is_null() {
-            visit(&name, value.as_f64().unwrap_or(f64::NAN))?;
-        }
-    }
-    Ok(())
-}
-
-#[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub(super) enum ReceivedView {
-    Weights { version: f64 },
-    Offer { round: f64, weights: f64, cohort: u32, closes_at: f64, clip_norm: f32 },
-    Receipt { round: f64, status: &'static str },
-}
-
-#[allow(clippy::cast_precision_loss, reason = "ids and times stay below 2⁵³")]
-impl From<Received> for ReceivedView {
-    fn from(received: Received) -> Self {
-        match received {
-            Received::Weights(version) => Self::Weights { version: version.0 as f64 },
-            Received::Offer(offer) => Self::Offer {
-                round: offer.round.0 as f64,
-                weights: offer.weights.0 as f64,
-                cohort: offer.cohort,
-                closes_at: offer.closes_at.0 as f64,
-                clip_norm: offer.plan.clip_norm,
-            },
-            Received::Receipt(receipt) => Self::Receipt {
-                round: receipt.round.0 as f64,
-                status: match receipt.status {
+pub(super) fn received(received: Received) -> View<'static> {
+    View::Record(match received {
+        Received::Weights(version) => vec![("kind", View::Text("weights")), ("version", count(version.0))],
+        // Without rounds nothing else comes down.
+        _ if !cfg!(feature = "full") => vec![],
+        Received::Offer(offer) => vec![
+            ("kind", View::Text("offer")),
+            ("round", count(offer.round.0)),
+            ("weights", count(offer.weights.0)),
+            ("cohort", count(offer.cohort.into())),
+            ("closesAt", count(offer.closes_at.0)),
+            ("clipNorm", number(offer.plan.clip_norm)),
+        ],
+        Received::Receipt(receipt) => vec![
+            ("kind", View::Text("receipt")),
+            ("round", count(receipt.round.0)),
+            (
+                "status",
+                View::Text(match receipt.status {
                     ReceiptStatus::Accepted => "accepted",
                     ReceiptStatus::AlreadyCounted => "already-counted",
                     ReceiptStatus::RoundClosed => "round-closed",
-                },
-            },
-        }
-    }
+                }),
+            ),
+        ],
+    })
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct LedgerView<'a> {
-    sent_messages: f64,
-    sent_bytes: f64,
-    entries: Vec<EntryView<'a>>,
+pub(super) fn ledger(ledger: &Ledger) -> View<'_> {
+    View::Record(vec![
+        ("sentMessages", count(ledger.sent_messages())),
+        ("sentBytes", count(ledger.sent_bytes())),
+        (
+            "entries",
+            list(ledger.entries(), |e| {
+                View::Record(vec![
+                    ("at", count(e.at.0)),
+                    ("direction", View::Text(if e.direction == Direction::Up { "up" } else { "down" })),
+                    ("message", View::Text(&e.message)),
+                    ("bytes", count(e.bytes.into())),
+                    ("meaning", View::Text(&e.meaning)),
+                ])
+            }),
+        ),
+    ])
 }
 
-#[derive(Serialize)]
-struct EntryView<'a> {
-    at: f64,
-    direction: &'static str,
-    message: &'a str,
-    bytes: u32,
-    meaning: &'a str,
-}
-
-#[allow(clippy::cast_precision_loss, reason = "totals and times stay below 2⁵³")]
-impl<'a> From<&'a crate::privacy::Ledger> for LedgerView<'a> {
-    fn from(ledger: &'a crate::privacy::Ledger) -> Self {
-        Self {
-            sent_messages: ledger.sent_messages() as f64,
-            sent_bytes: ledger.sent_bytes() as f64,
-            entries: ledger
-                .entries()
-                .iter()
-                .map(|e| EntryView {
-                    at: e.at.0 as f64,
-                    direction: if e.direction == Direction::Up { "up" } else { "down" },
-                    message: &e.message,
-                    bytes: e.bytes,
-                    meaning: &e.meaning,
-                })
-                .collect(),
-        }
-    }
-}
-
-/// One remembered event, for the listener's own eyes.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct EventView {
-    song: u32,
-    slot: u16,
-    shown_at: f64,
-    at: f64,
-    behaviour: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    heard: Option<f32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hour: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    weekday: Option<u8>,
-}
-
-#[allow(clippy::cast_precision_loss, reason = "times stay below 2⁵³")]
-pub(super) fn history(engine: &Recommender) -> Vec<EventView> {
-    let view = |r: &crate::client::Remembered| EventView {
-        song: r.event.impression.song.0,
-        slot: r.event.impression.slot,
-        shown_at: r.event.impression.at.0 as f64,
-        at: r.event.at.0 as f64,
-        behaviour: r.event.feedback.behaviour() as u8,
-        heard: if let Feedback::Skip { heard } = r.event.feedback { Some(heard.get()) } else { None },
-        hour: r.context.hour,
-        weekday: r.context.weekday,
-    };
-    engine.history().iter().map(view).collect()
+/// The remembered events, oldest first, for the listener's own eyes.
+fn history(engine: &Recommender) -> View<'_> {
+    let maybe = |value: Option<u8>| value.map_or(View::Absent, |v| count(v.into()));
+    list(engine.history(), |r| {
+        View::Record(vec![
+            ("song", count(r.event.impression.song.0.into())),
+            ("slot", count(r.event.impression.slot.into())),
+            ("shownAt", count(r.event.impression.at.0)),
+            ("at", count(r.event.at.0)),
+            ("behaviour", count(r.event.feedback.behaviour() as u64)),
+            ("heard", if let Feedback::Skip { heard } = r.event.feedback { number(heard.get()) } else { View::Absent }),
+            ("hour", maybe(r.context.hour)),
+            ("weekday", maybe(r.context.weekday)),
+            ("device", maybe(r.context.device)),
+            ("scene", maybe(r.context.scene)),
+            ("locale", r.context.locale.map_or(View::Absent, |v| count(v.into()))),
+        ])
+    })
 }
 
 /// Everything the engine knows of the listener.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ExportView<'a> {
-    format: u8,
-    consent: bool,
-    heard: f64,
-    history: Vec<EventView>,
-    weights_version: Option<f64>,
-    personal_weights: &'a [f32],
-    ledger: LedgerView<'a>,
+pub(super) fn export(engine: &Recommender) -> View<'_> {
+    View::Record(vec![
+        ("format", count(2)),
+        ("consent", View::Flag(engine.consent())),
+        ("heard", count(engine.heard())),
+        ("history", history(engine)),
+        (
+            "library",
+            list(engine.library().songs(), |(song, tally)| {
+                View::Record(vec![
+                    ("song", count(song.0.into())),
+                    ("plays", count(tally.plays.into())),
+                    ("skips", count(tally.skips.into())),
+                    ("liked", View::Flag(tally.liked)),
+                    ("blocked", View::Flag(tally.blocked)),
+                    ("last", count(tally.last.0)),
+                ])
+            }),
+        ),
+        ("weightsVersion", engine.weights_version().map_or(View::Absent, |v| count(v.0))),
+        ("personalWeights", list(engine.tower().map_or(&[][..], |t| t.personal()), |w| number(*w))),
+        ("ledger", ledger(engine.ledger())),
+    ])
 }
 
-#[allow(clippy::cast_precision_loss, reason = "counts stay below 2⁵³")]
-pub(super) fn export(engine: &Recommender) -> ExportView<'_> {
-    ExportView {
-        format: 1,
-        consent: engine.consent(),
-        heard: engine.heard() as f64,
-        history: history(engine),
-        weights_version: engine.weights_version().map(|v| v.0 as f64),
-        personal_weights: engine.tower().map_or(&[], |t| t.personal()),
-        ledger: engine.ledger().into(),
-    }
-}
-
-/// Why one song of the slate is there.
-#[derive(Serialize)]
-struct PlacementView {
-    song: u32,
-    slot: u16,
-    relevance: f32,
-    session: f32,
-    popularity: f32,
-    explore: f32,
-    diversity: f32,
-    why: &'static str,
-    text: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'static str>,
-}
-
-pub(super) fn explain(slate: &crate::rerank::Slate) -> JsValue {
-    use crate::rerank::{RuleNote, Why};
-    let view = |p: &crate::rerank::Placement| PlacementView {
-        song: p.song.0,
-        slot: p.slot,
-        relevance: p.relevance,
-        session: p.session,
-        popularity: p.popularity,
-        explore: p.explore,
-        diversity: p.diversity,
-        why: match p.why {
+/// Why each song of the slate is there.
+pub(super) fn explain(slate: &Slate) -> View<'_> {
+    list(slate.placements(), |p| {
+        let why = match p.why {
             Why::Taste => "taste",
             Why::ThisSession => "session",
             Why::Fresh => "fresh",
             Why::Popular => "popular",
             Why::Variety => "variety",
-        },
-        text: p.reason().headline(),
-        rule: p.rule.map(|rule| match rule {
-            RuleNote::PassedOver { .. } => "passed-over",
-            RuleNote::GapRelaxed { .. } => "gap-relaxed",
-        }),
-    };
-    to_js(&slate.placements().iter().map(view).collect::<Vec<_>>())
+            Why::Boosted => "boosted",
+        };
+        let rule = p.rule.map_or(View::Absent, |rule| {
+            View::Text(match rule {
+                RuleNote::PassedOver { .. } => "passed-over",
+                RuleNote::GapRelaxed { .. } => "gap-relaxed",
+            })
+        });
+        View::Record(vec![
+            ("song", count(p.song.0.into())),
+            ("slot", count(p.slot.into())),
+            ("relevance", number(p.relevance)),
+            ("session", number(p.session)),
+            ("popularity", number(p.popularity)),
+            ("explore", number(p.explore)),
+            ("weight", number(p.weight)),
+            ("forgone", number(p.forgone)),
+            ("diversity", number(p.diversity)),
+            ("why", View::Text(why)),
+            ("text", View::Text(p.reason().headline())),
+            ("rule", rule),
+        ])
+    })
 }

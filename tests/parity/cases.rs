@@ -4,14 +4,15 @@
 use sottovoce::client::{EngineConfig, Recommender, UpdateKey};
 use sottovoce::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
 use sottovoce::math::{Real, Rng, normalize, quantize_row};
-use sottovoce::protocol::{CatalogueShard, LocalPlan, RoundOffer, TowerShape, TowerWeights, encode};
+use sottovoce::protocol::{CatalogueShard, Extraction, LocalPlan, RoundOffer, TowerShape, TowerWeights, encode};
 use sottovoce::session::{Feedback, Fraction, Impression, ListenEvent};
 use sottovoce::tower::{Context, initial_weights};
 
 /// The recorded results, by name.
 pub(crate) const VECTORS: &str = include_str!("../vectors/device.json");
 
-const SHAPE: TowerShape = TowerShape { dimension: 24, attention: 12, hidden: 20 };
+const SHAPE: TowerShape =
+    TowerShape { dimension: 24, attention: 12, hidden: 20, interests: 4, experts: 3, extraction: Extraction::Capsules };
 const SONGS: u32 = 600;
 
 /// Every case with its result in hexadecimal.
@@ -47,7 +48,7 @@ pub(crate) fn results() -> Vec<(String, String)> {
         let impression = Impression { song: SongId((step * 37) % SONGS), slot: 1, at };
         engine.observe(ListenEvent { impression, feedback, at }).expect("a resident song");
     }
-    out.push(("user embedding after 40 events".to_owned(), digest(engine.embed().vector.into_iter())));
+    out.push(("interests after 40 events".to_owned(), digest(engine.embed().queries.iter().copied())));
     engine.set_consent(true);
     let plan = LocalPlan { epochs: 2, batch: 8, learning_rate: 0.1, negatives: 16, max_examples: 64, clip_norm: 0.8 };
     let offer =
@@ -89,12 +90,15 @@ fn engine() -> Recommender {
         plays: (0..SONGS).map(|_| rng.below(100)).collect(),
         scales,
         rows,
-    };
+        styles: (0..SONGS).map(|i| (i % 7) as u16).collect(),
+        ..CatalogueShard::default()
+    }
+    .filled();
     let weights = TowerWeights { version: WeightsVersion(0), shape: SHAPE, values: initial_weights(SHAPE, 5) };
     let mut engine = Recommender::new(EngineConfig { no_repeat: 12, ..EngineConfig::default() }, 9);
     engine.load_shard(&encode(&shard)).expect("a good shard");
     engine.receive(&encode(&weights)).expect("good weights");
-    engine.set_context(Context { hour: Some(21), weekday: Some(4), device: Some(2), locale: Some(9) });
+    engine.set_context(Context { hour: Some(21), weekday: Some(4), device: Some(2), locale: Some(9), scene: Some(1) });
     engine
 }
 

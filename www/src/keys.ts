@@ -22,6 +22,8 @@ export function keys(player: Player): void {
     ArrowDown: () => (player.volume -= VOLUME_STEP),
     q: () => openTab("queue"),
     h: () => openTab("heard"),
+    y: () => openTab("taste"),
+    b: () => openTab("library"),
     p: () => openTab("device"),
     t: toggleTheme,
     "?": () => help.showModal(),
@@ -29,7 +31,7 @@ export function keys(player: Player): void {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
     const at = event.target instanceof HTMLElement ? event.target : document.body;
-    const takesArrows = at.matches('input[type="range"], [role="tab"]');
+    const takesArrows = at.matches('input[type="range"], [role="tab"], svg');
     const takesSpace = at.matches("button, input, summary, a");
     if (event.key.startsWith("Arrow") && takesArrows) return;
     if (event.key === " " && takesSpace) return;

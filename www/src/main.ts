@@ -4,19 +4,30 @@ import { Sottovoce, codeOf, type Context, type Song, type Storage } from "sottov
 import { coverUrl, type CoverOf } from "./art/cover.js";
 import { Output } from "./deck/output.js";
 import { Shelf } from "./deck/shelf.js";
+import { doorOf } from "./engine-door.js";
+import { historyView } from "./history/view.js";
 import { keys } from "./keys.js";
 import { mediaSession } from "./media-session.js";
 import { Player } from "./player.js";
+import { mine } from "./sources/mine.js";
+import { Sources } from "./sources/sources.js";
+import { sourcesView } from "./sources/view.js";
 import { Band } from "./sound/band.js";
 import { TraitReader, type Traits } from "./traits.js";
+import { alikeView } from "./view/alike.js";
 import { deviceView } from "./view/device.js";
+import { dialView } from "./view/dial.js";
 import { heardView } from "./view/heard.js";
+import { libraryView } from "./view/library.js";
 import { notice, settle } from "./view/notices.js";
 import { nowView } from "./view/now.js";
 import { part, say } from "./view/page.js";
 import { queueView } from "./view/queue.js";
+import { replayView } from "./view/replay.js";
 import { rightsView } from "./view/rights.js";
-import { tabsView } from "./view/tabs.js";
+import { scenesView } from "./view/scenes.js";
+import { openTab, tabsView } from "./view/tabs.js";
+import { tasteView } from "./view/taste.js";
 import { themeView } from "./view/theme.js";
 import { count } from "./view/words.js";
 
@@ -48,17 +59,28 @@ async function begin(): Promise<void> {
   say(state, "Opening …");
   const engine = await Sottovoce.open({
     context: contextOf(new Date()),
+    additions: await mine(),
+    // For "Report a wrong list". It stays in this page.
+    record: true,
     progress: (share) => say(state, share < 1 ? `Catalogue ${Math.round(share * 100)} %` : ""),
   });
   const { traitsOf, coverOf } = appearance(engine);
   const output = new Output();
-  player = new Player(engine, output, new Shelf(output, new Band(new URL("./band.js", import.meta.url)), traitsOf));
+  const sources = new Sources(new Shelf(output, new Band(new URL("./band.js", import.meta.url)), traitsOf));
+  player = new Player(engine, sources.within(doorOf(engine)), output, sources);
 
   nowView(player, coverOf);
   queueView(player, coverOf);
+  scenesView(player);
+  dialView(player);
+  alikeView(player, coverOf);
   heardView(player, coverOf);
+  tasteView(player, coverOf);
+  libraryView(player, coverOf);
+  historyView(part("history-mount"), { engine, renew: () => player?.renew(), reveal: () => openTab("library") });
   deviceView(engine);
   rightsView(player);
+  replayView(player);
   keys(player);
   mediaSession(player, coverOf);
   player.watch((changed) => changed.has("playing") && showState(engine));
@@ -70,6 +92,7 @@ async function begin(): Promise<void> {
   addEventListener("pagehide", () => void engine.flush());
 
   player.start();
+  sourcesView(part("sources-mount"), { engine, player, sources, door: engine, output });
   showState(engine);
   part("main").removeAttribute("aria-busy");
   await engine.flush();

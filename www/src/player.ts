@@ -1,13 +1,13 @@
 // The player itself, without a page: what is on, what comes next, what was heard. Views watch it; the engine decides.
 
 import { PlayTracker, type Feedback, type SlotReason, type Song, type SongId, type Sottovoce } from "sottovoce";
-import type { Deck } from "./deck/deck.js";
+import type { Deck, Decks } from "./deck/deck.js";
 import type { Output } from "./deck/output.js";
-import type { Shelf } from "./deck/shelf.js";
+import type { Door } from "./engine-door.js";
+import { Lineup, type LineupNotes } from "./lineup.js";
+import type { Scene } from "./scenes/scene.js";
 import { IN_SIGHT, shiftOf, type Coming, type Shift } from "./shift.js";
 
-/** Songs asked of the engine at a time. */
-const SLATE = 30;
 const HEARD_KEPT = 200;
 
 /** What is on. */
@@ -29,40 +29,52 @@ export interface Heard {
   readonly feedback: Feedback;
   /** What it did to the songs that were next. */
   readonly effect: Shift;
+  /** Songs that were passed over right after it. */
+  readonly over?: number;
 }
 
 /** What may have changed. */
-export type Aspect = "now" | "playing" | "queue" | "heard" | "volume";
+export type Aspect = "now" | "playing" | "queue" | "heard" | "volume" | "scene";
 
 interface Notes {
   readonly now: { readonly song: SongId; readonly slot: number; readonly liked: boolean } | undefined;
   readonly queue: readonly SlotReason[];
   readonly heard: readonly Heard[];
+  readonly judged: number;
   readonly volume: number;
+  readonly lineup?: LineupNotes;
 }
 
 /** A listener's evening. */
 export class Player {
   readonly engine: Sottovoce;
+  /** Which scene is on, and how varied its list is. */
+  readonly lineup: Lineup;
   now: Current | undefined;
   queue: Coming[] = [];
+  /** The latest of what was heard, oldest first. */
   heard: Heard[] = [];
+  /** How many songs were ever judged here. */
+  judged = 0;
   playing = false;
   /** False once play was asked for and no sound could come out. */
   audible = true;
   /** How the queue changed last. */
   shift: Shift = { up: 0, down: 0, fresh: 0 };
   readonly #output: Output;
-  readonly #shelf: Shelf;
+  readonly #decks: Decks;
   readonly #watchers = new Set<(changed: ReadonlySet<Aspect>) => void>();
   readonly #changed = new Set<Aspect>();
+  /** What came on while nothing was noted: the engine does not know to leave it out. */
+  readonly #unnoted = new Set<SongId>();
   #tracker: PlayTracker | undefined;
   #metronome: ReturnType<typeof setInterval> | undefined;
 
-  constructor(engine: Sottovoce, output: Output, shelf: Shelf) {
+  constructor(engine: Sottovoce, door: Door, output: Output, decks: Decks) {
     this.engine = engine;
+    this.lineup = new Lineup(door, engine.songs);
     this.#output = output;
-    this.#shelf = shelf;
+    this.#decks = decks;
     engine.on("change", ({ cause }) => {
       if (cause === "restore") this.start();
       else if (cause === "weights") this.#requeue();
@@ -74,6 +86,8 @@ export class Player {
     const notes = this.engine.kept<Notes>("player");
     this.#output.volume = notes?.volume ?? 0.8;
     this.heard = [...(notes?.heard ?? [])];
+    this.judged = notes?.judged ?? this.heard.length;
+    this.lineup.restore(notes?.lineup, Date.now());
     this.queue = (notes?.queue ?? []).flatMap((reason) => {
       const song = this.engine.songs.get(reason.song);
       return song ? [{ song, slot: reason.slot, reason }] : [];
@@ -82,7 +96,7 @@ export class Player {
     if (this.queue.length === 0) this.#requeue();
     if (on && notes?.now) this.#putOn({ song: on, slot: notes.now.slot, reason: undefined }, { liked: notes.now.liked });
     else this.#advance(false);
-    this.#tell("now", "playing", "queue", "heard", "volume");
+    this.#tell("now", "playing", "queue", "heard", "volume", "scene");
   }
 
   /** Calls `watcher` after every change, at most once a turn. */
@@ -151,14 +165,16 @@ export class Player {
     const chosen = this.queue.find((coming) => coming.song.id === song);
     if (!chosen || !this.now) return;
     const feedback = this.#left();
-    if (feedback) this.#observe(feedback);
+    // What stood before it was seen and passed over.
+    const before = this.queue.slice(0, Math.min(this.queue.indexOf(chosen), IN_SIGHT));
+    if (feedback) this.#observe(feedback, before);
     this.queue = this.queue.filter((coming) => coming.song.id !== song);
     this.#putOn(chosen, { bySkip: true });
     if (!this.playing) void this.play();
   }
 
   like(): void {
-    if (!this.now || this.now.liked) return;
+    if (!this.now || this.now.liked || this.engine.paused) return;
     this.now.liked = true;
     this.#observe({ kind: "like" });
     this.#tell("now");
@@ -173,10 +189,13 @@ export class Player {
 
   /** Takes the last judgement back, and returns to its song if it ended that. */
   undo(): SongId | undefined {
+    const last = this.heard.at(-1);
+    // What was passed over on the way to the next song goes with the judgement before it.
+    for (let over = last?.over ?? 0; over > 0; over--) this.engine.undo();
     const undone = this.engine.undo();
     if (undone === undefined) return undefined;
-    const last = this.heard.at(-1);
     this.heard = this.heard.slice(0, -1);
+    this.judged = Math.max(0, this.judged - 1);
     const song = this.engine.songs.get(undone);
     if (last?.feedback.kind === "like") {
       if (this.now && this.now.song.id === undone) this.now.liked = false;
@@ -187,6 +206,34 @@ export class Player {
     }
     this.#tell("now", "heard");
     return undone;
+  }
+
+  /** Begins a scene, from the song that is on where it needs one. Answers why it cannot, where it cannot. */
+  enter(scene: Scene, around: Song | undefined = this.now?.song): string | undefined {
+    const refusal = this.lineup.enter(scene, around, Date.now());
+    if (refusal === undefined) this.#requeue();
+    return refusal;
+  }
+
+  get diversity(): number {
+    return this.lineup.diversity;
+  }
+
+  /** How much variety the queue has, 0 to 1. The queue is laid anew at once. */
+  set diversity(diversity: number) {
+    this.lineup.diversity = diversity;
+    this.#requeue();
+  }
+
+  /** Puts a song on, whatever the queue says; what was on is not judged by it. */
+  put(song: Song): void {
+    this.queue = this.queue.filter((coming) => coming.song.id !== song.id);
+    this.#putOn({ song, slot: 0, reason: undefined }, {});
+  }
+
+  /** Lays the queue anew, after the engine learned something that was no event. */
+  renew(): void {
+    this.#requeue();
   }
 
   /** Lets the rest of the song pass at once, as if it had been heard. For tests. */
@@ -206,7 +253,10 @@ export class Player {
     this.now?.deck?.leave();
     this.now = undefined;
     this.heard = [];
+    this.judged = 0;
     this.queue = [];
+    this.#unnoted.clear();
+    this.lineup.restore(undefined, Date.now());
     this.#requeue();
     this.#advance(false);
     this.#tell("heard");
@@ -223,13 +273,19 @@ export class Player {
     this.#advance(false);
   }
 
-  #observe(feedback: Feedback): void {
+  #observe(feedback: Feedback, passedOver: readonly Coming[] = []): void {
     const { now } = this;
     if (!now) return;
+    if (this.engine.paused) {
+      this.#unnoted.add(now.song.id);
+      return;
+    }
     const at = Date.now();
-    this.engine.observe({ song: now.song.id, slot: now.slot, shownAt: now.shownAt, at, feedback });
+    void this.engine.observe({ song: now.song.id, slot: now.slot, shownAt: now.shownAt, at, feedback });
+    for (const { song, slot } of passedOver) void this.engine.observe({ song: song.id, slot, shownAt: now.shownAt, at, feedback: { kind: "ignore" } });
     this.#requeue();
-    this.heard = [...this.heard, { song: now.song.id, slot: now.slot, at, feedback, effect: this.shift }].slice(-HEARD_KEPT);
+    this.judged++;
+    this.heard = [...this.heard, { song: now.song.id, slot: now.slot, at, feedback, effect: this.shift, over: passedOver.length }].slice(-HEARD_KEPT);
     this.#tell("heard");
   }
 
@@ -247,8 +303,9 @@ export class Player {
   #putOn({ song, slot }: Coming, { bySkip = false, liked = false }: { bySkip?: boolean; liked?: boolean }): void {
     this.now?.deck?.leave();
     clearInterval(this.#metronome);
+    this.lineup.passed(song.id);
     const shownAt = Date.now();
-    const taken = this.#shelf.take(song, {
+    const taken = this.#decks.take(song, {
       ended: () => this.now === current && this.#ended(),
       failed: () => this.now === current && this.#advance(false),
     });
@@ -260,7 +317,7 @@ export class Player {
         this.#tell("now");
         if (this.playing) await this.#sound();
         const next = this.queue[0];
-        if (next) this.#shelf.prepare(next.song);
+        if (next) this.#decks.prepare(next.song);
       },
       () => this.now === current && this.pause(),
     );
@@ -286,14 +343,9 @@ export class Player {
 
   #requeue(): void {
     const before = this.queue;
-    const songs = this.engine.recommend({ k: SLATE });
-    const reasons = new Map(this.engine.explain().map((reason) => [reason.song, reason]));
-    this.queue = songs.flatMap((id, slot) => {
-      const song = this.engine.songs.get(id);
-      return song && id !== this.now?.song.id ? [{ song, slot, reason: reasons.get(id) }] : [];
-    });
+    this.queue = this.lineup.form(this.now?.song.id, Date.now()).filter(({ song }) => !this.#unnoted.has(song.id));
     this.shift = shiftOf(before, this.queue);
-    this.#tell("queue");
+    this.#tell("queue", "scene");
   }
 
   #tell(...aspects: Aspect[]): void {
@@ -309,12 +361,14 @@ export class Player {
   }
 
   #keep(): void {
-    const { now, queue, heard, volume } = this;
+    const { now, queue, heard, judged, volume } = this;
     const notes: Notes = {
       now: now && { song: now.song.id, slot: now.slot, liked: now.liked },
       queue: queue.flatMap(({ reason }) => (reason ? [reason] : [])),
       heard,
+      judged,
       volume,
+      lineup: this.lineup.notes,
     };
     this.engine.keep("player", notes);
   }

@@ -84,7 +84,7 @@ export class RoundWatch {
       await this.#engine.refresh();
     }
     const since = this.#engine.seen - (last?.seen ?? 0);
-    if (newest?.state === "open" && newest.round !== last?.round && since >= BY_ITSELF) await this.contribute();
+    if (newest?.state === "open" && newest.round !== last?.round && since >= BY_ITSELF && !this.#engine.paused) await this.contribute();
   }
 
   #told(result: Contribution): string {

@@ -1,17 +1,20 @@
 //! The product doing its main job: the server, the player, a browser. With `--check`, driven by a script and judged.
 
-use crate::server::{self, Server, Start};
+mod subsonic;
+
+use crate::server::{self, Server, Start, With};
 use crate::setup::{self, Browser};
 use crate::workspace::{Workspace, make_folder};
 use crate::{run, web};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use subsonic::Supysonic;
 
 /// What `demo` takes.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask demo                                        a made-up world, on port 7700\n  cargo xtask demo --data ../shared/data/lastfm-hetrec2k  real listening data\n  cargo xtask demo --check --json                         the whole loop in a headless browser; exits 1 where it does not hold\n  cargo xtask demo --screenshot docs/screenshots          pictures of the player"
+    after_help = "Examples:\n  cargo xtask demo                                        a made-up world, on port 7700\n  cargo xtask demo --data ../shared/data/lastfm-hetrec2k  real listening data\n  cargo xtask demo --check --json                         the whole loop in a headless browser; exits 1 where it does not hold\n  cargo xtask demo --screenshot docs/screenshots          pictures of the player\n  cargo xtask demo --subsonic                             the player on a real supysonic server, with songs made for it"
 )]
 pub(crate) struct Arguments {
     /// A folder of listening data, or a state file; without it the server makes up a world
@@ -29,6 +32,9 @@ pub(crate) struct Arguments {
     /// Take pictures of the player, wide and narrow, light and dark, into this folder
     #[arg(long, value_name = "DIR")]
     screenshot: Option<PathBuf>,
+    /// Put a real supysonic server with made-up songs beside ours; with --check, drive the player on it
+    #[arg(long, conflicts_with = "screenshot")]
+    subsonic: bool,
     /// Print only JSON on stdout (with --check the result is one JSON line anyway)
     #[arg(long)]
     json: bool,
@@ -40,10 +46,11 @@ pub(crate) const COMPANIONS: u32 = 7;
 /// Sets up, builds, starts; then waits, or drives the page.
 pub(crate) fn demo(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     let data = arguments.data.as_deref().map(existing).transpose()?;
+    let world = data.as_ref().map_or_else(|| "made up".to_owned(), |path| path.display().to_string());
     let driven = arguments.check || arguments.screenshot.is_some();
     let browser = driven.then(|| Browser::ready(workspace)).transpose()?;
     let www = web::build(workspace)?;
-    let program = server::build(workspace)?;
+    let program = server::build(workspace, With::Nothing)?;
 
     if let Some(browser) = browser {
         let place = TemporaryFolder::new(workspace, "demo")?;
@@ -57,6 +64,11 @@ pub(crate) fn demo(workspace: &Workspace, arguments: &Arguments) -> Result<ExitC
             log: Some(&log),
         };
         let server = Server::start(&program, &start)?;
+        if arguments.subsonic {
+            let supysonic = Supysonic::start(workspace, &server, &world, 0, Some(&place.path.join("supysonic.log")))?;
+            let status = supysonic.check(workspace, &browser, arguments.json)?;
+            return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         let mut driver = driver(workspace, &browser, &server.url);
         if let Some(folder) = &arguments.screenshot {
             make_folder(folder)?;
@@ -70,15 +82,20 @@ pub(crate) fn demo(workspace: &Workspace, arguments: &Arguments) -> Result<ExitC
     }
 
     let state = workspace.scratch("demo-state");
+    let port = arguments.port.unwrap_or(7700);
     let start = Start {
         www: &www,
         data: data.as_deref(),
-        port: arguments.port.unwrap_or(7700),
+        // The music server answers at the address that is asked for, and has ours behind it.
+        port: if arguments.subsonic { 0 } else { port },
         companions: arguments.companions,
         state: &state,
         log: None,
     };
     let mut server = Server::start(&program, &start)?;
+    if arguments.subsonic {
+        return with_supysonic(workspace, &server, &world, port, arguments.json);
+    }
     if arguments.json {
         println!("{}", serde_json::json!({ "demo": "listening", "url": server.url }));
     } else {
@@ -86,6 +103,19 @@ pub(crate) fn demo(workspace: &Workspace, arguments: &Arguments) -> Result<ExitC
     }
     open(&server.url);
     let status = server.wait()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The player with a music server to connect to, until it ends.
+fn with_supysonic(workspace: &Workspace, server: &Server, world: &str, port: u16, json: bool) -> Result<ExitCode> {
+    let mut supysonic = Supysonic::start(workspace, server, world, port, None)?;
+    if json {
+        println!("{}", serde_json::json!({ "demo": "listening", "url": supysonic.url, "subsonic": true }));
+    } else {
+        println!("\nsottovoce plays at {}   (Ctrl-C ends it)\n{}", supysonic.url, supysonic.account());
+    }
+    open(&supysonic.url);
+    let status = supysonic.wait()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -98,6 +128,7 @@ pub(crate) fn driver(workspace: &Workspace, browser: &Browser, url: &str) -> Com
 }
 
 /// A folder that goes when this value goes.
+#[derive(Debug)]
 pub(crate) struct TemporaryFolder {
     /// Where it is.
     pub(crate) path: PathBuf,
@@ -147,5 +178,5 @@ fn open(url: &str) {
 pub(crate) fn made_ready(workspace: &Workspace) -> Result<(Browser, PathBuf, PathBuf)> {
     let browser = Browser::ready(workspace)?;
     setup::npm_packages(workspace)?;
-    Ok((browser, web::build(workspace)?, server::build(workspace)?))
+    Ok((browser, web::build(workspace)?, server::build(workspace, With::Tests)?))
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod package;
 mod report;
 mod run;
@@ -47,6 +48,8 @@ enum Verb {
     Test(test::Arguments),
     /// Measures; `cargo xtask bench --list` names the benchmarks
     Bench(bench::Arguments),
+    /// Feeds hostile bytes to every door of the device, for a stated time
+    Fuzz(fuzz::Arguments),
 }
 
 #[derive(Subcommand)]
@@ -84,6 +87,7 @@ fn act(verb: Verb) -> Result<ExitCode> {
         Verb::Demo(arguments) => return demo::demo(&workspace, &arguments),
         Verb::Test(arguments) => return test::test(&workspace, &arguments),
         Verb::Bench(arguments) => return bench::bench(&workspace, &arguments),
+        Verb::Fuzz(arguments) => return fuzz::fuzz(&workspace, &arguments),
     }
     Ok(ExitCode::SUCCESS)
 }

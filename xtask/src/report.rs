@@ -1,4 +1,4 @@
-//! What is printed at the end: counts of tests, sizes, measurements; for people and, with `--json`, one object a line.
+//! What is printed at the end: counts of tests, sizes; for people and, with `--json`, one object a line.
 
 use serde_json::{Value, json};
 
@@ -91,78 +91,6 @@ pub(crate) fn size_table(sizes: &[Size]) -> String {
     out
 }
 
-/// A measured operation: samples of ours, and of a peer that did the same work in the same run.
-#[derive(Clone, Debug)]
-pub(crate) struct Measured {
-    pub(crate) bench: String,
-    pub(crate) op: String,
-    pub(crate) unit: String,
-    pub(crate) own: Vec<f64>,
-    pub(crate) peer: Option<(String, Vec<f64>)>,
-    /// What must hold: the largest value allowed for our 95th percentile.
-    pub(crate) bar: Option<f64>,
-}
-
-impl Measured {
-    /// One object for a machine to read. `own` and `peer_value` are medians, `spread` is our 5th and 95th percentile, `ratio` is
-    /// peer ÷ own.
-    pub(crate) fn json(&self) -> Value {
-        let (own, p5, p95) = (quantile(&self.own, 0.5), quantile(&self.own, 0.05), quantile(&self.own, 0.95));
-        let mut line = json!({
-            "bench": self.bench, "op": self.op, "unit": self.unit, "own": own, "spread": [p5, p95], "p95": p95, "n": self.own.len(),
-        });
-        if let Some((name, samples)) = &self.peer {
-            let value = quantile(samples, 0.5);
-            line["peer"] = json!(name);
-            line["peer_value"] = json!(value);
-            line["peer_p95"] = json!(quantile(samples, 0.95));
-            line["ratio"] = json!(value.zip(own).map(|(peer, own)| peer / own));
-        }
-        if let Some(bar) = self.bar {
-            line["bar"] = json!(bar);
-            line["holds"] = json!(p95.is_some_and(|p95| p95 <= bar));
-        }
-        line
-    }
-}
-
-/// A measurement in words, from the object that a machine would read.
-pub(crate) fn bench_text(line: &Value) -> String {
-    let word = |key: &str| line[key].as_str().unwrap_or("?").to_owned();
-    let number = |value: &Value| value.as_f64().map_or("?".to_owned(), |v| format!("{v:.3}"));
-    let unit = word("unit");
-    let spread = [&line["spread"][0], &line["spread"][1]].map(number);
-    let mut out =
-        format!("{} {}: {} {unit} ({} to {})", word("bench"), word("op"), number(&line["own"]), spread[0], spread[1]);
-    if line["peer"].is_string() {
-        out += &format!(
-            "; {}: {} {unit}, {} times that",
-            word("peer"),
-            number(&line["peer_value"]),
-            number(&line["ratio"])
-        );
-    }
-    if let Some(holds) = line["holds"].as_bool() {
-        out += &format!("; bar {}: {}", line["bar"], if holds { "holds" } else { "missed" });
-    }
-    out
-}
-
-/// The value below which a share `p` of the samples lies (nearest rank); none without samples.
-pub(crate) fn quantile(samples: &[f64], p: f64) -> Option<f64> {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let last = sorted.len().checked_sub(1)?;
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a rank below the number of samples"
-    )]
-    let rank = (p * last as f64).round() as usize;
-    sorted.get(rank.min(last)).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,30 +124,5 @@ mod tests {
         let table = size_table(&[one, two, all]);
         assert!(table.lines().all(|l| l.chars().count() == table.lines().next().map_or(0, str::len)), "{table}");
         assert!(table.contains("together         110          55          44"), "{table}");
-    }
-
-    #[test]
-    fn a_measurement_says_median_spread_peer_and_whether_the_bar_holds() {
-        let own: Vec<f64> = (1..=101).map(f64::from).collect();
-        let mut measured = Measured {
-            bench: "device".into(),
-            op: "skip_to_queue".into(),
-            unit: "ms".into(),
-            own,
-            peer: None,
-            bar: Some(96.0),
-        };
-        let line = measured.json();
-        assert_eq!(line["own"], 51.0);
-        assert_eq!(line["spread"], json!([6.0, 96.0]));
-        assert_eq!(line["holds"], true);
-        assert!(line.get("peer").is_none());
-        measured.peer = Some(("js".into(), vec![102.0; 3]));
-        measured.bar = Some(95.0);
-        assert_eq!(measured.json()["ratio"], 2.0);
-        assert_eq!(measured.json()["holds"], false);
-        let words =
-            "device skip_to_queue: 51.000 ms (6.000 to 96.000); js: 102.000 ms, 2.000 times that; bar 95.0: missed";
-        assert_eq!(bench_text(&measured.json()), words);
     }
 }

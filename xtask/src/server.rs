@@ -40,10 +40,26 @@ pub(crate) struct Server {
     pub(crate) url: String,
 }
 
+/// What the server is built along with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum With {
+    /// Nothing: the quickest way to it.
+    Nothing,
+    /// All tests, whose dependencies switch more features on. After the tests were built this is no work at all; the other way builds
+    /// the server and half its dependencies a second time.
+    Tests,
+}
+
 /// Builds the server; gives the program.
-pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn build(workspace: &Workspace, with: With) -> Result<PathBuf> {
     run::say("the server: cargo build");
-    run::run(Command::new("cargo").current_dir(&workspace.root).args(["build", "--package", "sottovoce-server"]))?;
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(&workspace.root).arg("build");
+    match with {
+        With::Nothing => cargo.args(["--package", "sottovoce-server"]),
+        With::Tests => cargo.args(["--workspace", "--bins", "--tests"]),
+    };
+    run::run(&mut cargo)?;
     Ok(workspace.target.join("debug").join(format!("sottovoce-server{}", std::env::consts::EXE_SUFFIX)))
 }
 

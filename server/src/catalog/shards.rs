@@ -3,6 +3,7 @@
 use super::Song;
 use sottovoce::math::quantize_row;
 use sottovoce::protocol::CatalogueShard;
+use std::collections::HashMap;
 
 /// Songs of one shard, at most, as the server cuts them.
 pub const SHARD_SONGS: usize = 4096;
@@ -54,6 +55,7 @@ pub fn shards(
     fits("plays", plays.len(), songs.len())?;
     let most = plays.iter().copied().max().unwrap_or(0);
     let size = size.max(1);
+    let names = Names::of(songs);
     let cut = songs.chunks(size).zip(rows.chunks(size * dimension)).zip(plays.chunks(size));
     Ok(cut
         .zip(0u32..)
@@ -70,9 +72,61 @@ pub fn shards(
                 scales,
                 rows: codes,
                 plays: plays.to_vec(),
+                albums: songs.iter().map(|song| names.albums.number(song.album.as_deref())).collect(),
+                styles: songs.iter().map(|song| short(names.styles.number(song.genre.as_deref()))).collect(),
+                languages: songs.iter().map(|song| short(names.languages.number(song.language.as_deref()))).collect(),
+                years: songs.iter().map(year).collect(),
+                boosts: Vec::new(),
             }
         })
         .collect())
+}
+
+/// The catalogue's own numbers for what songs have in common, from 1 in the order of first appearance.
+#[derive(Default)]
+struct Names<'a> {
+    albums: Numbers<'a>,
+    styles: Numbers<'a>,
+    languages: Numbers<'a>,
+}
+
+#[derive(Default)]
+struct Numbers<'a>(HashMap<&'a str, u32>);
+
+impl<'a> Names<'a> {
+    fn of(songs: &'a [Song]) -> Self {
+        let mut names = Self::default();
+        for song in songs {
+            names.albums.meet(song.album.as_deref());
+            names.styles.meet(song.genre.as_deref());
+            names.languages.meet(song.language.as_deref());
+        }
+        names
+    }
+}
+
+impl<'a> Numbers<'a> {
+    fn meet(&mut self, name: Option<&'a str>) {
+        if let Some(name) = name {
+            let next = u32::try_from(self.0.len()).map_or(u32::MAX, |n| n.saturating_add(1));
+            self.0.entry(name).or_insert(next);
+        }
+    }
+
+    /// 0 for what is not known.
+    fn number(&self, name: Option<&str>) -> u32 {
+        name.and_then(|name| self.0.get(name)).copied().unwrap_or(0)
+    }
+}
+
+/// Numbers beyond 65,535 share the last one; a device hashes them into fewer columns anyway.
+fn short(number: u32) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+/// From an attribute `year:2004`; 0 where there is none.
+fn year(song: &Song) -> u16 {
+    song.attributes.iter().find_map(|a| a.strip_prefix("year:")?.parse().ok()).unwrap_or(0)
 }
 
 /// `ln(1 + plays) / ln(1 + most)`, within `[0, 1]`; 0 where nothing was played.

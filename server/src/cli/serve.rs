@@ -33,8 +33,6 @@ Examples:
 
 /// So long may requests under way take after Ctrl-C.
 const LAST_WORDS: Duration = Duration::from_secs(10);
-/// Hidden widths of the user tower: attention, output network.
-const TOWER: (u32, u32) = (32, 64);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -208,7 +206,7 @@ impl World {
         }
         let shards = shards(&data.songs, &embeddings.rows, embeddings.dimension, &plays, SHARD_SONGS)?;
         let catalogue = Catalogue::build(&data.name, &data.songs, &data.artists, &shards);
-        let shape = TowerShape { dimension: u32::try_from(embeddings.dimension)?, attention: TOWER.0, hidden: TOWER.1 };
+        let shape = TowerShape::usual(u32::try_from(embeddings.dimension)?);
         Ok(Self { catalogue, shards, shape })
     }
 }

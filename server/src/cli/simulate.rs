@@ -114,7 +114,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     }
     let split = leave_one_out(&data);
     let population = populate(&args, &split)?;
-    let shape = TowerShape { dimension: args.dimension, attention: 32, hidden: 64 };
+    let shape = TowerShape::usual(args.dimension);
     let start = TowerWeights { version: WeightsVersion(0), shape, values: initial_weights(shape, args.seed) };
     let tower = |weights: &TowerWeights| {
         UserTower::new(shape, &weights.values).context("the coordinator published weights of another length")

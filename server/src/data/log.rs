@@ -278,6 +278,7 @@ fn event(place: usize, row: &SqliteRow) -> Result<LoggedEvent, DataError> {
             Behaviour::Complete => Feedback::Complete,
             Behaviour::Like => Feedback::Like,
             Behaviour::Dislike => Feedback::Dislike,
+            Behaviour::Ignore => Feedback::Ignore,
         },
         plays: natural(row, 6)?,
         played: some_natural(row, 7)?.zip(some_natural(row, 8)?),

@@ -123,6 +123,9 @@ pub struct Frontier {
 /// NDCG, recall, ILD and tags of one slate.
 type Worth = [f64; 4];
 
+/// What one question's slates are worth, and the slates.
+type Answered = (Vec<Worth>, Vec<Vec<SongId>>);
+
 /// Re-ranks every question by every contender at every diversity of `grid`.
 ///
 /// # Errors
@@ -138,7 +141,7 @@ pub fn frontier(
 ) -> Result<Frontier, EvalError> {
     let settings: Vec<(usize, f32)> = (0..contenders.len()).flat_map(|c| grid.iter().map(move |g| (c, *g))).collect();
     let (done, total) = (AtomicU64::new(0), questions.len() as u64);
-    let answered: Result<Vec<(Vec<Worth>, Vec<Vec<SongId>>)>, EvalError> = questions
+    let answered: Result<Vec<Answered>, EvalError> = questions
         .par_iter()
         .map_init(Reranker::default, |reranker, question| {
             let answer = answer(reranker, question, catalogue, contenders, &settings);

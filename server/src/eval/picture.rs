@@ -4,6 +4,7 @@
 use super::Interval;
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use std::fmt::Write;
 
 /// A line of a picture.
 #[derive(Clone, Debug)]
@@ -113,10 +114,14 @@ pub fn paragraph(text: &str) -> String {
 #[must_use]
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let mut html = String::from("<div class=\"wide\"><table>\n<tr>");
-    head.iter().for_each(|cell| html.push_str(&format!("<th>{}</th>", escaped(cell))));
+    for cell in head {
+        let _ = write!(html, "<th>{}</th>", escaped(cell));
+    }
     for row in rows {
         html.push_str("</tr>\n<tr>");
-        row.iter().for_each(|cell| html.push_str(&format!("<td>{}</td>", escaped(cell))));
+        for cell in row {
+            let _ = write!(html, "<td>{}</td>", escaped(cell));
+        }
     }
     html.push_str("</tr>\n</table></div>\n");
     html

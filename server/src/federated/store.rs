@@ -5,7 +5,7 @@
 
 use super::{Mean, Moments, Round, RoundError, RoundState, UpdateKey};
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
-use sottovoce::protocol::{LocalPlan, TowerShape, TowerWeights};
+use sottovoce::protocol::{Extraction, LocalPlan, TowerShape, TowerWeights};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection, SqlitePool};
 
@@ -198,13 +198,17 @@ impl Write {
             .execute(self.reader())
             .await?;
         sqlx::query(
-            "INSERT INTO weights (version, dimension, attention, hidden, basis, parameters, first_moment, second_moment)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO weights (version, dimension, attention, hidden, interests, experts, extraction, basis, parameters,
+                                  first_moment, second_moment)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(int(version.0))
         .bind(shape.dimension)
         .bind(shape.attention)
         .bind(shape.hidden)
+        .bind(shape.interests)
+        .bind(shape.experts)
+        .bind(shape.extraction as u32)
         .bind(&newest.basis)
         .bind(f32_bytes(&newest.weights.values))
         .bind(f64_bytes(&newest.moments.first))
@@ -248,6 +252,12 @@ pub(super) async fn newest(conn: &mut SqliteConnection) -> Result<Option<Newest>
         dimension: row.try_get("dimension")?,
         attention: row.try_get("attention")?,
         hidden: row.try_get("hidden")?,
+        interests: row.try_get("interests")?,
+        experts: row.try_get("experts")?,
+        extraction: match row.try_get::<u32, _>("extraction")? {
+            0 => Extraction::Attention,
+            _ => Extraction::Capsules,
+        },
     };
     let values = f32s(row.try_get("parameters")?, "the weights")?.collect();
     let version = WeightsVersion(unsigned(row.try_get("version")?)?);

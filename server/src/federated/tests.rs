@@ -24,7 +24,7 @@ fn config(cohort: u32, minimum: u32) -> CoordinatorConfig {
 }
 
 fn initial() -> TowerWeights {
-    let shape = TowerShape { dimension: 2, attention: 1, hidden: 1 };
+    let shape = TowerShape { attention: 1, hidden: 1, ..TowerShape::usual(2) };
     TowerWeights { version: WeightsVersion(0), shape, values: vec![0.5; P] }
 }
 

@@ -12,6 +12,9 @@ use sottovoce::session::{Feedback, Impression, ListenEvent};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// What a row is worth, from itself and the engine's score.
+type Judge<'a> = &'a (dyn Fn(&Shown, f64) -> f64 + Sync);
+
 /// What a device is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feedbacks {
@@ -169,7 +172,7 @@ impl<'a> Devices<'a> {
     pub fn order(
         &'a self,
         told: Feedbacks,
-        worth: Option<&(dyn Fn(&Shown, f64) -> f64 + Sync)>,
+        worth: Option<Judge<'_>>,
         report: Report<'_>,
     ) -> Result<Vec<[Option<f64>; 2]>, ReplayError> {
         let ordered = self.each("orders", report, &|rows: &[Shown]| {
@@ -271,7 +274,7 @@ impl Device<'_> {
         scores[..songs.len()].iter().map(|s| if s.is_finite() { f64::from(*s) } else { 0.0 }).collect()
     }
 
-    fn choose(&mut self, left: &[&Shown], now: Millis, worth: Option<&(dyn Fn(&Shown, f64) -> f64 + Sync)>) -> usize {
+    fn choose(&mut self, left: &[&Shown], now: Millis, worth: Option<Judge<'_>>) -> usize {
         let songs: Vec<SongId> = left.iter().map(|s| s.song).collect();
         let Some(worth) = worth else {
             let best = self.engine.recommend(Some(&songs), 1, now).songs().next();

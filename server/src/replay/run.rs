@@ -186,7 +186,7 @@ pub(super) fn devices<'a>(
     embeddings.fill_from_catalogue(&train);
     let counts = corpus.counts();
     let shards = shards(&train.songs, &embeddings.rows, embeddings.dimension, &counts, SHARD_SONGS)?;
-    let shape = TowerShape { dimension: config.dimension, attention: 16, hidden: 32 };
+    let shape = TowerShape::usual(config.dimension);
     let mut values = initial_weights(shape, config.seed);
     let teachers = LeaveOneOut { train: teachers(train, config), held_out: vec![] };
     let population = Population::new(&teachers, &shards, config.seed);

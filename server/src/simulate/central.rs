@@ -2,7 +2,7 @@
 
 use super::Population;
 use rayon::prelude::*;
-use sottovoce::client::{Negatives, Past};
+use sottovoce::client::{Lesson, Negatives, Past};
 use sottovoce::learn::Adam;
 use sottovoce::math::Rng;
 use sottovoce::tower::UserTower;
@@ -64,9 +64,10 @@ pub fn train_centrally(
                 .map(|(part, lessons)| {
                     let mut rng = rng.split_at(step).split_at(part as u64);
                     let mut gradient = vec![0.0; tower.weights().len()];
+                    let mut lesson = Lesson::default();
                     let mut loss = 0.0;
                     for &(p, i) in lessons {
-                        loss += pasts[p].learn(i, tower, negatives, &mut rng, scale, &mut gradient);
+                        loss += pasts[p].learn(i, tower, negatives, &mut rng, scale, &mut lesson, &mut gradient);
                     }
                     (loss, gradient)
                 })

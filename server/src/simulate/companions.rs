@@ -131,7 +131,7 @@ mod tests {
         let mut rng = Rng::new(1);
         let rows: Vec<f32> = (0..data.songs.len() * d).map(|_| rng.normal()).collect();
         let shards = shards(&data.songs, &rows, d, &vec![1; data.songs.len()], SHARD_SONGS).unwrap();
-        let shape = TowerShape { dimension: 8, attention: 4, hidden: 4 };
+        let shape = TowerShape::usual(8);
         let initial = TowerWeights { version: WeightsVersion(0), shape, values: initial_weights(shape, 1) };
         let rules = CoordinatorConfig { cohort: 4, minimum: 1, ..CoordinatorConfig::default() };
         let rounds = Coordinator::open(State::in_memory().await.unwrap().pool().clone(), rules, initial).await.unwrap();

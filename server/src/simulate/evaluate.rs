@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sottovoce::client::{Past, Remembered, Resident};
 use sottovoce::session::{Impression, ListenEvent};
-use sottovoce::tower::{Context, TowerInput, UserTower};
+use sottovoce::tower::{Context, TowerInput, UserTower, Utility};
 
 /// Which of the two held-out songs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,11 +61,13 @@ pub fn evaluate(
                 })
                 .collect();
             let past = Past::new(&events, items);
-            let user = tower.embed(&TowerInput { history: &past.heard(), context: Context::default() });
+            let input = TowerInput { history: &past.heard(past.len()), context: Context::default() };
+            // What is held out was heard, so the task is hearing alone.
+            let user = tower.embed(&input, Utility { complete: 1.0, like: 0.0, skip: 0.0 });
             let mut scores = Vec::new();
-            items.blocks().dot_all(&user.vector, &mut scores);
+            items.blocks().dot_max(&user.queries, &mut scores);
             for (score, popularity) in scores.iter_mut().zip(items.popularity()) {
-                *score = user.sharpness * *score + user.popularity * popularity;
+                *score += user.popularity * popularity;
             }
             let target = items.slot(song)? as usize;
             let heard = log[..before].iter().filter_map(|e| items.slot(e.song)).map(|s| s as usize);

@@ -51,6 +51,28 @@ describe("a listener's way through the player", { timeout: 480_000 }, () => {
     assert.ok(found.afterReload.queue > 0);
   });
 
+  test("the dial lays a queue whose songs are less alike", () => {
+    const { before, after } = found.panels.varied;
+    assert.ok(after < before, `likeness ${before} at the start, ${after} on the varied side`);
+  });
+
+  test("scenes play lists of their own, and say what they are", () => {
+    const { daily, dailyWords, radio } = found.panels;
+    assert.ok(daily.length > 1 && radio.length > 1);
+    assert.notDeepEqual(daily, radio);
+    assert.match(dailyWords, /midnight/);
+  });
+
+  test("interests are shown, and less of one can be asked for and taken back", () => {
+    assert.ok(found.panels.interests >= 1);
+    assert.equal(found.panels.muted, 1);
+    assert.ok(found.panels.path, "the session's path is not shown");
+  });
+
+  test("a recording played again makes the same lists", () => {
+    assert.ok(found.panels.replay.equal, found.panels.replay.words);
+  });
+
   test("consent withdrawn is silence", () => {
     assert.equal(found.afterWithdrawal, 0);
   });

@@ -2,6 +2,7 @@
 
 import { audit } from "./audit.js";
 import { openProfile, startBrowser } from "./browser.js";
+import { panels } from "./panels.js";
 import { Player, reordered, sent, until } from "./player.js";
 import { startWire } from "./wire.js";
 
@@ -64,6 +65,9 @@ async function travel({ url, wire, context, log, tell }) {
   tell("reload");
   await player.reload();
   found.afterReload = { historyCount: await player.historyCount(), consent: await player.consent(), ledger: await settled(player, wire), wire: up(wire), queue: (await player.queue()).length };
+
+  tell("dial, scenes, taste, a recording");
+  found.panels = await panels(player);
 
   tell("consent withdrawn");
   await player.setConsent(false);

@@ -1,5 +1,7 @@
 // A deck plays one song, wherever its sound comes from.
 
+import type { Song } from "sottovoce";
+
 /** One song, ready to play. Positions are milliseconds. */
 export interface Deck {
   readonly durationMs: number;
@@ -20,4 +22,12 @@ export interface DeckEvents {
   readonly ended: () => void;
   /** The sound cannot be had. */
   readonly failed: (error: Error) => void;
+}
+
+/** Where decks come from: the shelf of generated pieces and addresses, or a music server. */
+export interface Decks {
+  /** A deck with the song on it. */
+  take(song: Song, events: DeckEvents): Promise<Deck>;
+  /** Makes a song ready that may come next. */
+  prepare(song: Song): void;
 }

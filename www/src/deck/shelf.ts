@@ -4,7 +4,7 @@ import type { Song } from "sottovoce";
 import type { Band } from "../sound/band.js";
 import { compose } from "../sound/score.js";
 import type { Traits } from "../traits.js";
-import type { Deck, DeckEvents } from "./deck.js";
+import type { Deck, Decks, DeckEvents } from "./deck.js";
 import { openFile } from "./file.js";
 import { MotifDeck } from "./motif.js";
 import type { Output } from "./output.js";
@@ -17,7 +17,7 @@ interface Recording {
 }
 
 /** Where decks come from. */
-export class Shelf {
+export class Shelf implements Decks {
   readonly #output: Output;
   readonly #traits: (song: Song) => Traits;
   readonly #band: Band;

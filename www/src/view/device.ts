@@ -1,7 +1,9 @@
 // What left this device, what came down, consent, rounds, and the listener's rights.
 
 import type { LedgerEntry, RoundStatus, Sottovoce } from "sottovoce";
+import { budgetOf } from "../budget.js";
 import { RoundWatch, type Standing } from "../rounds.js";
+import { showBudget } from "./budget.js";
 import { make, part, say } from "./page.js";
 import { clock, count, size, timeOfDay } from "./words.js";
 
@@ -11,14 +13,17 @@ const SHOWN = 60;
 /** Shows the account and follows the rounds. */
 export function deviceView(engine: Sottovoce): void {
   const consent = part<HTMLInputElement>("consent");
+  const notes = part<HTMLInputElement>("notes");
   const contribute = part<HTMLButtonElement>("contribute");
   const watch = new RoundWatch(engine, showStanding);
 
   consent.onchange = () => engine.setConsent(consent.checked);
+  notes.onchange = () => (notes.checked ? engine.resume() : engine.pause());
   contribute.onclick = () => void watch.contribute();
   engine.on("ledger", later(showLedger));
-  engine.on("change", ({ cause }) => (cause === "restore" || cause === "delete") && showAll());
+  engine.on("change", ({ cause }) => (cause === "restore" || cause === "delete" || cause === "import") && showAll());
   engine.on("consent", showConsent);
+  engine.on("pause", showConsent);
   setInterval(() => engine.consent && !document.hidden && showRound(watch.standing), 1000);
   showAll();
 
@@ -31,15 +36,18 @@ export function deviceView(engine: Sottovoce): void {
   function showConsent(): void {
     const on = engine.consent;
     consent.checked = on;
-    contribute.disabled = !on || watch.standing.busy;
+    notes.checked = !engine.paused;
+    say(part("notes-text"), engine.paused ? "Off. Songs pass without a trace: nothing is remembered, learned or contributed." : "On. It is learned from in this browser, and stays there.");
+    contribute.disabled = !on || engine.paused || watch.standing.busy;
     part("round").hidden = !on;
     say(part("consent-text"), on ? "On. One clipped update a round, nothing else. Each is listed below." : "Off. No request about contributing is made.");
   }
 
   function showStanding(standing: Standing): void {
-    contribute.disabled = !engine.consent || standing.busy;
+    contribute.disabled = !engine.consent || engine.paused || standing.busy;
     contribute.toggleAttribute("aria-busy", standing.busy);
     say(part("outcome"), standing.outcome);
+    showBudget(budgetOf(standing.newest));
     showRound(standing);
   }
 

@@ -15,9 +15,8 @@ export function heardView(player: Player, coverOf: CoverOf): void {
 
   player.watch((changed) => {
     if (!changed.has("heard")) return;
-    const seen = player.engine.seen;
-    say(badge, String(seen));
-    badge.dataset["count"] = String(seen);
+    say(badge, String(player.judged));
+    badge.dataset["count"] = String(player.judged);
     stale = true;
     show();
   });
@@ -60,6 +59,8 @@ function said(feedback: Feedback): [verb: string, tone: string] {
       return ["liked", "for strong"];
     case "dislike":
       return ["not for me", "against strong"];
+    case "ignore":
+      return ["passed over", "against"];
   }
 }
 

@@ -26,6 +26,10 @@ export function nowView(player: Player, coverOf: CoverOf): void {
   volume.oninput = () => {
     player.volume = Number(volume.value) / 100;
   };
+  // A like that nothing remembers would be a promise broken.
+  const showNoting = () => (like.disabled = player.engine.paused);
+  player.engine.on("pause", showNoting);
+  showNoting();
   let dragging = false;
   seek.oninput = () => {
     dragging = true;

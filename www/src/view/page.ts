@@ -34,14 +34,21 @@ export function announce(text: string): void {
   say(part("announcer"), text);
 }
 
-const icons = "http://www.w3.org/2000/svg";
+const SVG = "http://www.w3.org/2000/svg";
+
+/** A new element of a drawing, with its attributes. */
+export function draw<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Readonly<Record<string, string | number>> = {},
+  ...children: Children
+): SVGElementTagNameMap[K] {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.append(...children.filter((child) => child !== undefined));
+  return element;
+}
 
 /** One of the page's icons. */
 export function icon(name: string): SVGElement {
-  const svg = document.createElementNS(icons, "svg");
-  const use = document.createElementNS(icons, "use");
-  use.setAttribute("href", `#i-${name}`);
-  svg.append(use);
-  svg.setAttribute("aria-hidden", "true");
-  return svg;
+  return draw("svg", { "aria-hidden": "true" }, draw("use", { href: `#i-${name}` }));
 }

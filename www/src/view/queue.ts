@@ -1,20 +1,17 @@
 // What comes next and why. The list rearranges itself after every judgement.
 
-import type { SlotReason, Song, SongId } from "sottovoce";
+import type { Song, SongId } from "sottovoce";
 import type { CoverOf } from "../art/cover.js";
+import { lengthsOf, type Lengths } from "../parts.js";
 import type { Player } from "../player.js";
+import { deeper } from "../scenes/deeper.js";
+import { radio } from "../scenes/radio.js";
 import { IN_SIGHT, type Coming, type Shift } from "../shift.js";
 import { glide } from "./glide.js";
 import { announce, make, part, say } from "./page.js";
+import { beginScene } from "./scenes.js";
+import { spokenReason, StackedBar, whyDetail } from "./why.js";
 import { byline, count } from "./words.js";
-
-/** The parts of a reason, in the order of the legend. */
-const PARTS = [
-  ["relevance", "taste"],
-  ["session", "this session"],
-  ["diversity", "variety"],
-  ["explore", "new"],
-] as const satisfies readonly (readonly [keyof SlotReason, string])[];
 
 /** Shows the queue and takes its clicks. */
 export function queueView(player: Player, coverOf: CoverOf): void {
@@ -28,19 +25,20 @@ export function queueView(player: Player, coverOf: CoverOf): void {
     const first = before.size === 0;
     const advanced = shown[0] && player.now?.song.id === shown[0].song.id ? 1 : 0;
     shown = player.queue.slice(0, IN_SIGHT);
-    const levels = levelsOf(shown);
+    const lengths = lengthsOf(shown.flatMap(({ reason }) => reason ?? []), player.diversity);
+    const lengthOf = new Map(shown.filter(({ reason }) => reason).map(({ song }, i) => [song.id, lengths[i]]));
     const items = shown.map((coming, i) => {
-      const row = rows.get(coming.song.id) ?? new Row(coming.song, coverOf, () => player.jump(coming.song.id));
+      const row = rows.get(coming.song.id) ?? new Row(coming.song, coverOf, player);
       rows.set(coming.song.id, row);
       const was = before.get(coming.song.id);
       const moved = first ? 0 : was === undefined ? "new" : was - advanced - i;
-      row.show(i, coming, levels, moved, player.engine.seen === 0);
+      row.show(i, coming, lengthOf.get(coming.song.id), moved, player.engine.seen === 0);
       return row.element;
     });
     glide(list, items);
     const inSight = new Set(shown.map(({ song }) => song.id));
     for (const id of rows.keys()) if (!inSight.has(id)) rows.delete(id);
-    say(part("queue-hint"), hint(player.queue.length - shown.length));
+    say(part("queue-hint"), hint(player.queue.length - shown.length, player.lineup.scene.daily === true));
     if (!first) announce(spoken(player.shift, shown[0]));
   });
 }
@@ -50,71 +48,73 @@ class Row {
   readonly #place = make("span", { className: "place" });
   readonly #moved = make("span", { className: "moved", "aria-hidden": "true" });
   readonly #why = make("span", { className: "why" });
-  readonly #bars = PARTS.map(([name]) => make("i", { className: `bar ${name}` }));
-  readonly #chart: HTMLElement;
+  readonly #bar = new StackedBar();
+  readonly #spelled = make("span", { className: "unseen" });
+  readonly #ask: HTMLButtonElement;
+  readonly #song: Song;
+  readonly #player: Player;
+  #coming: Coming | undefined;
+  #detail: HTMLElement | undefined;
 
-  constructor(song: Song, coverOf: CoverOf, play: () => void) {
-    this.#chart = make("span", { className: "bars", role: "img" }, ...this.#bars);
+  constructor(song: Song, coverOf: CoverOf, player: Player) {
+    this.#song = song;
+    this.#player = player;
+    this.#ask = make("button", { type: "button", className: "ask", "aria-expanded": "false", title: "Why this song?", onclick: () => this.#toggle() }, this.#bar.element, this.#spelled);
     this.element = make(
       "li",
       { "data-test": "queue-item", "data-song": song.id },
       make(
         "button",
-        { type: "button", onclick: play, className: "row" },
+        { type: "button", onclick: () => player.jump(song.id), className: "row" },
         this.#place,
         make("img", { src: coverOf(song, true), alt: "", width: 48, height: 48, loading: "lazy" }),
         make("span", { className: "names" }, make("span", { className: "title" }, song.title), make("span", { className: "artist" }, byline(song)), this.#why),
         this.#moved,
       ),
-      this.#chart,
+      this.#ask,
     );
   }
 
-  show(place: number, { reason }: Coming, levels: Levels, moved: number | "new", guessing: boolean): void {
+  show(place: number, coming: Coming, lengths: Lengths | undefined, moved: number | "new", guessing: boolean): void {
+    const { reason } = coming;
+    this.#coming = coming;
     say(this.#place, String(place + 1));
     // Before anything was heard there is no taste to be close to.
     say(this.#why, guessing && reason?.why === "taste" ? "A first guess" : (reason?.text ?? ""));
     const tendency = moved === "new" ? "new" : moved > 0 ? "up" : moved < 0 ? "down" : "";
     say(this.#moved, moved === "new" ? "new" : moved === 0 ? "" : `${moved > 0 ? "↑" : "↓"}${Math.abs(moved)}`);
     this.#moved.dataset["tendency"] = tendency;
-    PARTS.forEach(([name], i) => {
-      const value = reason?.[name] ?? 0;
-      const bar = this.#bars[i];
-      bar?.style.setProperty("--level", levels[name](value).toFixed(3));
-      bar?.classList.toggle("against", name === "session" && value < 0);
-    });
-    const spelled = PARTS.map(([name, word]) => `${word} ${(reason?.[name] ?? 0).toFixed(2)}`).join(", ");
-    this.#chart.setAttribute("aria-label", spelled);
-    this.#chart.title = [spelled, reason?.rule && RULED[reason.rule]].filter(Boolean).join("; ");
+    this.#bar.show(lengths);
+    say(this.#spelled, `Why ${this.#song.title}: ${spokenReason(reason)}`);
+    if (this.#detail) this.#open();
+  }
+
+  #toggle(): void {
+    if (this.#detail) {
+      this.#detail.remove();
+      this.#detail = undefined;
+    } else this.#open();
+    this.#ask.setAttribute("aria-expanded", String(this.#detail !== undefined));
+  }
+
+  #open(): void {
+    const reason = this.#coming?.reason;
+    if (!reason) return;
+    const focused = this.#detail?.contains(document.activeElement);
+    const detail = whyDetail(reason, [
+      { label: "Radio from this song", run: () => beginScene(this.#player, radio, this.#song) },
+      { label: `Deeper into ${this.#song.artist}`, run: () => beginScene(this.#player, deeper, this.#song) },
+    ]);
+    this.#detail?.remove();
+    this.#detail = detail;
+    this.element.append(detail);
+    if (focused) this.#ask.focus();
   }
 }
 
-const RULED = {
-  "passed-over": "others were held back so that artists take turns",
-  "gap-relaxed": "the same artist again, for want of others",
-} as const satisfies Record<NonNullable<SlotReason["rule"]>, string>;
-
-type Levels = Readonly<Record<(typeof PARTS)[number][0], (value: number) => number>>;
-
-/**
- * How high each part's bar is, 0 to 1. Bars compare the songs in sight: taste has no zero, only more and less; the session speaks
- * for or against; variety is a share already.
- */
-function levelsOf(shown: readonly Coming[]): Levels {
-  const values = (name: keyof Levels) => shown.map(({ reason }) => reason?.[name] ?? 0);
-  const [least, most] = [Math.min(...values("relevance")), Math.max(...values("relevance"))];
-  const largest = (name: keyof Levels) => Math.max(1e-6, ...values(name).map(Math.abs));
-  const [session, explore] = [largest("session"), largest("explore")];
-  return {
-    relevance: (value) => 0.15 + (0.85 * (value - least)) / Math.max(1e-6, most - least),
-    session: (value) => Math.abs(value) / session,
-    diversity: (value) => Math.min(1, Math.max(0, value)),
-    explore: (value) => Math.abs(value) / explore,
-  };
-}
-
-function hint(more: number): string {
-  return more > 0 ? `and ${count(more, "song")} more, laid anew after each one you hear.` : "";
+function hint(more: number, stays: boolean): string {
+  if (more <= 0) return "";
+  return `and ${count(more, "song")} more${stays ? "" : ", laid anew after each one you hear"}.`;
 }
 
 function spoken({ up, down, fresh }: Shift, first: Coming | undefined): string {

@@ -1,10 +1,10 @@
-// Which list is in view. On wide screens the privacy panel is always there, and only two tabs remain.
+// Which list is in view. On wide screens the privacy panel is always there, and has no tab.
 
 import { part } from "./page.js";
 
-export type Tab = "queue" | "heard" | "device";
+export type Tab = "queue" | "heard" | "taste" | "library" | "device";
 
-const TABS: readonly Tab[] = ["queue", "heard", "device"];
+const TABS: readonly Tab[] = ["queue", "heard", "taste", "library", "device"];
 const WIDE = matchMedia("(min-width: 1080px)");
 
 const watchers: (() => void)[] = [];
@@ -44,7 +44,7 @@ export function tabsView(): void {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (!step) return;
       event.stopPropagation();
-      const shown = WIDE.matches ? TABS.slice(0, 2) : TABS;
+      const shown = WIDE.matches ? TABS.slice(0, -1) : TABS;
       const next = shown[(shown.indexOf(tab) + step + shown.length) % shown.length] ?? "queue";
       openTab(next);
       part(`tab-${next}`).focus();

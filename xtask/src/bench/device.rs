@@ -1,50 +1,104 @@
-//! From a skip to the new queue, in the page itself: the npm package in headless Chromium, timed with the page's own clock.
+//! The device in the page itself, headless Chromium, timed with the page's own clock: kernels beside other engines, from a skip to the
+//! new queue, private recall, cold start; and the DPP natively, beside a peer in another process.
 
-use crate::report::Measured;
+use super::line::{Measured, Peer, quantile};
+use super::{Run, bars, beside, machine, peers};
 use crate::setup::Browser;
 use crate::workspace::Workspace;
 use crate::{run, web};
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
 use std::process::Command;
 
-/// Row W3: the listener must not wait.
-const BAR_MS: f64 = 1.0;
+const BENCH: &str = "device";
+/// In the order in which they are run; each is a page of `benches/device/page`.
+const PAGES: [&str; 4] = ["ops", "requeue", "recall", "cold"];
 
-/// The driver prints one object a line: `{"op", "unit", "own": [samples], "peer": {"name", "samples"}}`.
-pub(super) fn run(workspace: &Workspace, peers: bool) -> Result<Vec<Value>> {
+/// Builds what is served, opens the pages, judges.
+pub(super) fn run(workspace: &Workspace, how: Run) -> Result<Vec<Value>> {
     let browser = Browser::ready(workspace)?;
     web::build_package(workspace)?;
-    let world = workspace.scratch("device-bench-world");
-    let mut cargo = Command::new("cargo");
-    cargo
-        .current_dir(&workspace.root)
-        .args(["run", "--quiet", "--package", "sottovoce", "--example", "device-bench-world", "--"])
-        .arg(&world);
-    run::run(&mut cargo)?;
+    let kernels = web::build_kernels(workspace)?;
+    let peers = how.peers.then(|| peers::pages(workspace)).transpose()?;
+    let world = world(workspace)?;
+    let machine = machine::machine(Some(&browser));
 
-    let mut node = Command::new("node");
-    node.current_dir(&workspace.root)
-        .arg(workspace.root.join("benches/device/run.mjs"))
-        .env("CHROMIUM", &browser.chromium);
-    node.arg("--world").arg(&world);
-    if peers {
-        node.arg("--peers");
+    let mut lines = Vec::new();
+    for page in PAGES {
+        run::say(&format!("bench device: the page {page}"));
+        let mut node = Command::new("node");
+        node.current_dir(&workspace.root).arg(workspace.root.join("benches/device/run.mjs"));
+        node.args(["--page", page]).arg("--world").arg(&world).arg("--kernels").arg(&kernels);
+        node.env("CHROMIUM", &browser.chromium);
+        if let Some(peers) = &peers {
+            node.arg("--peers").arg(peers);
+        }
+        for line in run::result_of(&mut node)?.lines() {
+            lines.extend(measured(line).with_context(|| format!("not a measurement: {line}"))?);
+        }
     }
-    let said = run::result_of(&mut node)?;
-    said.lines().map(|line| Ok(measured(line).with_context(|| format!("not a measurement: {line}"))?.json())).collect()
+    run::say("bench device: the DPP natively");
+    lines.extend(beside::dpp(workspace, how)?);
+    Ok(lines
+        .iter()
+        .map(|line| {
+            let mut line = line.json();
+            line["machine"] = machine.clone();
+            line
+        })
+        .collect())
 }
 
-fn measured(line: &str) -> Option<Measured> {
+/// 10,000 songs and tower weights, as the server would serve them.
+fn world(workspace: &Workspace) -> Result<PathBuf> {
+    let world = workspace.scratch("device-bench-world");
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(&workspace.root);
+    cargo.args(["run", "--quiet", "--package", "sottovoce", "--example", "device-bench-world", "--"]).arg(&world);
+    run::run(&mut cargo)?;
+    Ok(world)
+}
+
+/// A driver's line `{"op", "unit", "own": [samples], "peers": [{"name", "version", "samples"}], …}` as one measurement by itself, where
+/// it has a bar or no peer, and one for each peer.
+fn measured(line: &str) -> Option<Vec<Measured>> {
     let value: Value = serde_json::from_str(line).ok()?;
-    let word = |key: &str| value.get(key)?.as_str().map(str::to_owned);
-    let op = word("op")?;
-    let bar = (op == "skip_to_queue").then_some(BAR_MS);
-    let peer = match value.get("peer") {
-        Some(peer) => Some((peer.get("name")?.as_str()?.to_owned(), samples(peer.get("samples")?)?)),
-        None => None,
-    };
-    Some(Measured { bench: "device".to_owned(), op, unit: word("unit")?, own: samples(value.get("own")?)?, peer, bar })
+    let mut more = value.as_object()?.clone();
+    let (op, unit) = (more.remove("op")?.as_str()?.to_owned(), more.remove("unit")?.as_str()?.to_owned());
+    let own = samples(&more.remove("own")?)?;
+    let peers = more.remove("peers")?;
+    let base = Measured { bench: BENCH, op: op.clone(), unit, own, more, ..Measured::default() };
+    let beside = peers.as_array()?.iter().map(|peer| {
+        let name = peer.get("name")?.as_str()?.to_owned();
+        let version = peer.get("version").and_then(Value::as_str).map(str::to_owned);
+        let bar = bars::bar(&op, Some(&name));
+        let peer = Peer { name, version, samples: samples(peer.get("samples")?)? };
+        Some(Measured { peer: Some(peer), bar, ..base.clone() })
+    });
+    let mut all: Vec<Measured> = beside.collect::<Option<_>>()?;
+    let bar = bars::bar(&op, None);
+    if all.is_empty() || bar.is_some() {
+        all.insert(0, Measured { bar, ..base });
+    }
+    all.iter_mut().for_each(judge_recall);
+    Some(all)
+}
+
+/// Speed without finding the songs is none: a recall below the bar turns the line's verdict.
+fn judge_recall(measured: &mut Measured) {
+    if let Some(recall) = measured.more.get("recall").and_then(Value::as_f64) {
+        let median = quantile(&measured.own, 0.5).unwrap_or(f64::INFINITY);
+        let fast = match measured.bar {
+            Some(super::line::Bar::Median(bar)) => median <= bar,
+            _ => true,
+        };
+        let found = Map::from_iter([
+            ("recall_bar".to_owned(), json!(bars::LEAST_RECALL)),
+            ("holds".to_owned(), json!(fast && recall >= bars::LEAST_RECALL)),
+        ]);
+        measured.more.extend(found);
+    }
 }
 
 fn samples(value: &Value) -> Option<Vec<f64>> {
@@ -57,12 +111,26 @@ mod tests {
 
     #[test]
     fn reads_what_the_page_measured() {
-        let line =
-            r#"{"op":"skip_to_queue","unit":"ms","own":[1,2,3],"peer":{"name":"plain JavaScript","samples":[4,6]}}"#;
-        let measured = measured(line).expect("a measurement");
-        assert_eq!(measured.own, [1.0, 2.0, 3.0]);
-        assert_eq!(measured.peer.map(|p| p.0).as_deref(), Some("plain JavaScript"));
-        assert_eq!(measured.bar, Some(BAR_MS));
-        assert!(super::measured("{}").is_none());
+        let line = r#"{"op":"forward","unit":"ms","own":[1,2,3],"peers":[{"name":"js","samples":[14,16,18]},{"name":"ort","samples":[4,4,4]}]}"#;
+        let lines: Vec<Value> = measured(line).expect("measurements").iter().map(Measured::json).collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(
+            (&lines[0]["peer"], &lines[0]["ratio"], &lines[0]["holds"]),
+            (&json!("js"), &json!(8.0), &json!(true))
+        );
+        assert_eq!(
+            (&lines[1]["peer"], &lines[1]["ratio"], &lines[1]["holds"]),
+            (&json!("ort"), &json!(2.0), &json!(false))
+        );
+        assert!(measured("{}").is_none());
+    }
+
+    #[test]
+    fn recall_counts_as_much_as_speed() {
+        let line = |recall: f64, ms: f64| {
+            let line = json!({"op":"private_recall","unit":"ms","own":[ms],"peers":[],"recall":recall}).to_string();
+            measured(&line).expect("a measurement")[0].json()["holds"].as_bool()
+        };
+        assert_eq!((line(0.99, 1.0), line(0.9, 1.0), line(0.99, 2.0)), (Some(true), Some(false), Some(false)));
     }
 }

@@ -1,10 +1,14 @@
-//! `cargo xtask bench`: one file a benchmark, all printing the same line. Peers (the same work by something else, in the same
-//! run) are measured, and installed, only with `--peers`.
+//! `cargo xtask bench`: one file a benchmark, all printing the same line. Peers do the same work in the same run; they are installed
+//! into the cache, from lock files, and left out with `--alone`.
 
+mod bars;
+mod beside;
 mod device;
+mod line;
+mod machine;
 mod native;
+mod peers;
 
-use crate::report::bench_text;
 use crate::run;
 use crate::workspace::Workspace;
 use anyhow::{Result, bail};
@@ -14,7 +18,7 @@ use std::process::ExitCode;
 /// What `bench` takes.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask bench --list\n  cargo xtask bench device --json\n  cargo xtask bench device --peers      beside plain JavaScript in the same page\n\nWith --json one object a line: bench, op, unit, own (median), spread (5th and 95th percentile), p95, n, and with a peer: peer, peer_value, ratio; with a bar: bar, holds."
+    after_help = "Examples:\n  cargo xtask bench --list\n  cargo xtask bench device --json\n  cargo xtask bench device --alone      without the other engines\n\nWith --json one object a line: bench, op, unit, own (median), spread (5th and 95th percentile), p95, n, machine; with a peer: peer, peer_value, peer_spread, ratio (peer ÷ own), ratio_spread; with a bar: bar, bar_is, holds."
 )]
 pub(crate) struct Arguments {
     /// Which one; all of them without a name
@@ -22,25 +26,35 @@ pub(crate) struct Arguments {
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
-    /// Run the peers too
-    #[arg(long)]
+    /// Leave the peers out: nothing is installed
+    #[arg(long, conflicts_with = "peers")]
+    alone: bool,
+    /// Run the peers too, which is what happens anyway
+    #[arg(long, hide = true)]
     peers: bool,
     /// Name the benchmarks and stop
     #[arg(long)]
     list: bool,
 }
 
+/// How one is run.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    /// Beside whoever does the same.
+    peers: bool,
+}
+
 /// One benchmark.
 struct Bench {
     name: &'static str,
     about: &'static str,
-    run: fn(&Workspace, bool) -> Result<Vec<Value>>,
+    run: fn(&Workspace, Run) -> Result<Vec<Value>>,
 }
 
 const ALL: [Bench; 2] = [
     Bench {
         name: "device",
-        about: "skip to new queue in the page: 10,000 songs, pool of 500, slate of 30",
+        about: "the engine in the page beside JavaScript, onnxruntime-web and TensorFlow.js",
         run: device::run,
     },
     Bench { name: "rerank", about: "what a slate costs natively, beside the textbook DPP", run: native::rerank },
@@ -62,9 +76,17 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &Arguments) -> Result<Exit
     }
     for bench in chosen {
         run::say(&format!("bench {}: {}", bench.name, bench.about));
-        for line in (bench.run)(workspace, arguments.peers)? {
-            println!("{}", if arguments.json { line.to_string() } else { bench_text(&line) });
+        let lines = (bench.run)(workspace, Run { peers: !arguments.alone })?;
+        if !arguments.json
+            && let Some(machine) = lines.first().and_then(|line| line.get("machine"))
+        {
+            println!("{}", machine::text(machine));
         }
+        for line in &lines {
+            println!("{}", if arguments.json { line.to_string() } else { line::text(line) });
+        }
+        let missed = lines.iter().filter(|line| line["holds"] == false).count();
+        run::say(&format!("bench {}: {} lines, {missed} bars missed", bench.name, lines.len()));
     }
     Ok(ExitCode::SUCCESS)
 }

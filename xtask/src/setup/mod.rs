@@ -9,6 +9,6 @@ mod tools;
 mod wasm_target;
 
 pub(crate) use browser::Browser;
-pub(crate) use npm::{node_program, npm, npm_packages};
+pub(crate) use npm::{node_program, npm, npm_packages, npm_packages_of};
 pub(crate) use tools::{wasm_bindgen, wasm_pack};
 pub(crate) use wasm_target::{TARGET, WasmToolchain};

@@ -37,6 +37,23 @@ pub(crate) fn npm_packages(workspace: &Workspace) -> Result<()> {
     stamp.keep()
 }
 
+/// The same for a folder with a lock file of its own, whose packages an ordinary build does not need.
+pub(crate) fn npm_packages_of(workspace: &Workspace, folder: &str) -> Result<()> {
+    npm_packages(workspace)?;
+    let place = workspace.root.join(folder);
+    let words = place.to_string_lossy();
+    let locked = [place.join("package-lock.json")];
+    let stamp = Stamp::of(workspace, &format!("npm-{}", folder.replace('/', "-")), &locked, &[&words])?;
+    if stamp.holds(&[place.join("node_modules")]) {
+        return Ok(());
+    }
+    run::say(&format!("npm packages of {folder}: npm ci"));
+    run::run(npm(workspace).current_dir(&place).args(["ci", "--no-audit", "--no-fund"])).with_context(|| {
+        format!("the packages of {folder} are missing; next: see whether the npm registry can be reached")
+    })?;
+    stamp.keep()
+}
+
 /// `npm` in the checkout.
 pub(crate) fn npm(workspace: &Workspace) -> Command {
     let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });

@@ -2,6 +2,7 @@
 //! line with the sum. `runners` names them, `count` listens to what they print.
 
 mod count;
+mod cpu;
 mod runners;
 
 use crate::report::Counts;
@@ -29,6 +30,8 @@ struct Finished {
     name: &'static str,
     counts: Counts,
     took: Duration,
+    /// Seconds of processor.
+    cpu: Option<f64>,
     error: Option<String>,
 }
 
@@ -52,23 +55,27 @@ pub(crate) fn test(workspace: &Workspace, arguments: &Arguments) -> Result<ExitC
         total += runner.counts;
         let outcome = if runner.counts.failed == 0 { "ok" } else { "FAILED" };
         println!(
-            "{:10} {:>5} passed {:>4} failed {:>6.0} s  {outcome}",
+            "{:10} {:>5} passed {:>4} failed {:>6.0} s {}  {outcome}",
             runner.name,
             runner.counts.passed,
             runner.counts.failed,
-            runner.took.as_secs_f64()
+            runner.took.as_secs_f64(),
+            runner.cpu.map_or_else(String::new, |cpu| format!("{cpu:>6.0} s cpu")),
         );
         if let Some(error) = &runner.error {
             println!("           {}", error.replace('\n', "\n           "));
         }
     }
+    let seconds: f64 = finished.iter().map(|runner| runner.took.as_secs_f64()).sum();
+    let cpu: f64 = finished.iter().filter_map(|runner| runner.cpu).sum();
+    println!("{:.1} minutes, {:.1} minutes of processor", seconds / 60.0, cpu / 60.0);
     println!("{total}");
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn one(workspace: &Workspace, runner: &runners::Runner) -> Finished {
     run::say(&format!("test {}: {}", runner.name, runner.about));
-    let began = Instant::now();
+    let (began, cpu) = (Instant::now(), cpu::of_children());
     let (mut counts, error) = match (runner.run)(workspace) {
         Ok(counts) => (counts, None),
         Err(error) => (Counts::default(), Some(format!("{error:#}"))),
@@ -77,5 +84,6 @@ fn one(workspace: &Workspace, runner: &runners::Runner) -> Finished {
     if error.is_some() {
         counts.failed += 1;
     }
-    Finished { name: runner.name, counts, took: began.elapsed(), error }
+    let cpu = cpu::of_children().zip(cpu).map(|(after, before)| after - before);
+    Finished { name: runner.name, counts, took: began.elapsed(), cpu, error }
 }

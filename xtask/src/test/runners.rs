@@ -4,7 +4,7 @@ use super::count::{self, Reading};
 use crate::demo::{self, COMPANIONS, TemporaryFolder};
 use crate::report::Counts;
 use crate::server::{Server, Start};
-use crate::setup::{self, Browser, WasmToolchain};
+use crate::setup::{self, Browser, TARGET, WasmToolchain};
 use crate::workspace::Workspace;
 use crate::{run, web};
 use anyhow::{Result, bail};
@@ -18,7 +18,7 @@ pub(super) struct Runner {
 }
 
 /// All of them.
-pub(super) fn all() -> [Runner; 9] {
+pub(super) fn all() -> [Runner; 10] {
     [
         Runner { name: "format", about: "cargo fmt --check", run: format },
         Runner { name: "clippy", about: "clippy without warnings, host and page", run: clippy },
@@ -28,6 +28,7 @@ pub(super) fn all() -> [Runner; 9] {
         Runner { name: "types", about: "TypeScript types of package and player", run: types },
         Runner { name: "npm", about: "tests of package, player and driver in node", run: npm },
         Runner { name: "size", about: "the package within its bytes", run: size },
+        Runner { name: "bundlers", about: "one tarball in every bundler and place, each run", run: bundlers },
         Runner { name: "e2e", about: "the player in headless Chromium against a running server", run: e2e },
     ]
 }
@@ -50,7 +51,8 @@ fn clippy(workspace: &Workspace) -> Result<Counts> {
     if toolchain.has_clippy {
         let mut page = toolchain.command("cargo", &[])?;
         page.current_dir(&workspace.root);
-        page.args(["clippy", "--package", "sottovoce", "--lib", "--target", "wasm32-unknown-unknown"]).args(deny);
+        page.args(["clippy", "--package", "sottovoce", "--package", "sottovoce-bench-kernels", "--lib"]);
+        page.args(["--target", TARGET]).args(deny);
         counts += count::run(&mut page, Reading::One)?;
     } else {
         run::say("Debian's compiler for the page brings no clippy; that half is skipped");
@@ -100,8 +102,21 @@ fn npm(workspace: &Workspace) -> Result<Counts> {
 }
 
 fn size(workspace: &Workspace) -> Result<Counts> {
-    let holds = crate::package::holds(workspace)?;
-    Ok(Counts { passed: u64::from(holds), failed: u64::from(!holds) })
+    let mut counts = Counts::default();
+    for holds in crate::package::verdicts(workspace)? {
+        counts += Counts { passed: u64::from(holds), failed: u64::from(!holds) };
+    }
+    Ok(counts)
+}
+
+fn bundlers(workspace: &Workspace) -> Result<Counts> {
+    const FOLDER: &str = "tests/bundlers";
+    let browser = Browser::ready(workspace)?;
+    web::build_package(workspace)?;
+    setup::npm_packages_of(workspace, FOLDER)?;
+    let mut npm = setup::npm(workspace);
+    npm.current_dir(workspace.root.join(FOLDER)).arg("test").env("CHROMIUM", &browser.chromium);
+    count::run(&mut npm, Reading::Counted)
 }
 
 fn e2e(workspace: &Workspace) -> Result<Counts> {

@@ -1,0 +1,135 @@
+//! Scoring resident songs, and writing a slate from candidates.
+
+use super::address;
+use sottovoce::math::{ItemBlocks, Leaders};
+use sottovoce::rerank::{Dpp, DppConfig};
+use std::hint::black_box;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Resident songs and the best of them for a query.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Scorer {
+    items: ItemBlocks,
+    row: Vec<f32>,
+    query: Vec<f32>,
+    scores: Vec<f32>,
+    leaders: Leaders,
+    best: Vec<u32>,
+}
+
+#[wasm_bindgen]
+impl Scorer {
+    /// No songs yet, of dimension `d`; room for the best `k`.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(d: usize, k: usize) -> Self {
+        Self {
+            items: ItemBlocks::new(d),
+            row: vec![0.0; d],
+            query: vec![0.0; d],
+            scores: Vec::new(),
+            leaders: Leaders::default(),
+            best: Vec::with_capacity(k),
+        }
+    }
+
+    /// Where the page writes the next song before [`Scorer::push`].
+    #[must_use]
+    pub fn row(&self) -> usize {
+        address(&self.row)
+    }
+
+    /// Makes that song resident.
+    pub fn push(&mut self) {
+        self.items.push(&self.row);
+    }
+
+    /// Where the page writes the query.
+    #[must_use]
+    pub fn query(&self) -> usize {
+        address(&self.query)
+    }
+
+    /// Where the best lie after [`Scorer::best_of`].
+    #[must_use]
+    pub fn best(&self) -> usize {
+        address(&self.best)
+    }
+
+    /// The best `k` for the query, best first; how many there are.
+    pub fn best_of(&mut self, k: usize) -> usize {
+        self.items.best(&self.query, &mut self.leaders, k, &mut self.best);
+        self.best.len()
+    }
+
+    /// Only the scan, so many times: its share of what the machine can do.
+    pub fn scan(&mut self, times: usize) -> f32 {
+        let mut sum = 0.0;
+        for _ in 0..times {
+            self.items.dot_all(black_box(&self.query), &mut self.scores);
+            sum += black_box(&self.scores)[0];
+        }
+        sum
+    }
+}
+
+/// Candidates as they come, and the slate that a DPP writes.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Slates {
+    d: usize,
+    rows: Vec<f32>,
+    quality: Vec<f32>,
+    items: ItemBlocks,
+    dpp: Dpp,
+    slate: Vec<u32>,
+}
+
+#[wasm_bindgen]
+impl Slates {
+    /// Room for `n` candidates of dimension `d`, and slates of `k`.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(n: usize, d: usize, k: usize) -> Self {
+        let mut items = ItemBlocks::new(d);
+        items.reserve(n);
+        let slate = Vec::with_capacity(k);
+        Self { d, rows: vec![0.0; n * d], quality: vec![0.0; n], items, dpp: Dpp::default(), slate }
+    }
+
+    /// Where the page writes the candidates' vectors, row by row.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        address(&self.rows)
+    }
+
+    /// Where it writes their qualities.
+    #[must_use]
+    pub fn quality(&self) -> usize {
+        address(&self.quality)
+    }
+
+    /// Where the slate lies after [`Slates::dpp`].
+    #[must_use]
+    pub fn slate(&self) -> usize {
+        address(&self.slate)
+    }
+
+    /// Greedy MAP of the DPP with kernel `q_i·q_j·((1 − ε)·⟨v_i, v_j⟩ + ε·δ_ij)`; how many were chosen.
+    pub fn dpp(&mut self, k: usize, ridge: f32) -> usize {
+        self.items.reset(self.d);
+        for row in self.rows.chunks_exact(self.d) {
+            self.items.push(row);
+        }
+        self.dpp.start(&self.items, &self.quality, DppConfig { similarity: 1.0, ridge, window: None });
+        self.slate.clear();
+        while self.slate.len() < k
+            && let Some(pick) = self.dpp.next(&self.items, &mut |_| true)
+        {
+            #[allow(clippy::cast_possible_truncation, reason = "some hundred candidates")]
+            self.slate.push(pick.candidate as u32);
+        }
+        self.slate.len()
+    }
+}

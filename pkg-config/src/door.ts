@@ -1,0 +1,69 @@
+// The wasm door as this package expects it: the generated class gives `any` where Rust hands out objects, these are their shapes.
+
+import type { EventRow } from "./event.js";
+import type { CoreContext } from "./settings.js";
+import type { Interest, Ledger, Portrait, SlotReason } from "./types.js";
+
+/** A remembered event as the engine tells it. */
+export interface Row {
+  readonly song: number;
+  readonly slot: number;
+  readonly shownAt: number;
+  readonly at: number;
+  readonly behaviour: number;
+  readonly heard?: number;
+  readonly playedMs?: number;
+  readonly hour?: number;
+  readonly weekday?: number;
+  readonly device?: number;
+  readonly locale?: number;
+  readonly scene?: number;
+}
+
+/** A message that waits to go out. */
+export interface Outgoing {
+  readonly round: number;
+  readonly key: string;
+  readonly bytes: Uint8Array;
+  free(): void;
+}
+
+/** The wasm class, method by method. */
+export interface Door {
+  loadShard(bytes: Uint8Array): number;
+  songs(): number;
+  receive(bytes: Uint8Array): { kind: string; version: number; round: number; status: "accepted" | "already-counted" | "round-closed" };
+  weightsVersion(): number | undefined;
+  needsWeights(): boolean;
+  configure(config: Record<string, unknown>): void;
+  setContext(context: CoreContext): void;
+  observe(...row: EventRow): void;
+  undo(): number | undefined;
+  importHistory(songs: Uint32Array, at: Float64Array, behaviour: Uint8Array, heard: Float32Array): number;
+  recommend(candidates: Uint32Array | undefined, k: number, now: number, options?: Record<string, unknown>): Uint32Array;
+  explain(): SlotReason[];
+  embedding(song: number): Float32Array | undefined;
+  near(song: number, k: number): Uint32Array;
+  similarity(songs: Uint32Array): Float32Array;
+  sessionVector(now: number): Float32Array;
+  interests(k: number): Interest[];
+  lessOf(index: number): boolean;
+  muted(k: number): Pick<Interest, "songs">[];
+  unmute(index: number): boolean;
+  portrait(): Portrait;
+  library(): { songs: Uint32Array; plays: Uint32Array; skips: Uint32Array; liked: Uint8Array; last: Float64Array };
+  seen(): number;
+  consent(): boolean;
+  setConsent(on: boolean): void;
+  contribute(): number;
+  outbox(): Outgoing | undefined;
+  sent(now: number): void;
+  abandon(round: number): void;
+  recordDownload(message: string, bytes: number, meaning: string, now: number): void;
+  ledger(): Omit<Ledger, "roundChecks">;
+  snapshot(): Uint8Array;
+  restore(snapshot: Uint8Array): void;
+  exportData(): Record<string, unknown> & { readonly history: Row[] };
+  deleteData(): void;
+  free(): void;
+}

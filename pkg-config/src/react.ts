@@ -1,0 +1,115 @@
+/**
+ * The engine as React hooks. Rendering on a server is safe: nothing is opened there.
+ *
+ * @packageDocumentation
+ */
+import { useCallback, useEffect, useRef, useState } from "react";
+import {
+  Sottovoce, type Consents, type EngineEvent, type Feedback, type Ledger, type OpenOptions, type RecommendOptions, type SlotReason, type Song,
+  type SongId,
+} from "./index.js";
+
+/** How far {@link useSottovoce} is. */
+export type Opening =
+  | { readonly status: "opening"; readonly engine: undefined; readonly error: undefined }
+  | { readonly status: "open"; readonly engine: Sottovoce; readonly error: undefined }
+  | { readonly status: "failed"; readonly engine: undefined; readonly error: unknown };
+
+const OPENING: Opening = { status: "opening", engine: undefined, error: undefined };
+
+/**
+ * Opens an engine for as long as the component is there, and closes it with it. Another `server`, `name` or `store` opens
+ * another one; other options count when it opens.
+ */
+export function useSottovoce(options: OpenOptions = {}): Opening {
+  const [state, setState] = useState<Opening>(OPENING);
+  const latest = useRef(options);
+  latest.current = options;
+  /** The engine before; its lock must be free first. Strict mode opens, closes and opens. */
+  const before = useRef<Promise<unknown>>(Promise.resolve());
+  const { server, name, store } = options;
+  const address = server && String(server);
+  useEffect(() => {
+    const gone = new AbortController();
+    const opening = before.current.then(async () => {
+      gone.signal.throwIfAborted();
+      const signal = latest.current.signal ? AbortSignal.any([gone.signal, latest.current.signal]) : gone.signal;
+      return Sottovoce.open({ ...latest.current, signal });
+    });
+    before.current = opening.then(
+      (engine) => {
+        if (gone.signal.aborted) return engine.close();
+        setState({ status: "open", engine, error: undefined });
+        return new Promise<void>((closed) => gone.signal.addEventListener("abort", () => void engine.close().then(closed)));
+      },
+      (error: unknown) => {
+        if (!gone.signal.aborted) setState({ status: "failed", engine: undefined, error });
+      },
+    );
+    return () => {
+      gone.abort();
+      setState(OPENING);
+    };
+  }, [address, name, store]);
+  return state;
+}
+
+/** Calls `listener` on every event of that type. */
+export function useEngineEvent<T extends EngineEvent["type"]>(
+  engine: Sottovoce | undefined, type: T, listener: (event: Extract<EngineEvent, { type: T }>) => void,
+): void {
+  const latest = useRef(listener);
+  latest.current = listener;
+  useEffect(() => engine?.on(type, (event) => latest.current(event)), [engine, type]);
+}
+
+/** Songs to come, and what can be done with them. */
+export interface Queue {
+  readonly songs: readonly Song[];
+  /** Why each of them stands where it stands. */
+  readonly reasons: readonly SlotReason[];
+  /** Tells the engine what came of a song; the queue follows. */
+  readonly observe: (song: SongId, feedback: Feedback, shownAt?: number) => void;
+  /** Takes the last event back. */
+  readonly undo: () => void;
+}
+
+/** The next songs, ordered anew whenever something changes. */
+export function useQueue(engine: Sottovoce | undefined, options: RecommendOptions = {}): Queue {
+  const [slate, setSlate] = useState<Pick<Queue, "songs" | "reasons">>({ songs: [], reasons: [] });
+  const latest = useRef(options);
+  latest.current = options;
+  const asked = JSON.stringify({ ...options, candidates: options.candidates && [...options.candidates] });
+  const requeue = useCallback(() => {
+    if (!engine) return;
+    const ids = engine.recommend(latest.current);
+    setSlate({ songs: ids.flatMap((id) => engine.songs.get(id) ?? []), reasons: engine.explain() });
+  }, [engine]);
+  useEffect(requeue, [requeue, asked]);
+  useEngineEvent(engine, "change", requeue);
+  const observe = useCallback<Queue["observe"]>(
+    (song, feedback, shownAt = Date.now()) => {
+      const slot = Math.max(0, slate.songs.findIndex(({ id }) => id === song));
+      void engine?.observe({ song, slot, shownAt, feedback });
+    },
+    [engine, slate],
+  );
+  const undo = useCallback(() => void engine?.undo(), [engine]);
+  return { ...slate, observe, undo };
+}
+
+/** What the listener agreed to, and a way to change it. */
+export function useConsents(engine: Sottovoce | undefined): [Consents | undefined, (given: Partial<Consents>) => void] {
+  const [consents, setConsents] = useState<Consents>();
+  useEffect(() => setConsents(engine?.consents), [engine]);
+  useEngineEvent(engine, "consent", ({ consents: now }) => setConsents(now));
+  return [consents, useCallback((given) => engine?.setConsent(given), [engine])];
+}
+
+/** Everything that crossed the wire. */
+export function useLedger(engine: Sottovoce | undefined): Ledger | undefined {
+  const [ledger, setLedger] = useState<Ledger>();
+  useEffect(() => setLedger(engine?.ledger()), [engine]);
+  useEngineEvent(engine, "ledger", () => setLedger(engine?.ledger()));
+  return ledger;
+}

@@ -1,0 +1,108 @@
+/**
+ * The engine as Vue composables. Rendering on a server is safe: nothing is opened there.
+ *
+ * @packageDocumentation
+ */
+import { onMounted, onScopeDispose, shallowRef, toValue, watch, type MaybeRefOrGetter, type Ref, type ShallowRef } from "vue";
+import {
+  Sottovoce, type Consents, type EngineEvent, type Feedback, type Ledger, type OpenOptions, type RecommendOptions, type SlotReason, type Song,
+  type SongId,
+} from "./index.js";
+
+/** What {@link useSottovoce} gives. */
+export interface Opening {
+  /** Undefined until it is open. */
+  readonly engine: Readonly<ShallowRef<Sottovoce | undefined>>;
+  readonly status: Readonly<Ref<"opening" | "open" | "failed">>;
+  /** Why it failed. */
+  readonly error: Readonly<ShallowRef<unknown>>;
+}
+
+/** Opens an engine when the component is mounted, and closes it with it. */
+export function useSottovoce(options: OpenOptions = {}): Opening {
+  const engine = shallowRef<Sottovoce>();
+  const status = shallowRef<"opening" | "open" | "failed">("opening");
+  const error = shallowRef<unknown>();
+  const gone = new AbortController();
+  onMounted(async () => {
+    try {
+      const signal = options.signal ? AbortSignal.any([gone.signal, options.signal]) : gone.signal;
+      const opened = await Sottovoce.open({ ...options, signal });
+      if (gone.signal.aborted) return await opened.close();
+      engine.value = opened;
+      status.value = "open";
+    } catch (problem) {
+      if (gone.signal.aborted) return;
+      error.value = problem;
+      status.value = "failed";
+    }
+  });
+  onScopeDispose(() => {
+    gone.abort();
+    void engine.value?.close();
+    engine.value = undefined;
+  });
+  return { engine, status, error };
+}
+
+/** Calls `listener` on every event of that type. */
+export function useEngineEvent<T extends EngineEvent["type"]>(
+  engine: MaybeRefOrGetter<Sottovoce | undefined>, type: T, listener: (event: Extract<EngineEvent, { type: T }>) => void,
+): void {
+  watch(() => toValue(engine), (now, _, cleanUp) => cleanUp(now?.on(type, listener) ?? (() => {})), { immediate: true });
+}
+
+/** Songs to come, and what can be done with them. */
+export interface Queue {
+  readonly songs: Readonly<ShallowRef<readonly Song[]>>;
+  /** Why each of them stands where it stands. */
+  readonly reasons: Readonly<ShallowRef<readonly SlotReason[]>>;
+  /** Tells the engine what came of a song; the queue follows. */
+  readonly observe: (song: SongId, feedback: Feedback, shownAt?: number) => void;
+  /** Takes the last event back. */
+  readonly undo: () => void;
+}
+
+/** The next songs, ordered anew whenever something changes, the options included. */
+export function useQueue(engine: MaybeRefOrGetter<Sottovoce | undefined>, options: MaybeRefOrGetter<RecommendOptions> = {}): Queue {
+  const songs = shallowRef<readonly Song[]>([]);
+  const reasons = shallowRef<readonly SlotReason[]>([]);
+  const requeue = () => {
+    const now = toValue(engine);
+    const ids = now?.recommend(toValue(options)) ?? [];
+    songs.value = ids.flatMap((id) => now?.songs.get(id) ?? []);
+    reasons.value = now?.explain() ?? [];
+  };
+  watch([() => toValue(engine), () => toValue(options)], requeue, { immediate: true, deep: 1 });
+  useEngineEvent(engine, "change", requeue);
+  return {
+    songs,
+    reasons,
+    observe: (song, feedback, shownAt = Date.now()) => {
+      const slot = Math.max(0, songs.value.findIndex(({ id }) => id === song));
+      void toValue(engine)?.observe({ song, slot, shownAt, feedback });
+    },
+    undo: () => void toValue(engine)?.undo(),
+  };
+}
+
+/** What the listener agreed to, and a way to change it. */
+export function useConsents(engine: MaybeRefOrGetter<Sottovoce | undefined>): {
+  /** What was agreed to. */
+  readonly consents: Readonly<ShallowRef<Consents | undefined>>;
+  /** Changes it. */
+  readonly setConsent: (given: Partial<Consents>) => void;
+} {
+  const consents = shallowRef<Consents>();
+  watch(() => toValue(engine), (now) => (consents.value = now?.consents), { immediate: true });
+  useEngineEvent(engine, "consent", (event) => (consents.value = event.consents));
+  return { consents, setConsent: (given) => toValue(engine)?.setConsent(given) };
+}
+
+/** Everything that crossed the wire. */
+export function useLedger(engine: MaybeRefOrGetter<Sottovoce | undefined>): Readonly<ShallowRef<Ledger | undefined>> {
+  const ledger = shallowRef<Ledger>();
+  watch(() => toValue(engine), (now) => (ledger.value = now?.ledger()), { immediate: true });
+  useEngineEvent(engine, "ledger", () => (ledger.value = toValue(engine)?.ledger()));
+  return ledger;
+}

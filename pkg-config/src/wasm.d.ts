@@ -1,0 +1,5 @@
+/** Bytes that the build puts into the script. */
+declare module "*.wasm" {
+  const bytes: Uint8Array<ArrayBuffer>;
+  export default bytes;
+}

@@ -1,0 +1,6 @@
+// The script of the worker that `openInWorker` starts.
+
+import { serve } from "./worker/host.js";
+import type { Port } from "./worker/wire.js";
+
+serve(globalThis as unknown as Port);

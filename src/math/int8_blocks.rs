@@ -1,0 +1,276 @@
+//! Resident item vectors as the bytes they came in: a quarter of the memory of [`super::ItemBlocks`], and sums of whole numbers,
+//! which are exact in any order on any machine.
+//!
+//! A query is rounded to 16 bits, so that its own rounding is 256 times finer than that of the rows. The inner loops are
+//! `sottovoce_lanes::int8`.
+
+use super::{ItemBlocks, LANES};
+use sottovoce_lanes::int8::{self, Pair, QUERY_MAX};
+
+/// Item vectors of one dimension `d` as int8 rows with a scale each, in blocks of [`LANES`].
+///
+/// # Example
+/// ```
+/// use sottovoce::math::Int8Blocks;
+/// let mut items = Int8Blocks::new(2);
+/// items.push(&[100, 0], 0.01);
+/// items.push(&[0, -50], 0.02);
+/// let mut scores = Vec::new();
+/// items.dot_max(&[1.0, 0.5], &mut scores);
+/// assert!((scores[0] - 1.0).abs() < 1e-4 && (scores[1] + 0.5).abs() < 1e-4);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Int8Blocks {
+    dimension: usize,
+    len: usize,
+    /// `lanes[(slot / 16) · ⌈d/2⌉ + pair][slot % 16]`.
+    lanes: Vec<Pair>,
+    scales: Vec<[f32; LANES]>,
+}
+
+/// A query in 16 bits: `≈ pairs · scale`.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    pairs: Vec<[i16; 2]>,
+    scale: f32,
+}
+
+impl Int8Blocks {
+    /// No items yet, of dimension `d`, at most 256: so the sums of a query stay within 31 bits.
+    #[must_use]
+    pub fn new(dimension: usize) -> Self {
+        Self { dimension, ..Self::default() }
+    }
+
+    /// `d`.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// How many items are resident.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn pairs(&self) -> usize {
+        self.dimension.div_ceil(2)
+    }
+
+    /// Makes room for `items` more.
+    pub fn reserve(&mut self, items: usize) {
+        let blocks = (self.len + items).div_ceil(LANES);
+        self.scales.reserve(blocks.saturating_sub(self.scales.len()));
+        self.lanes.reserve((blocks * self.pairs()).saturating_sub(self.lanes.len()));
+    }
+
+    /// Adds an item and answers its slot. A row shorter than `d` is filled with zeros; a longer one is cut.
+    #[allow(clippy::cast_possible_truncation, reason = "2³² rows are more than wasm32 can hold")]
+    pub fn push(&mut self, codes: &[i8], scale: f32) -> u32 {
+        let slot = self.len;
+        if slot.is_multiple_of(LANES) {
+            self.lanes.resize(self.lanes.len() + self.pairs(), [[0; 2]; LANES]);
+            self.scales.push([0.0; LANES]);
+        }
+        self.len += 1;
+        self.set(slot as u32, codes, scale);
+        slot as u32
+    }
+
+    /// Leaves the rest of the last block empty, so that the next item begins a block.
+    pub(super) fn fill_block(&mut self) {
+        self.len = self.len.next_multiple_of(LANES);
+    }
+
+    /// Replaces the item in `slot`; answers false where there is none.
+    pub fn set(&mut self, slot: u32, codes: &[i8], scale: f32) -> bool {
+        let (block, lane) = (slot as usize / LANES, slot as usize % LANES);
+        if slot as usize >= self.len {
+            return false;
+        }
+        self.scales[block][lane] = scale;
+        let pairs = self.pairs();
+        let at = |i: usize| if i < self.dimension { codes.get(i).copied().unwrap_or(0) } else { 0 };
+        for (p, pair) in self.lanes[block * pairs..(block + 1) * pairs].iter_mut().enumerate() {
+            pair[lane] = [at(2 * p), at(2 * p + 1)];
+        }
+        true
+    }
+
+    /// Copies an item's bytes into `codes` and answers its scale; zeros where there is no such item.
+    pub fn codes(&self, slot: u32, codes: &mut [i8]) -> f32 {
+        codes.fill(0);
+        let (block, lane) = (slot as usize / LANES, slot as usize % LANES);
+        if slot as usize >= self.len {
+            return 0.0;
+        }
+        let start = block * self.pairs();
+        for (i, code) in codes.iter_mut().enumerate().take(self.dimension) {
+            *code = self.lanes[start + i / 2][lane][i % 2];
+        }
+        self.scales[block][lane]
+    }
+
+    /// The item in `slot` as numbers, `code · scale` each; zeros, and false, where there is no such item.
+    pub fn row(&self, slot: u32, row: &mut [f32]) -> bool {
+        row.fill(0.0);
+        let (block, lane) = (slot as usize / LANES, slot as usize % LANES);
+        if slot as usize >= self.len {
+            return false;
+        }
+        let (start, scale) = (block * self.pairs(), self.scales[block][lane]);
+        for (i, value) in row.iter_mut().enumerate().take(self.dimension) {
+            *value = f32::from(self.lanes[start + i / 2][lane][i % 2]) * scale;
+        }
+        true
+    }
+
+    /// Rounds a query of `d` numbers to 16 bits, in storage that is used again. Numbers that are not finite count as 0.
+    #[allow(clippy::cast_possible_truncation, reason = "rounded values lie within ±32767")]
+    pub fn query(&self, values: &[f32], query: &mut Query) {
+        let at = |i: usize| values.get(i).copied().filter(|v| v.is_finite() && i < self.dimension).unwrap_or(0.0);
+        let largest = (0..self.dimension).fold(0.0f32, |m, i| at(i).abs().max(m));
+        query.scale = largest / f32::from(QUERY_MAX);
+        let usable = query.scale >= f32::MIN_POSITIVE;
+        query.scale = if usable { query.scale } else { 0.0 };
+        let round = |v: f32| {
+            let y = if usable { v / query.scale } else { 0.0 };
+            (if y < 0.0 { y - 0.5 } else { y + 0.5 }).clamp(-32_767.0, 32_767.0) as i16
+        };
+        query.pairs.clear();
+        query.pairs.extend((0..self.pairs()).map(|p| [round(at(2 * p)), round(at(2 * p + 1))]));
+    }
+
+    /// The largest inner product of any of the `queries` (one after the other, `d` numbers each) with every item: `out[slot]`.
+    pub fn dot_max(&self, queries: &[f32], out: &mut Vec<f32>) {
+        let mut query = Query::default();
+        out.resize(self.len.next_multiple_of(LANES), 0.0);
+        if queries.len() < self.dimension {
+            out.fill(0.0);
+        }
+        for (i, values) in queries.chunks_exact(self.dimension.max(1)).enumerate() {
+            self.query(values, &mut query);
+            self.score(&query, 0, i > 0, out.as_chunks_mut().0);
+        }
+        out.truncate(self.len);
+    }
+
+    /// The scores of the blocks from `first` on, as many as `out` holds.
+    pub(super) fn score(&self, query: &Query, first: usize, keep_larger: bool, out: &mut [[f32; LANES]]) {
+        let (lanes, scales) = (&self.lanes[first * self.pairs()..], &self.scales[first..]);
+        int8::scores(&query.pairs, query.scale, lanes, scales, keep_larger, out);
+    }
+
+    /// The largest inner product of any of the `queries` with the items in `slots`, in that order; 0 for a slot that is not held. The
+    /// bits are those of [`Int8Blocks::dot_max`].
+    #[allow(clippy::cast_precision_loss, reason = "as the lanes do")]
+    pub fn dot_max_slots(&self, queries: &[f32], slots: &[u32], out: &mut Vec<f32>) {
+        let mut query = Query::default();
+        out.clear();
+        out.resize(slots.len(), 0.0);
+        for (turn, values) in queries.chunks_exact(self.dimension.max(1)).enumerate() {
+            self.query(values, &mut query);
+            for (out, slot) in out.iter_mut().zip(slots) {
+                let (block, lane) = (*slot as usize / LANES, *slot as usize % LANES);
+                if (*slot as usize) < self.len {
+                    let block_lanes = &self.lanes[block * self.pairs()..(block + 1) * self.pairs()];
+                    let sum = query.pairs.iter().zip(block_lanes).fold(0i32, |sum, (q, pair)| {
+                        let [a, b] = pair[lane].map(i32::from);
+                        sum + i32::from(q[0]) * a + i32::from(q[1]) * b
+                    });
+                    let score = sum as f32 * self.scales[block][lane] * query.scale;
+                    *out = if turn > 0 && *out > score { *out } else { score };
+                }
+            }
+        }
+    }
+
+    /// Copies the items in `slots`, in that order and as numbers, into `into`, whose storage is used again.
+    pub fn gather(&self, slots: &[u32], into: &mut ItemBlocks) {
+        into.reset(self.dimension);
+        let mut row = [0.0; 256];
+        let row = &mut row[..self.dimension.min(256)];
+        for slot in slots {
+            self.row(*slot, row);
+            into.push(row);
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp, clippy::cast_possible_truncation, reason = "tests compare exact bits and small counts")]
+mod tests {
+    use super::*;
+    use crate::math::{Rng, dot, quantize_row};
+    use proptest::prelude::*;
+
+    fn random(n: usize, d: usize, seed: u64) -> (Int8Blocks, Vec<Vec<f32>>) {
+        let mut rng = Rng::new(seed);
+        let mut items = Int8Blocks::new(d);
+        let rows = (0..n)
+            .map(|slot| {
+                let row: Vec<f32> = (0..d).map(|_| rng.normal()).collect();
+                let mut codes = vec![0; d];
+                let scale = quantize_row(&row, &mut codes);
+                assert_eq!(items.push(&codes, scale) as usize, slot);
+                row
+            })
+            .collect();
+        (items, rows)
+    }
+
+    proptest! {
+        #[test]
+        fn scores_are_close_and_every_path_gives_the_same_bits(n in 0usize..70, d in 1usize..40, k in 1usize..4, seed in any::<u64>()) {
+            let (items, rows) = random(n, d, seed);
+            let mut rng = Rng::new(!seed);
+            let queries: Vec<f32> = (0..k * d).map(|_| rng.normal()).collect();
+            let (mut all, mut some) = (vec![3.0; 5], vec![]);
+            items.dot_max(&queries, &mut all);
+            let slots: Vec<u32> = (0..n as u32).rev().collect();
+            items.dot_max_slots(&queries, &slots, &mut some);
+            some.reverse();
+            prop_assert_eq!(&all, &some);
+            for (score, row) in all.iter().zip(&rows) {
+                let exact = queries.chunks_exact(d).map(|q| dot(q, row)).fold(f32::MIN, f32::max);
+                prop_assert!((score - exact).abs() < 0.05 * (d as f32).sqrt() * 2.0, "{} {}", score, exact);
+            }
+            let mut gathered = ItemBlocks::default();
+            items.gather(&slots, &mut gathered);
+            let (mut a, mut b) = (vec![0.0; d], vec![0.0; d]);
+            for (i, slot) in slots.iter().enumerate() {
+                gathered.row(i as u32, &mut a);
+                items.row(*slot, &mut b);
+                prop_assert_eq!(&a, &b);
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_queries_score_zero_or_finite() {
+        let (items, _) = random(20, 3, 1);
+        let mut out = vec![];
+        for query in [[f32::NAN; 3], [0.0; 3], [1e-45, 0.0, 0.0]] {
+            items.dot_max(&query, &mut out);
+            assert!(out.iter().all(|s| *s == 0.0));
+        }
+        items.dot_max(&[1e30, f32::INFINITY, -1.0], &mut out);
+        assert!(out.iter().all(|s| s.is_finite()));
+    }
+
+    #[test]
+    fn the_widest_sums_fit() {
+        let mut items = Int8Blocks::new(256);
+        items.push(&[-127; 256], 1.0);
+        let mut out = vec![];
+        items.dot_max(&[2.0; 256], &mut out);
+        assert!((out[0] / (-127.0 * 512.0) - 1.0).abs() < 1e-6);
+    }
+}

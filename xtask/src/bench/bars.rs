@@ -1,0 +1,55 @@
+//! What must hold, by operation and peer.
+
+use super::line::Bar;
+
+const RATIOS: [(&str, &str, f64); 14] = [
+    ("forward", "js", 7.0),
+    ("forward", "ort", 25.0),
+    ("forward", "tfjs", 40.0),
+    ("score_10k_32", "js", 7.0),
+    ("score_10k_32", "ort", 3.0),
+    ("train_32", "js", 10.0),
+    ("train_32", "ort", 6.0),
+    ("train_32", "tfjs", 15.0),
+    ("dpp_500_64_30", "js", 8.0),
+    ("dpp_500_64_30", "ort", 25.0),
+    ("dpp_500_64_30", "tfjs", 100.0),
+    ("dpp_500_64_30", "pyversity", 3.0),
+    ("cold_start", "ort", 10.0),
+    ("cold_start", "tfjs", 4.0),
+];
+
+const OWN: [(&str, Bar); 6] = [
+    // The scan alone, as a share of what it is bound by: memory or arithmetic.
+    ("score_kernel_share", Bar::Least(0.55)),
+    ("dpp_1000_64_20_native", Bar::Median(0.15)),
+    // The listener must not wait.
+    ("requeue", Bar::P95(1.0)),
+    ("requeue_hour", Bar::Median(0.0)),
+    ("private_recall", Bar::Median(1.5)),
+    ("private_recall_1m", Bar::Median(4.0)),
+];
+
+/// Of the songs that an exact search in f32 finds, how many private recall must find.
+pub(super) const LEAST_RECALL: f64 = 0.985;
+
+/// The bar for an operation: beside a peer, or by itself.
+pub(super) fn bar(op: &str, peer: Option<&str>) -> Option<Bar> {
+    match peer {
+        Some(peer) => RATIOS.iter().find(|(o, p, _)| *o == op && *p == peer).map(|(.., bar)| Bar::Ratio(*bar)),
+        None => OWN.iter().find(|(o, _)| *o == op).map(|(_, bar)| *bar),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_found_by_operation_and_peer() {
+        assert_eq!(bar("forward", Some("tfjs")), Some(Bar::Ratio(40.0)));
+        assert_eq!(bar("score_10k_32", Some("tfjs")), None);
+        assert_eq!(bar("requeue", None), Some(Bar::P95(1.0)));
+        assert_eq!(bar("forward", None), None);
+    }
+}

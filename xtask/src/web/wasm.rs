@@ -1,0 +1,125 @@
+//! One wasm file: cargo, wasm-bindgen, wasm-opt. Which ones there are stands in `variants`.
+
+use crate::run;
+use crate::setup::{self, TARGET, WasmToolchain};
+use crate::stamp::Stamp;
+use crate::workspace::{Workspace, make_folder};
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// wasm-opt may use what every browser since 2021 has, which is also what rustc emits by default, and strips what only tools read.
+const WASM_OPT: [&str; 13] = [
+    "-O1", // what LLVM left to do; more makes the file larger once it is packed
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-nontrapping-float-to-int",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-reference-types",
+    "--enable-multivalue",
+    "--enable-call-indirect-overlong",
+    "--strip-debug",
+    "--strip-dwarf",
+    "--strip-producers",
+    "--strip-target-features",
+];
+
+/// What to build, and what to call it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wasm {
+    /// What it is called here.
+    pub(super) name: &'static str,
+    /// Files are called `{out}.js`, `{out}.d.ts` and `{out}_bg.wasm`.
+    pub(super) out: &'static str,
+    /// Cargo's package, whose library is built.
+    pub(super) package: &'static str,
+    /// Features, as one would type them.
+    pub(super) arguments: &'static [&'static str],
+    /// With simd128, as nearly every browser has it.
+    pub(super) simd: bool,
+}
+
+impl Wasm {
+    /// Builds it where an input changed; leaves [`Wasm::files`] in `folder`.
+    pub(super) fn make(
+        &self,
+        workspace: &Workspace,
+        toolchain: &WasmToolchain,
+        bindgen: &Path,
+        folder: &Path,
+    ) -> Result<()> {
+        let wasm = self.compile(workspace, toolchain)?;
+        self.glue(workspace, bindgen, &wasm, folder)
+    }
+
+    /// The names of the three files.
+    pub(super) fn files(&self) -> [String; 3] {
+        [format!("{}.js", self.out), format!("{}.d.ts", self.out), format!("{}_bg.wasm", self.out)]
+    }
+
+    /// Builds the package together with its standard library, where the library's sources are at hand: a std that aborts at once,
+    /// instead of formatting a message nobody reads, is a third of the page's bytes. The two settings are not stable yet, which is
+    /// why the compiler is told to take them from a stable release; without sources the installed std serves, and the page is
+    /// larger.
+    fn compile(&self, workspace: &Workspace, toolchain: &WasmToolchain) -> Result<PathBuf> {
+        let small = toolchain.has_std_sources()?;
+        let mut cargo = toolchain.command("cargo", &[])?;
+        cargo.current_dir(&workspace.root).args(["build", "--package", self.package, "--lib", "--profile", "wasm"]);
+        cargo.args(["--target", TARGET]).args(self.arguments);
+        // Other flags are another std: each set has a folder, or they would push each other out.
+        let target = toolchain.target.join(if self.simd { "page" } else { "page-scalar" });
+        cargo.env("CARGO_TARGET_DIR", &target);
+        let mut flags = vec![format!("-Ctarget-feature={}simd128", if self.simd { "+" } else { "-" })];
+        let with = if small {
+            cargo.args(["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"]);
+            cargo.args(["--config", "profile.wasm.lto='fat'"]);
+            cargo.env("RUSTC_BOOTSTRAP", "1");
+            flags.extend(["-Zunstable-options".to_owned(), "-Cpanic=immediate-abort".to_owned()]);
+            "with its own std"
+        } else {
+            "larger than it need be: no std sources here"
+        };
+        cargo.env("RUSTFLAGS", flags.join(" "));
+        run::say(&format!("{} for the page: cargo build, profile wasm, {with}", self.name));
+        run::run(&mut cargo)?;
+        // Variants of one package leave a file of one name: this one's is kept before the next is built.
+        let built = target.join(TARGET).join("wasm").join(format!("{}.wasm", self.package.replace('-', "_")));
+        let kept = workspace.scratch("wasm").join(format!("{}.wasm", self.name));
+        make_folder(&workspace.scratch("wasm"))?;
+        std::fs::copy(&built, &kept).with_context(|| format!("cargo left no {}", built.display()))?;
+        Ok(kept)
+    }
+
+    /// wasm-bindgen, then wasm-opt.
+    fn glue(&self, workspace: &Workspace, bindgen: &Path, wasm: &Path, folder: &Path) -> Result<()> {
+        let version = workspace.locked("wasm-bindgen")?;
+        let mut words = WASM_OPT.to_vec();
+        if self.simd {
+            words.push("--enable-simd");
+        }
+        let flags = words.clone();
+        words.push(&version);
+        let inputs = [wasm.to_path_buf(), workspace.root.join("package-lock.json")];
+        let stamp = Stamp::of(workspace, &format!("glue-{}", self.name), &inputs, &words)?;
+        let [script, types, module] = self.files();
+        if stamp.holds(&[&script, &types, &module].map(|name| folder.join(name))) {
+            return Ok(());
+        }
+        run::say(&format!("the glue of {}: wasm-bindgen, wasm-opt", self.name));
+        let raw = workspace.scratch("bindgen").join(self.name);
+        make_folder(&raw)?;
+        make_folder(folder)?;
+        let mut wasm_bindgen = Command::new(bindgen.join("wasm-bindgen"));
+        wasm_bindgen.arg(wasm).args(["--target", "web", "--out-name", self.out, "--out-dir"]).arg(&raw);
+        run::run(&mut wasm_bindgen)?;
+
+        let mut wasm_opt = setup::node_program(workspace, "binaryen", "wasm-opt")?;
+        wasm_opt.arg(raw.join(&module)).args(flags).arg("-o").arg(folder.join(&module));
+        run::run(&mut wasm_opt)?;
+        for name in [&script, &types] {
+            std::fs::copy(raw.join(name), folder.join(name)).with_context(|| format!("wasm-bindgen made no {name}"))?;
+        }
+        stamp.keep()
+    }
+}
