@@ -112,10 +112,7 @@ impl Dpp {
             window: config.window.map(|w| w.max(1)),
         };
         self.quality.clear();
-        self.quality.extend(quality[..n].iter().map(|q| {
-            // Squares are held within f32's normal range, so that no order among tiny or huge qualities becomes 0 or ∞.
-            if *q > 0.0 && q.is_finite() { (q * q).clamp(f32::MIN_POSITIVE, f32::MAX) } else { f32::NEG_INFINITY }
-        }));
+        self.quality.extend(quality[..n].iter().map(|q| squared(*q)));
         // d_i² = S_ii.
         let DppConfig { similarity, ridge, .. } = self.config;
         self.likeness.start(items, n, classes, similarity);
@@ -128,6 +125,13 @@ impl Dpp {
         self.cholesky.clear();
         self.chosen = 0;
         self.pending = None;
+    }
+
+    /// Gives the candidates other qualities in the middle of a slate, in another unit say; what was chosen stays chosen.
+    pub fn set_quality(&mut self, quality: &[f32]) {
+        for (held, q) in self.quality.iter_mut().zip(quality) {
+            *held = if *held > f32::NEG_INFINITY { squared(*q) } else { *held };
+        }
     }
 
     /// The best allowed candidate, which counts as chosen from then on; `None` where there is none. `items` are those of
@@ -220,6 +224,11 @@ impl Dpp {
         self.chosen -= 1;
         self.spread(items, 1.0);
     }
+}
+
+/// `q²`, held within f32's normal range, so that no order among tiny or huge qualities becomes 0 or ∞.
+fn squared(q: f32) -> f32 {
+    if q > 0.0 && q.is_finite() { (q * q).clamp(f32::MIN_POSITIVE, f32::MAX) } else { f32::NEG_INFINITY }
 }
 
 #[cfg(test)]

@@ -145,6 +145,8 @@ pub struct Reranker {
     open: Vec<f32>,
     /// Squared lengths of the vectors.
     norms: Vec<f32>,
+    /// The score whose quality is 1.
+    unit: f32,
 }
 
 impl Reranker {
@@ -192,9 +194,15 @@ impl Reranker {
         self.open.extend_from_slice(&self.score);
         self.start(config, c, before.vectors);
         while slate.len() < self.rules.target() {
+            // f32 holds no square of a quality far below the unit: where all that is left lies there, the unit moves on.
+            let best = largest_of(&self.open);
+            if method(config) == Method::Dpp && sharpness(config) * (self.unit - best) > 8.0 {
+                self.unit = best;
+                self.weigh(config, c);
+                self.dpp.set_quality(&self.merit);
+            }
             let Some(pick) = self.next(config, c, slate) else { break };
             let i = pick.candidate;
-            let best = largest_of(&self.open);
             self.open[i] = f32::NEG_INFINITY;
             let relaxed = self.rules.choose(i);
             let refused = (pick.refused > 0).then_some(RuleNote::PassedOver { refused: pick.refused });
@@ -221,20 +229,15 @@ impl Reranker {
     }
 
     fn start(&mut self, config: &RerankConfig, c: &Candidates<'_>, before: &[f32]) {
-        let diversity = if config.diversity.is_nan() { 0.3 } else { config.diversity.clamp(0.0, 1.0) };
+        let diversity = diversity(config);
         let before = before.chunks_exact(c.items.dimension().max(1));
-        // Within the range in which a weight's square and logarithm are numbers.
-        let weights = (0..self.score.len()).map(|i| c.weight(i).clamp(1e-6, 1e6));
+        let weights = (0..self.score.len()).map(|i| sane(c.weight(i)));
         let weighted = self.score.iter().zip(weights);
         self.merit.clear();
         match method(config) {
             Method::Dpp => {
-                let diversity = diversity.max(0.01);
-                let alpha = (1.0 - diversity) / (2.0 * diversity);
-                let best = largest_of(&self.score);
-                self.merit.extend(weighted.map(|(z, weight)| {
-                    if *z > f32::NEG_INFINITY { weight * Real::exp(bounded(alpha * (z - best))) } else { 0.0 }
-                }));
+                self.unit = largest_of(&self.score);
+                self.weigh(config, c);
                 self.dpp.start_with(c.items, c.classes, &self.merit, config.dpp);
                 before.for_each(|v| self.dpp.condition(c.items, v));
             }
@@ -256,6 +259,17 @@ impl Reranker {
                 before.for_each(|v| self.ssd.condition(c.items, v));
             }
         }
+    }
+
+    /// The DPP's qualities of the open candidates, in units of that of the score `unit`.
+    fn weigh(&mut self, config: &RerankConfig, c: &Candidates<'_>) {
+        let alpha = sharpness(config);
+        let Self { merit, open, unit, .. } = self;
+        merit.clear();
+        merit.extend(open.iter().enumerate().map(|(i, z)| {
+            let is_out = !z.is_finite();
+            if is_out { 0.0 } else { sane(c.weight(i)) * Real::exp(bounded(alpha * (z - *unit))) }
+        }));
     }
 
     /// The best candidate that the largest possible gap allows.
@@ -287,6 +301,22 @@ impl Reranker {
         }
         sums.map(|sum| if n > 0.0 { sum / n } else { 0.0 })
     }
+}
+
+/// `1 − θ`.
+fn diversity(config: &RerankConfig) -> f32 {
+    if config.diversity.is_nan() { 0.3 } else { config.diversity.clamp(0.0, 1.0) }
+}
+
+/// `θ/(2(1 − θ))`, which makes a score a quality.
+fn sharpness(config: &RerankConfig) -> f32 {
+    let diversity = diversity(config).max(0.01);
+    (1.0 - diversity) / (2.0 * diversity)
+}
+
+/// A traffic weight within the range in which its square and its logarithm are numbers.
+fn sane(weight: f32) -> f32 {
+    weight.clamp(1e-6, 1e6)
 }
 
 /// Without `full` there is the DPP alone, and the page carries no line of the others.

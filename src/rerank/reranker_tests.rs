@@ -269,3 +269,16 @@ fn storage_is_used_again() {
         assert_eq!(run(), run(), "{method:?}");
     }
 }
+
+#[test]
+fn little_diversity_is_nearly_relevance_also_far_below_the_best() {
+    // One song is liked far more than all others, which spread over thirty units: without moving on, all of them would look alike
+    // to f32, and diversity alone would choose among them.
+    let mut world = world(200, 8, 200, 9);
+    for (i, r) in world.relevance.iter_mut().enumerate() {
+        *r = if i == 0 { 90.0 } else { 0.15 * (200 - i) as f32 };
+    }
+    let rules = RuleConfig { artist_gap: 0, ..RuleConfig::default() };
+    let slate = world.slate(&RerankConfig { diversity: 0.0, rules, ..RerankConfig::default() }, 40);
+    assert!(slate.songs().map(|s| s.0).eq(0..40), "{:?}", slate.songs().collect::<Vec<_>>());
+}

@@ -17,3 +17,7 @@ pub use error::ReplayError;
 pub use impressions::{Impressions, Label, Shown};
 pub use prior::{LogOdds, Prior};
 pub use run::{Days, Figure, Outcome, ReplayConfig, replay};
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;

@@ -173,7 +173,7 @@ pub fn replay(
 }
 
 /// What the server makes of the days up to `fit`, and the devices that get it.
-fn devices<'a>(
+pub(super) fn devices<'a>(
     impressions: &'a Impressions,
     days: Days,
     config: &ReplayConfig,
