@@ -3,9 +3,9 @@
 //!
 //! `cargo bench --bench dpp_beside -- FOLDER N K D` writes what both work on to FOLDER (`vectors.f32`: N rows of D, `relevance.f32`: N
 //! numbers, both little-endian), prints the picks as one line, then answers each line on stdin with the milliseconds of one run: from rows
-//! and relevance as they come, and from resident songs with their qualities, as the engine has them.
+//! and relevance as they come, and from a pool in the order of its qualities, as the engine has it.
 
-use sottovoce::math::{ItemBlocks, Real, Rng, normalize};
+use sottovoce::math::{ItemBlocks, Real, Rng, TopK, normalize};
 use sottovoce::rerank::{Dpp, DppConfig};
 use std::error::Error;
 use std::io::{BufRead, Write};
@@ -29,14 +29,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     write(&Path::new(folder).join("vectors.f32"), rows.iter().flatten())?;
     write(&Path::new(folder).join("relevance.f32"), relevance.iter())?;
 
-    let mut slates = Slates { items: ItemBlocks::new(d), dpp: Dpp::default() };
+    let mut slates = Slates { items: ItemBlocks::new(d), top: TopK::new(), order: vec![], falling: vec![], dpp: Dpp::default() };
     let picks: Vec<String> = slates.write(&rows, &relevance, k).iter().map(usize::to_string).collect();
     println!("{}", picks.join(" "));
     for line in std::io::stdin().lock().lines() {
         line?;
         let (from_rows, picks) = timed(|| slates.write(&rows, &relevance, k));
-        let quality = quality(&relevance);
-        let (resident, again) = timed(|| slates.choose(&quality, k));
+        let (resident, again) = timed(|| slates.choose(k));
         assert_eq!(picks, again);
         println!("{from_rows} {resident}");
         std::io::stdout().flush()?;
@@ -53,22 +52,32 @@ fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
 
 struct Slates {
     items: ItemBlocks,
+    top: TopK,
+    /// The candidates by falling quality, as the engine has its pool, and these qualities.
+    order: Vec<u32>,
+    falling: Vec<f32>,
     dpp: Dpp,
 }
 
 impl Slates {
     /// From rows and relevance as they come, to the picks: what the peer's one call does.
     fn write(&mut self, rows: &[Vec<f32>], relevance: &[f32], k: usize) -> Vec<usize> {
+        let quality = quality(relevance);
+        self.top.select(&quality, quality.len(), &mut self.order);
         self.items.reset(rows[0].len());
-        for row in rows {
-            self.items.push(row);
+        for i in &self.order {
+            self.items.push(&rows[*i as usize]);
         }
-        self.choose(&quality(relevance), k)
+        self.falling.clear();
+        self.falling.extend(self.order.iter().map(|i| quality[*i as usize]));
+        self.choose(k)
     }
 
-    fn choose(&mut self, quality: &[f32], k: usize) -> Vec<usize> {
-        self.dpp.start(&self.items, quality, DppConfig { similarity: 1.0, ridge: RIDGE, window: None });
-        (0..k).map_while(|_| self.dpp.next(&self.items, &mut |_| true)).map(|pick| pick.candidate).collect()
+    /// From the pool as the engine has it.
+    fn choose(&mut self, k: usize) -> Vec<usize> {
+        self.dpp.start(&self.items, &self.falling, DppConfig { similarity: 1.0, ridge: RIDGE, window: None });
+        let picks = (0..k).map_while(|_| self.dpp.next(&self.items, &mut |_| true));
+        picks.map(|pick| self.order[pick.candidate] as usize).collect()
     }
 }
 

@@ -96,17 +96,87 @@ pub fn squared_norms(dimension: usize, lanes: &[[f32; LANES]], out: &mut [[f32; 
     }
 }
 
-/// `left[i] ← max(floor, left[i] + sign · (dots[i] + constant)²)`: what a greedy step leaves of every item.
+/// `left[i] ← max(floor, left[i] + sign · (dots[i] + constant)²)`: what a greedy step leaves of every item. NaN stays NaN.
 pub fn spread(dots: &[[f32; LANES]], constant: f32, sign: f32, floor: f32, left: &mut [[f32; LANES]]) {
     let (constant, sign, floor) = (f32x8::splat(constant), f32x8::splat(sign), f32x8::splat(floor));
     for (left, dots) in left.iter_mut().zip(dots) {
         let (d, l) = (load(dots), load(left));
         let step = |d: f32x8, l: f32x8| {
             let e = d + constant;
-            larger(floor, l + sign * (e * e))
+            let next = l + sign * (e * e);
+            next.simd_lt(floor).select(floor, next)
         };
         *left = must_cast([step(d[0], l[0]), step(d[1], l[1])]);
     }
+}
+
+/// `out[i] = a[i] · b[i]`, and the largest of each block in `best`. NaN counts as negative infinity there.
+pub fn products(a: &[[f32; LANES]], b: &[[f32; LANES]], out: &mut [[f32; LANES]], best: &mut [f32]) {
+    for ((out, best), (a, b)) in out.iter_mut().zip(best).zip(a.iter().zip(b)) {
+        let (a, b) = (load(a), load(b));
+        let c = [a[0] * b[0], a[1] * b[1]];
+        let none = f32x8::splat(f32::NEG_INFINITY);
+        *best = most(larger(larger(none, c[0]), c[1]));
+        *out = must_cast(c);
+    }
+}
+
+/// `out[k][i] = ⟨query_k, item i of the block⟩`: several queries, each the first numbers of `stride`, and one block. The bits are those
+/// of [`dots`].
+pub fn dots_of_block(queries: &[f32], stride: usize, block: &[[f32; LANES]], out: &mut [[f32; LANES]]) {
+    let (pairs, last) = out.as_chunks_mut::<2>();
+    let mut queries = queries.chunks_exact(stride.max(1));
+    for pair in pairs {
+        let (Some(p), Some(q)) = (queries.next(), queries.next()) else { return };
+        let (mut x, mut y) = ([f32x8::ZERO; 2], [f32x8::ZERO; 2]);
+        for (a, (p, q)) in block.iter().zip(p.iter().zip(q)) {
+            let (a, p, q) = (load(a), f32x8::splat(*p), f32x8::splat(*q));
+            x[0] += p * a[0];
+            x[1] += p * a[1];
+            y[0] += q * a[0];
+            y[1] += q * a[1];
+        }
+        *pair = [must_cast(x), must_cast(y)];
+    }
+    if let (Some(query), Some(sums)) = (queries.next(), last.first_mut()) {
+        let mut x = [f32x8::ZERO; 2];
+        for (a, q) in block.iter().zip(query) {
+            let (a, q) = (load(a), f32x8::splat(*q));
+            x[0] += q * a[0];
+            x[1] += q * a[1];
+        }
+        *sums = must_cast(x);
+    }
+}
+
+/// Puts a row into a lane of a block: `block[coordinate][lane]`. What the row is short of is filled with zeros.
+pub fn put(row: &[f32], lane: usize, block: &mut [[f32; LANES]]) {
+    let (head, rest) = block.split_at_mut(row.len().min(block.len()));
+    for (to, value) in head.iter_mut().zip(row) {
+        to[lane % LANES] = *value;
+    }
+    for to in rest {
+        to[lane % LANES] = 0.0;
+    }
+}
+
+/// The largest of eight numbers.
+fn most(m: f32x8) -> f32 {
+    let m: [f32; 8] = must_cast(m);
+    m.iter().fold(f32::NEG_INFINITY, |m, v| if *v > m { *v } else { m })
+}
+
+/// The largest of any number of values; negative infinity where there is none. NaN loses.
+#[must_use]
+pub fn largest(values: &[f32]) -> f32 {
+    let (whole, rest) = values.as_chunks::<8>();
+    let mut last = [f32::NEG_INFINITY; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let mut m = f32x8::splat(f32::NEG_INFINITY);
+    for values in whole {
+        m = larger(m, must_cast(*values));
+    }
+    most(larger(m, must_cast(last)))
 }
 
 /// Which lanes are greater than `threshold`, lane 0 in the lowest bit. NaN is not.
@@ -158,6 +228,54 @@ mod tests {
                     prop_assert_eq!(mask >> lane & 1 == 1, *v > 0.1, "{}", b);
                 }
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn several_queries_and_one_block(d in 1usize..20, count in 0usize..7, more in 0usize..4, seed in any::<u32>()) {
+            let (block, queries) = (lanes(d, 1, seed), lanes(d + more, count, !seed));
+            let queries = &queries.as_flattened()[..count * (d + more)];
+            let mut out = vec![[9.0; LANES]; count];
+            dots_of_block(queries, d + more, &block, &mut out);
+            for (query, out) in queries.chunks_exact(d + more).zip(&out) {
+                for (lane, sum) in out.iter().enumerate() {
+                    prop_assert_eq!(*sum, plain(query, &block, lane));
+                }
+            }
+        }
+
+        #[test]
+        fn a_greedy_step_is_the_plain_formula(seed in any::<u32>(), constant in -1f32..1.0, add: bool) {
+            let sign = if add { 1.0 } else { -1.0 };
+            let (dots, before) = (lanes(1, 3, seed), lanes(1, 3, !seed));
+            let mut left = before.clone();
+            left[2][5] = f32::NAN;
+            spread(&dots, constant, sign, 0.1, &mut left);
+            let (mut out, mut best) = (vec![[0.0; LANES]; 3], vec![0.0; 3]);
+            products(&left, &dots, &mut out, &mut best);
+            prop_assert!(left[2][5].is_nan() && out[2][5].is_nan());
+            for b in 0..3 {
+                let mut most = f32::NEG_INFINITY;
+                for i in (0..LANES).filter(|i| (b, *i) != (2, 5)) {
+                    let e = dots[b][i] + constant;
+                    prop_assert_eq!(left[b][i], (before[b][i] + sign * (e * e)).max(0.1));
+                    prop_assert_eq!(out[b][i], left[b][i] * dots[b][i]);
+                    most = most.max(out[b][i]);
+                }
+                prop_assert_eq!(best[b], most);
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_of_any_number_of_values() {
+        let mut values: Vec<f32> = lanes(1, 3, 7).into_flattened();
+        values[20] = 7.0;
+        values[21] = f32::NAN;
+        for n in 0..values.len() {
+            let plain = values[..n].iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            assert_eq!(largest(&values[..n]), plain);
         }
     }
 

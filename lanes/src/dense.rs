@@ -6,106 +6,100 @@
 use bytemuck::must_cast;
 use wide::f32x8;
 
-/// A matrix read through strides: element `(i, k)` is `values[i · row + k · column]`, so that a transpose costs nothing.
-#[derive(Clone, Copy, Debug)]
-pub struct Strided<'a> {
-    /// The numbers.
-    pub values: &'a [f32],
-    /// From one row to the next.
-    pub row: usize,
-    /// From one column to the next.
-    pub column: usize,
-}
-
-/// `c ← c + a · b` with `a: m × k`, `b: k × n` and `c: m × n`, the latter two row by row.
+/// `c ← c + a·b` with `a: m × k`, `b: k × n` and `c: m × n`, all row by row.
+///
+/// Tiles are as large as sixteen registers of four lanes hold, with as many chains of additions as hide the adder's latency: four rows
+/// by eight columns, and what is left row by row.
 ///
 /// # Panics
 /// If a slice is too short for its shape.
-pub fn multiply(m: usize, n: usize, k: usize, a: Strided<'_>, b: &[f32], c: &mut [f32]) {
-    assert!(b.len() >= k * n && c.len() >= m * n, "a matrix is shorter than its shape");
-    assert!(
-        m == 0 || k == 0 || a.values.len() > (m - 1) * a.row + (k - 1) * a.column,
-        "a matrix is shorter than its shape"
-    );
-    let mut i = 0;
-    while i + 4 <= m {
-        rows::<4>(i, n, k, a, b, c);
-        i += 4;
+pub fn multiply(m: usize, n: usize, k: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
+    let (a, b, c) = (&a[..m * k], &b[..k * n], &mut c[..m * n]);
+    if n == 0 {
+        return;
     }
-    while i < m {
-        rows::<1>(i, n, k, a, b, c);
-        i += 1;
+    let whole = m / 4 * 4;
+    for i in (0..whole).step_by(4) {
+        columns::<4, 1>(i, 0, n, k, a, b, c);
+    }
+    for i in whole..m {
+        let j = columns::<1, 4>(i, 0, n, k, a, b, c);
+        columns::<1, 1>(i, j, n, k, a, b, c);
     }
     // The columns that fill no tile.
-    let whole = n / 16 * 16;
     for i in 0..m {
-        for j in whole..n {
+        for j in n / 8 * 8..n {
             let mut sum = c[i * n + j];
-            for p in 0..k {
-                sum += a.values[i * a.row + p * a.column] * b[p * n + j];
+            for (p, row) in b.chunks_exact(n).enumerate() {
+                sum += a[i * k + p] * row[j];
             }
             c[i * n + j] = sum;
         }
     }
 }
 
+/// The tiles of `M` rows by `8·V` columns from column `j` on, held in registers while the rows of `b` run; the column behind them.
 #[inline(always)]
-fn rows<const M: usize>(i: usize, n: usize, k: usize, a: Strided<'_>, b: &[f32], c: &mut [f32]) {
-    let mut j = 0;
-    while j + 16 <= n {
-        tile::<M, 2>(i, j, n, k, a, b, c);
-        j += 16;
-    }
-}
-
-/// `M` rows by `8·V` columns held in registers while `k` runs.
-#[inline(always)]
-fn tile<const M: usize, const V: usize>(
+fn columns<const M: usize, const V: usize>(
     i: usize,
-    j: usize,
+    mut j: usize,
     n: usize,
     k: usize,
-    a: Strided<'_>,
+    a: &[f32],
     b: &[f32],
     c: &mut [f32],
-) {
-    let mut sums = [[f32x8::ZERO; V]; M];
-    for (r, sums) in sums.iter_mut().enumerate() {
-        for (v, sum) in sums.iter_mut().enumerate() {
-            *sum = load(&c[(i + r) * n + j + 8 * v..]);
-        }
-    }
-    for p in 0..k {
-        let row = &b[p * n + j..p * n + j + 8 * V];
-        let mut columns = [f32x8::ZERO; V];
-        for (v, column) in columns.iter_mut().enumerate() {
-            *column = load(&row[8 * v..]);
-        }
+) -> usize {
+    while j + 8 * V <= n {
+        let mut sums = [[f32x8::ZERO; V]; M];
         for (r, sums) in sums.iter_mut().enumerate() {
-            let x = f32x8::splat(a.values[(i + r) * a.row + p * a.column]);
-            for (sum, column) in sums.iter_mut().zip(columns) {
-                *sum += x * column;
+            let (row, _) = c[(i + r) * n + j..(i + r) * n + j + 8 * V].as_chunks::<8>();
+            sums.iter_mut().zip(row).for_each(|(sum, c)| *sum = must_cast(*c));
+        }
+        for (p, row) in b.chunks_exact(n).enumerate() {
+            let (row, _) = row[j..j + 8 * V].as_chunks::<8>();
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let x = f32x8::splat(a[(i + r) * k + p]);
+                sums.iter_mut().zip(row).for_each(|(sum, b)| *sum += x * must_cast::<[f32; 8], f32x8>(*b));
             }
         }
+        for (r, sums) in sums.iter().enumerate() {
+            let (row, _) = c[(i + r) * n + j..(i + r) * n + j + 8 * V].as_chunks_mut::<8>();
+            sums.iter().zip(row).for_each(|(sum, c)| *c = must_cast(*sum));
+        }
+        j += 8 * V;
     }
-    for (r, sums) in sums.iter().enumerate() {
-        for (v, sum) in sums.iter().enumerate() {
-            let at = (i + r) * n + j + 8 * v;
-            c[at..at + 8].copy_from_slice(&must_cast::<f32x8, [f32; 8]>(*sum));
+    j
+}
+
+/// `c ← c + a·bᵀ`: every row of `a` with every row of `b`, rows of `k` numbers each; `c` has a row for each of `a`'s. Every product is
+/// [`dot`]'s.
+pub fn scores(k: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
+    if k == 0 {
+        return;
+    }
+    for (a, c) in a.chunks_exact(k).zip(c.chunks_exact_mut((b.len() / k).max(1))) {
+        for (b, c) in b.chunks_exact(k).zip(c) {
+            *c += dot(a, b);
         }
     }
 }
 
-#[inline(always)]
-fn load(values: &[f32]) -> f32x8 {
-    match values.first_chunk::<8>() {
-        Some(chunk) => must_cast(*chunk),
-        None => f32x8::ZERO,
+/// `to ← bᵀ` where `b` is stored as rows of `n` numbers.
+pub fn turn(n: usize, b: &[f32], to: &mut [f32]) {
+    if n == 0 {
+        return;
+    }
+    let k = b.len() / n;
+    for (i, row) in b.chunks_exact(n).enumerate() {
+        for (column, value) in to.chunks_exact_mut(k.max(1)).zip(row) {
+            column[i] = *value;
+        }
     }
 }
 
 /// `⟨a, b⟩` over the shorter of the two: sixteen partial sums over coordinates 16 apart, added as a tree, then the rest upwards.
 #[must_use]
+#[inline]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a16, a_rest) = a.as_chunks::<16>();
     let (b16, b_rest) = b.as_chunks::<16>();
@@ -164,15 +158,31 @@ mod tests {
 
     proptest! {
         #[test]
-        fn products_are_the_plain_sums(m in 0usize..11, n in 0usize..40, k in 0usize..30, turned: bool, seed in any::<u32>()) {
+        fn products_are_the_plain_sums(m in 0usize..11, n in 0usize..40, k in 0usize..30, seed in any::<u32>()) {
             let (values, b, start) = (numbers(m * k, seed), numbers(k * n, seed ^ 5), numbers(m * n, seed ^ 9));
-            let (row, column) = if turned { (1, m) } else { (k, 1) };
             let mut c = start.clone();
-            multiply(m, n, k, Strided { values: &values, row, column }, &b, &mut c);
+            multiply(m, n, k, &values, &b, &mut c);
+            let at = |i: usize, p: usize| values[i * k + p];
             for i in 0..m {
                 for j in 0..n {
-                    let plain = (0..k).fold(start[i * n + j], |s, p| s + values[i * row + p * column] * b[p * n + j]);
+                    let plain = (0..k).fold(start[i * n + j], |s, p| s + at(i, p) * b[p * n + j]);
                     prop_assert_eq!(c[i * n + j], plain);
+                }
+            }
+        }
+
+        #[test]
+        fn scores_are_products_with_the_transpose(m in 0usize..6, n in 1usize..7, k in 1usize..40, seed in any::<u32>()) {
+            let (a, b, start) = (numbers(m * k, seed), numbers(n * k, seed ^ 5), numbers(m * n, seed ^ 9));
+            let (mut c, mut turned) = (start.clone(), vec![0.0; n * k]);
+            scores(k, &a, &b, &mut c);
+            turn(k, &b, &mut turned);
+            for (i, a) in a.chunks_exact(k).enumerate() {
+                for (j, b) in b.chunks_exact(k).enumerate() {
+                    prop_assert_eq!(c[i * n + j], start[i * n + j] + dot(a, b));
+                    for (p, value) in b.iter().enumerate() {
+                        prop_assert_eq!(turned[p * n + j], *value);
+                    }
                 }
             }
         }

@@ -14,20 +14,40 @@ pub type Pair = [[i8; 2]; LANES];
 /// The largest magnitude of a rounded query: `512 · 127 · 32767` stays within 31 bits.
 pub const QUERY_MAX: i16 = 32_767;
 
-/// `out[b][i] = Σ query · item i of block b`. `query` holds as many pairs as a block has; `out` as many blocks as there are.
-pub fn dots(query: &[[i16; 2]], lanes: &[Pair], out: &mut [[i32; LANES]]) {
-    if query.is_empty() {
-        return out.fill([0; LANES]);
+/// `Σ query · item` of the sixteen items of a block.
+#[inline(always)]
+fn sums(query: &[[i16; 2]], block: &[Pair]) -> [i32x8; 2] {
+    let mut x = [i32x8::ZERO; 2];
+    for (q, pair) in query.iter().zip(block) {
+        let q: i16x16 = must_cast([*q; 8]);
+        let [a, b]: [i8x16; 2] = must_cast(*pair);
+        x[0] += i16x16::from_i8x16(a).dot(q);
+        x[1] += i16x16::from_i8x16(b).dot(q);
     }
-    for (sums, block) in out.iter_mut().zip(lanes.chunks_exact(query.len())) {
-        let mut x = [i32x8::ZERO; 2];
-        for (q, pair) in query.iter().zip(block) {
-            let q: i16x16 = must_cast([*q; 8]);
-            let [a, b]: [i8x16; 2] = must_cast(*pair);
-            x[0] += i16x16::from_i8x16(a).dot(q);
-            x[1] += i16x16::from_i8x16(b).dot(q);
-        }
-        *sums = must_cast(x);
+    x
+}
+
+/// Puts a row of codes into a lane of a block. What the row is short of is filled with zeros.
+pub fn put(row: &[i8], lane: usize, block: &mut [Pair]) {
+    let (pairs, odd) = row.as_chunks::<2>();
+    let (head, rest) = block.split_at_mut(pairs.len().min(block.len()));
+    for (to, pair) in head.iter_mut().zip(pairs) {
+        to[lane % LANES] = *pair;
+    }
+    let mut last = odd.first().copied();
+    for to in rest {
+        to[lane % LANES] = [last.take().unwrap_or(0), 0];
+    }
+}
+
+/// `out[i] = code i of the item in `lane` · scale`, over the shorter of the two.
+pub fn row(block: &[Pair], lane: usize, scale: f32, out: &mut [f32]) {
+    let (pairs, odd) = out.as_chunks_mut::<2>();
+    for (to, pair) in pairs.iter_mut().zip(block) {
+        *to = pair[lane % LANES].map(|code| f32::from(code) * scale);
+    }
+    if let ([last], Some(pair)) = (odd, block.get(pairs.len())) {
+        *last = f32::from(pair[lane % LANES][0]) * scale;
     }
 }
 
@@ -45,13 +65,7 @@ pub fn scores(
     }
     let scale = f32x8::splat(scale);
     for ((out, scales), block) in out.iter_mut().zip(scales).zip(lanes.chunks_exact(query.len())) {
-        let mut x = [i32x8::ZERO; 2];
-        for (q, pair) in query.iter().zip(block) {
-            let q: i16x16 = must_cast([*q; 8]);
-            let [a, b]: [i8x16; 2] = must_cast(*pair);
-            x[0] += i16x16::from_i8x16(a).dot(q);
-            x[1] += i16x16::from_i8x16(b).dot(q);
-        }
+        let x = sums(query, block);
         let s: [f32x8; 2] = must_cast(*scales);
         let mut y = [x[0].round_float() * s[0] * scale, x[1].round_float() * s[1] * scale];
         if keep_larger {
@@ -79,22 +93,37 @@ mod tests {
             let query: Vec<[i16; 2]> = (0..pairs).map(|_| [(next() >> 16) as i16, QUERY_MAX]).collect();
             let items: Vec<Pair> =
                 (0..pairs * blocks).map(|_| core::array::from_fn(|_| [(next() >> 24) as i8, -127])).collect();
-            let mut out = vec![[7; LANES]; blocks];
-            dots(&query, &items, &mut out);
-            for (b, block) in items.chunks_exact(pairs).enumerate() {
-                for lane in 0..LANES {
-                    let plain: i64 = query.iter().zip(block).map(|(q, p)| {
-                        i64::from(q[0]) * i64::from(p[lane][0]) + i64::from(q[1]) * i64::from(p[lane][1])
-                    }).sum();
-                    prop_assert_eq!(i64::from(out[b][lane]), plain);
-                }
-            }
+            let plain = |block: &[Pair], lane: usize| -> i64 {
+                let terms = query.iter().zip(block).map(|(q, p)| {
+                    i64::from(q[0]) * i64::from(p[lane][0]) + i64::from(q[1]) * i64::from(p[lane][1])
+                });
+                terms.sum()
+            };
             let scales: Vec<[f32; LANES]> = (0..blocks).map(|b| core::array::from_fn(|i| (b * 16 + i) as f32)).collect();
             let mut y = vec![[0.25; LANES]; blocks];
             scores(&query, 0.5, &items, &scales, true, &mut y);
-            for ((y, sums), scales) in y.iter().flatten().zip(out.iter().flatten()).zip(scales.iter().flatten()) {
-                prop_assert_eq!(*y, (*sums as f32 * scales * 0.5).max(0.25));
+            for (b, block) in items.chunks_exact(pairs).enumerate() {
+                for lane in 0..LANES {
+                    let sum = i32::try_from(plain(block, lane));
+                    prop_assert!(sum.is_ok(), "a sum of more than 31 bits");
+                    let score = sum.map_or(0.0, |sum| sum as f32 * scales[b][lane] * 0.5);
+                    prop_assert_eq!(y[b][lane], score.max(0.25));
+                }
             }
+        }
+
+        #[test]
+        fn what_is_put_in_comes_out(d in 1usize..20, short in 0usize..3, lane in 0usize..16, seed in any::<u32>()) {
+            let codes: Vec<i8> = (0..d.saturating_sub(short)).map(|i| (seed >> (i % 24)).to_le_bytes()[0].cast_signed()).collect();
+            let mut block = vec![[[9; 2]; LANES]; d.div_ceil(2)];
+            put(&codes, lane, &mut block);
+            let mut out = vec![7.0; d];
+            row(&block, lane, 0.5, &mut out);
+            for (i, value) in out.iter().enumerate() {
+                prop_assert_eq!(*value, codes.get(i).map_or(0.0, |code| f32::from(*code) * 0.5));
+            }
+            let others = block.iter().flat_map(|pairs| pairs.iter().enumerate().filter(|(l, _)| *l != lane));
+            prop_assert!(others.into_iter().all(|(_, pair)| *pair == [9; 2]));
         }
     }
 }

@@ -26,15 +26,15 @@ export interface EngineConfig {
   readonly exploreBudget?: number;
   /** Step of the personal weights after each event; 0 switches it off. 0.05. */
   readonly personalRate?: number;
-  /** How songs are set against each other: determinantal point process, maximal marginal relevance, sliding spectrum. `"dpp"`. */
+  /** How songs are set against each other: determinantal point process, maximal marginal relevance, sliding spectrum. `"dpp"`; the others in `sottovoce/full` only. */
   readonly method?: "dpp" | "mmr" | "ssd";
-  /** How many of the slots before it a song should differ from; 0 is all of them. 0. */
+  /** How many of the slots before it a song should differ from; 0 is all of them. 0. In `sottovoce/full` only. */
   readonly window?: number;
   /** Songs of one artist in a slate, at most; 0 is no bound. 0. */
   readonly maxPerArtist?: number;
-  /** Songs of one style in a slate, at most; 0 is no bound. 0. */
+  /** Songs of one style in a slate, at most; 0 is no bound. 0. In `sottovoce/full` only. */
   readonly maxPerStyle?: number;
-  /** How much more alike two songs of one style count than their embeddings say, 0 to 1. 0. */
+  /** How much more alike two songs of one style count than their embeddings say, 0 to 1. 0. In `sottovoce/full` only. */
   readonly stylePrior?: number;
   /** Whether each of the listener's interests has an equal share of the slate. False. */
   readonly quota?: boolean;

@@ -4,9 +4,7 @@
 use super::{EngineConfig, Library, Resident, Tastes};
 use crate::ids::{ArtistId, Millis, SongId};
 use crate::math::{ItemBlocks, Real, Search, TopK};
-use crate::rerank::{
-    Before, Candidates, Classes, DppConfig, ExploreConfig, RerankConfig, Reranker, RuleConfig, Slate, explore_bonus,
-};
+use crate::rerank::{Before, Candidates, Classes, DppConfig, ExploreConfig, RerankConfig, Reranker, RuleConfig, Slate};
 use crate::session::{Session, SessionConfig};
 use crate::tower::Embedding;
 
@@ -227,7 +225,7 @@ impl Ranking {
                 *total += config.session * session;
             }
         }
-        let (explore, boosts) = (explore(config), items.boosts());
+        let (exploring, boosts) = (explore(config).among(items.total_plays()), items.boosts());
         let plays = items.plays();
         for (total, &slot) in self.total.iter_mut().zip(&self.slots) {
             let slot = slot as usize;
@@ -235,9 +233,7 @@ impl Ranking {
                 *total = f32::NEG_INFINITY;
                 continue;
             }
-            if explore.weight > 0.0 && plays[slot] < explore.budget {
-                *total += explore_bonus(items.total_plays(), plays[slot], explore);
-            }
+            *total += exploring.bonus(plays[slot]);
             if let Some(boost) = boosts.get(slot) {
                 *total += boost;
             }
@@ -287,12 +283,9 @@ impl Ranking {
         if !session.is_empty() {
             drawn.session.extend(pool.iter().map(|&i| self.session[i as usize]));
         }
-        let explore = explore(config);
+        let exploring = explore(config).among(items.total_plays());
         drawn.explore.clear();
-        drawn.explore.extend(drawn.slots.iter().map(|&s| match explore.weight > 0.0 {
-            true => explore_bonus(items.total_plays(), items.plays()[s as usize], explore),
-            false => 0.0,
-        }));
+        drawn.explore.extend(drawn.slots.iter().map(|&s| exploring.bonus(items.plays()[s as usize])));
         drawn.weights.clear();
         if !items.boosts().is_empty() {
             drawn.weights.extend(drawn.slots.iter().map(|&s| Real::exp(items.boosts()[s as usize])));

@@ -42,27 +42,32 @@ impl Resident {
             self.blocks = Int8Blocks::new(d);
         }
         self.slots.resize(self.slots.len().max(last as usize + 1), 0);
-        self.blocks.reserve(shard.songs.len());
         let before = self.songs.len();
+        // Mostly all songs of a shard are new, and their rows go in at once.
+        let new = shard.songs.iter().all(|song| self.slot(*song).is_none());
+        if new {
+            self.blocks.extend(&shard.rows, &shard.scales);
+        }
         for (i, song) in shard.songs.iter().enumerate() {
-            let codes = &shard.rows[i * d..(i + 1) * d];
-            let slot = match self.slot(*song) {
-                Some(slot) => {
-                    self.blocks.set(slot, codes, shard.scales[i]);
-                    slot as usize
+            let held = self.slot(*song);
+            let slot = held.map_or(self.songs.len(), |slot| slot as usize);
+            if let (false, codes) = (new, &shard.rows[i * d..(i + 1) * d]) {
+                match held {
+                    Some(slot) => _ = self.blocks.set(slot, codes, shard.scales[i]),
+                    None => self.blocks.extend(codes, &[shard.scales[i]]),
                 }
-                None => {
-                    let slot = self.blocks.push(codes, shard.scales[i]);
-                    self.slots[song.0 as usize] = slot + 1;
-                    self.songs.push(*song);
-                    self.artists.push(ArtistId(0));
-                    self.fields.push(Fields::default());
-                    self.years.push(0);
-                    self.popularity.push(0.0);
-                    self.plays.push(0);
-                    slot as usize
-                }
-            };
+            }
+            if held.is_none() {
+                #[allow(clippy::cast_possible_truncation, reason = "song ids are below 2²⁴")]
+                let next = slot as u32 + 1;
+                self.slots[song.0 as usize] = next;
+                self.songs.push(*song);
+                self.artists.push(ArtistId(0));
+                self.fields.push(Fields::default());
+                self.years.push(0);
+                self.popularity.push(0.0);
+                self.plays.push(0);
+            }
             self.artists[slot] = shard.artists[i];
             self.fields[slot] = Fields {
                 style: shard.styles[i],

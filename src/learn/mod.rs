@@ -7,8 +7,8 @@ mod optim;
 mod params;
 mod tape;
 
-pub use number::{Number, Operand};
+pub use number::Number;
 pub use optim::{Adam, sgd};
 pub use params::{Layout, Part};
-pub(crate) use tape::softmax;
+
 pub use tape::{Scratch, Tape, Var};

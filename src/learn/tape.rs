@@ -2,17 +2,29 @@
 //! remembers each operation, and `backward` walks back over it.
 //!
 //! Generic over [`Number`], so that a model which trains in f32 is checked in f64 against finite differences. Storage is lent
-//! ([`Scratch`]) and used again: after the first time, a step allocates nothing.
+//! ([`Scratch`]) and used again: after the first time, a step allocates nothing. Parameters and inputs are read where they lie.
 //!
 //! Source: Griewank & Walther, *Evaluating Derivatives*, 2008, §3.2 (the reverse sweep).
 
-use super::number::{Number, Operand};
+use super::number::Number;
 use super::{Part, backward};
 use core::ops::Range;
+
+/// Where the numbers of a matrix lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    /// On the tape.
+    Result,
+    /// Among the parameters.
+    Parameter,
+    /// In the input of this number, which the tape was lent.
+    Input(u8),
+}
 
 /// A matrix on the tape, row by row; a vector is one row, a scalar one number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Var {
+    pub(super) place: Place,
     start: u32,
     rows: u32,
     columns: u32,
@@ -83,8 +95,6 @@ type List = Range<u32>;
 
 #[derive(Clone, Debug)]
 pub(super) enum Op {
-    Constant,
-    Parameter(Part),
     Linear { w: Part, b: Option<Part>, x: Var },
     Product(Var, Var),
     Scores(Var, Var),
@@ -115,6 +125,25 @@ pub struct Scratch<R> {
     pub(super) turned: Vec<R>,
 }
 
+/// What operations read besides the tape's own results.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lent<'a, R> {
+    pub(super) parameters: &'a [R],
+    pub(super) inputs: &'a [&'a [R]],
+}
+
+impl<R> Lent<'_, R> {
+    /// The numbers of a matrix; `results` are the tape's.
+    pub(super) fn read<'s>(&'s self, results: &'s [R], var: Var) -> &'s [R] {
+        let numbers = match var.place {
+            Place::Result => results,
+            Place::Parameter => self.parameters,
+            Place::Input(number) => self.inputs[number as usize],
+        };
+        &numbers[var.range()]
+    }
+}
+
 /// Remembers a computation over `parameters` and differentiates it.
 ///
 /// # Example
@@ -133,7 +162,7 @@ pub struct Scratch<R> {
 /// ```
 #[derive(Debug)]
 pub struct Tape<'a, R> {
-    parameters: &'a [R],
+    lent: Lent<'a, R>,
     s: &'a mut Scratch<R>,
 }
 
@@ -143,17 +172,33 @@ impl<'a, R: Number> Tape<'a, R> {
     /// An empty tape.
     #[must_use]
     pub fn new(parameters: &'a [R], scratch: &'a mut Scratch<R>) -> Self {
+        Self::with_inputs(parameters, &[], scratch)
+    }
+
+    /// An empty tape whose computation reads `inputs`, at most 256 of them; see [`Tape::input`].
+    #[must_use]
+    pub fn with_inputs(parameters: &'a [R], inputs: &'a [&'a [R]], scratch: &'a mut Scratch<R>) -> Self {
         scratch.values.clear();
         scratch.nodes.clear();
         scratch.vars.clear();
         scratch.numbers.clear();
-        Self { parameters, s: scratch }
+        Self { lent: Lent { parameters, inputs }, s: scratch }
     }
 
     /// The numbers of a matrix, row by row.
     #[must_use]
     pub fn value(&self, var: Var) -> &[R] {
-        &self.s.values[var.range()]
+        self.lent.read(&self.s.values, var)
+    }
+
+    /// An input as rows of `columns` numbers, read where it lies; it is not differentiated.
+    ///
+    /// # Panics
+    /// If there is no such input.
+    #[must_use]
+    pub fn input(&self, number: u8, columns: usize) -> Var {
+        let rows = self.lent.inputs[number as usize].len() / columns.max(1);
+        Var { place: Place::Input(number), start: 0, rows: rows as u32, columns: columns as u32, learns: false }
     }
 
     /// A matrix that is not differentiated.
@@ -161,16 +206,34 @@ impl<'a, R: Number> Tape<'a, R> {
     pub fn constant(&mut self, columns: usize, values: impl IntoIterator<Item = R>) -> Var {
         let start = self.s.values.len();
         self.s.values.extend(values);
-        let len = self.s.values.len() - start;
-        self.seal(Op::Constant, start, len / columns.max(1), columns, false)
+        let rows = (self.s.values.len() - start) / columns.max(1);
+        Self::result(start, rows, columns, false)
     }
 
-    /// A part of the parameters as rows: an embedding table's entries, or a vector as one row.
+    /// Rows that lie in several places, one below the other; they are not differentiated.
     #[inline(never)]
-    pub fn parameter(&mut self, part: Part) -> Var {
+    pub fn rows<'r>(&mut self, columns: usize, rows: impl Iterator<Item = &'r [f32]>) -> Var {
         let start = self.s.values.len();
-        self.s.values.extend_from_slice(&self.parameters[part.range()]);
-        self.seal(Op::Parameter(part), start, part.columns as usize, part.rows as usize, true)
+        let mut count = 0;
+        for row in rows {
+            R::extend(&mut self.s.values, row);
+            count += 1;
+        }
+        Self::result(start, count, columns, false)
+    }
+
+    /// A row of zeros, which is not differentiated.
+    pub fn zeros(&mut self, columns: usize) -> Var {
+        let start = self.s.values.len();
+        self.s.values.resize(start + columns, R::ZERO);
+        Self::result(start, 1, columns, false)
+    }
+
+    /// A part of the parameters as rows, read where it lies: an embedding table's entries, or a vector as one row.
+    #[must_use]
+    pub fn parameter(&self, part: Part) -> Var {
+        let start = part.range().start as u32;
+        Var { place: Place::Parameter, start, rows: part.columns, columns: part.rows, learns: true }
     }
 
     /// `W·x + b` for every row `x`.
@@ -180,12 +243,11 @@ impl<'a, R: Number> Tape<'a, R> {
         assert_eq!(x.columns(), k, "a row is not as long as the map's input");
         let start = self.s.values.len();
         match b {
-            Some(b) => (0..m).for_each(|_| self.s.values.extend_from_slice(&self.parameters[b.range()])),
+            Some(b) => (0..m).for_each(|_| self.s.values.extend_from_slice(&self.lent.parameters[b.range()])),
             None => self.s.values.resize(start + m * n, R::ZERO),
         }
         let (before, y) = self.s.values.split_at_mut(start);
-        let x_rows = Operand { values: &before[x.range()], row: k, column: 1 };
-        R::multiply(m, n, k, x_rows, &self.parameters[w.range()], y);
+        R::multiply(m, n, k, self.lent.read(before, x), &self.lent.parameters[w.range()], y);
         self.seal(Op::Linear { w, b, x }, start, m, n, true)
     }
 
@@ -197,8 +259,7 @@ impl<'a, R: Number> Tape<'a, R> {
         let start = self.s.values.len();
         self.s.values.resize(start + m * n, R::ZERO);
         let (before, y) = self.s.values.split_at_mut(start);
-        let a_rows = Operand { values: &before[a.range()], row: k, column: 1 };
-        R::multiply(m, n, k, a_rows, &before[b.range()], y);
+        R::multiply(m, n, k, self.lent.read(before, a), self.lent.read(before, b), y);
         self.seal(Op::Product(a, b), start, m, n, a.learns || b.learns)
     }
 
@@ -206,15 +267,10 @@ impl<'a, R: Number> Tape<'a, R> {
     #[inline(never)]
     pub fn scores(&mut self, a: Var, b: Var) -> Var {
         assert_eq!(a.columns(), b.columns(), "rows differ in length");
-        let (start, k) = (self.s.values.len(), a.columns().max(1));
-        self.s.values.reserve(a.rows() * b.rows());
-        for i in 0..a.rows() {
-            for j in 0..b.rows() {
-                let (a, b) = (a.start() + i * k, b.start() + j * k);
-                let product = R::dot(&self.s.values[a..a + k], &self.s.values[b..b + k]);
-                self.s.values.push(product);
-            }
-        }
+        let start = self.s.values.len();
+        self.s.values.resize(start + a.rows() * b.rows(), R::ZERO);
+        let (before, y) = self.s.values.split_at_mut(start);
+        R::scores(a.columns(), self.lent.read(before, a), self.lent.read(before, b), y);
         self.seal(Op::Scores(a, b), start, a.rows(), b.rows(), a.learns || b.learns)
     }
 
@@ -227,8 +283,8 @@ impl<'a, R: Number> Tape<'a, R> {
         self.s.values.resize(start + weights.rows() * d, R::ZERO);
         let (before, y) = self.s.values.split_at_mut(start);
         for (i, y) in y.chunks_exact_mut(d.max(1)).enumerate() {
-            let w = Operand { values: &before[weights.row(i).range()], row: n, column: 1 };
-            R::multiply(1, d, n, w, &before[rows.slice(i * n..(i + 1) * n).range()], y);
+            let w = self.lent.read(before, weights.row(i));
+            R::multiply(1, d, n, w, self.lent.read(before, rows.slice(i * n..(i + 1) * n)), y);
         }
         self.seal(Op::Mix { weights, rows }, start, weights.rows(), d, weights.learns || rows.learns)
     }
@@ -236,13 +292,16 @@ impl<'a, R: Number> Tape<'a, R> {
     /// To every row of `x`, the table entries named for it: `each` a row, by their columns in the tables.
     #[inline(never)]
     pub fn lookup(&mut self, x: Var, columns: impl Iterator<Item = (usize, Part)>) -> Var {
-        let (start, first) = (self.s.values.len(), self.s.numbers.len());
-        self.s.values.extend_from_within(x.range());
+        let (start, first) = (self.copy(x), self.s.numbers.len());
         let d = x.columns();
         for (row, part) in columns {
             let at = part.range().start;
             assert_eq!(part.rows as usize, d, "an entry is not as long as a row");
-            R::axpy(R::ONE, &self.parameters[at..at + d], &mut self.s.values[start + row * d..start + (row + 1) * d]);
+            R::axpy(
+                R::ONE,
+                &self.lent.parameters[at..at + d],
+                &mut self.s.values[start + row * d..start + (row + 1) * d],
+            );
             self.s.numbers.extend([row as u32, at as u32]);
         }
         let columns = first as u32..self.s.numbers.len() as u32;
@@ -259,10 +318,10 @@ impl<'a, R: Number> Tape<'a, R> {
     #[inline(never)]
     pub fn add_row(&mut self, x: Var, row: Var) -> Var {
         assert_eq!(x.columns(), row.len(), "rows differ in length");
-        let start = self.s.values.len();
-        self.s.values.extend_from_within(x.range());
+        let start = self.copy(x);
         let (before, y) = self.s.values.split_at_mut(start);
-        y.chunks_exact_mut(row.len().max(1)).for_each(|y| R::axpy(R::ONE, &before[row.range()], y));
+        let added = self.lent.read(before, row);
+        y.chunks_exact_mut(row.len().max(1)).for_each(|y| R::axpy(R::ONE, added, y));
         self.seal(Op::AddRow { x, row }, start, x.rows(), x.columns(), x.learns || row.learns)
     }
 
@@ -301,7 +360,7 @@ impl<'a, R: Number> Tape<'a, R> {
     #[inline(never)]
     pub fn softmax(&mut self, x: Var) -> Var {
         let n = x.columns().max(1);
-        self.map(x, false, |y| y.chunks_exact_mut(n).for_each(softmax), Op::Softmax(x))
+        self.map(x, false, |y| y.chunks_exact_mut(n).for_each(R::softmax), Op::Softmax(x))
     }
 
     /// `x·‖x‖ / (1 + ‖x‖²)` of every row: a capsule's length as a share (Sabour et al. 2017, eq. 1).
@@ -325,7 +384,7 @@ impl<'a, R: Number> Tape<'a, R> {
         assert!(parts.iter().all(|p| p.rows() == rows), "parts differ in rows");
         for i in 0..rows {
             for part in parts {
-                self.s.values.extend_from_within(part.row(i).range());
+                self.copy(part.row(i));
             }
         }
         let first = self.s.vars.len() as u32;
@@ -340,14 +399,13 @@ impl<'a, R: Number> Tape<'a, R> {
     pub fn cross_entropy(&mut self, logits: Var, targets: impl IntoIterator<Item = u32>) -> Var {
         let (start, first) = (self.s.values.len(), self.s.numbers.len());
         self.s.numbers.extend(targets);
-        let n = logits.columns().max(1);
         let mut loss = R::ZERO;
         for (i, target) in self.s.numbers[first..].iter().enumerate() {
-            let at = logits.start() + i * n;
-            let most = largest(&self.s.values[at..at + n]);
-            let wanted = self.s.values[at + *target as usize];
+            let z = self.lent.read(&self.s.values, logits.row(i));
+            let most = largest(z);
+            let wanted = z[*target as usize];
             self.s.turned.clear();
-            self.s.turned.extend(self.s.values[at..at + n].iter().map(|&z| z - most));
+            self.s.turned.extend(z.iter().map(|&z| z - most));
             R::exp_all(&mut self.s.turned);
             let sum = self.s.turned.iter().fold(R::ZERO, |s, &v| s + v);
             loss += sum.ln() + most - wanted;
@@ -371,43 +429,49 @@ impl<'a, R: Number> Tape<'a, R> {
     /// Adds `seed · ∂loss/∂parameters` to `gradient`. `loss` is a scalar; `gradient` is as long as the parameters.
     #[inline(never)]
     pub fn backward(&mut self, loss: Var, seed: R, gradient: &mut [R]) {
-        backward::sweep(self.parameters, self.s, loss, seed, gradient);
+        backward::sweep(self.lent, self.s, loss, seed, gradient);
+    }
+
+    fn result(start: usize, rows: usize, columns: usize, learns: bool) -> Var {
+        Var { place: Place::Result, start: start as u32, rows: rows as u32, columns: columns as u32, learns }
     }
 
     fn seal(&mut self, op: Op, start: usize, rows: usize, columns: usize, learns: bool) -> Var {
-        let var = Var { start: start as u32, rows: rows as u32, columns: columns as u32, learns };
-        self.s.nodes.push((op, var));
+        let var = Self::result(start, rows, columns, learns);
+        // What depends on no parameter is never walked back over.
+        if learns {
+            self.s.nodes.push((op, var));
+        }
         var
     }
 
-    fn map(&mut self, x: Var, learns: bool, f: impl FnOnce(&mut [R]), op: Op) -> Var {
+    /// Appends the numbers of a matrix to the tape; where they begin.
+    fn copy(&mut self, x: Var) -> usize {
         let start = self.s.values.len();
-        self.s.values.extend_from_within(x.range());
+        match x.place {
+            Place::Result => self.s.values.extend_from_within(x.range()),
+            _ => self.s.values.extend_from_slice(self.lent.read(&[], x)),
+        }
+        start
+    }
+
+    fn map(&mut self, x: Var, learns: bool, f: impl FnOnce(&mut [R]), op: Op) -> Var {
+        let start = self.copy(x);
         f(&mut self.s.values[start..]);
         self.seal(op, start, x.rows(), x.columns(), learns || x.learns)
     }
 
     fn zip(&mut self, a: Var, b: Var, f: impl Fn(R, R) -> R, op: Op) -> Var {
         assert_eq!((a.rows, a.columns), (b.rows, b.columns), "matrices differ in shape");
-        let start = self.s.values.len();
-        self.s.values.extend_from_within(a.range());
+        let start = self.copy(a);
         let (before, y) = self.s.values.split_at_mut(start);
-        y.iter_mut().zip(&before[b.range()]).for_each(|(y, &b)| *y = f(*y, b));
+        y.iter_mut().zip(self.lent.read(before, b)).for_each(|(y, &b)| *y = f(*y, b));
         self.seal(op, start, a.rows(), a.columns(), a.learns || b.learns)
     }
 }
 
 fn largest<R: Number>(z: &[R]) -> R {
     z.iter().copied().fold(z[0], R::maximum)
-}
-
-/// `softmax`, shifted by the maximum, of at least one number.
-pub(crate) fn softmax<R: Number>(z: &mut [R]) {
-    let most = largest(z);
-    z.iter_mut().for_each(|v| *v -= most);
-    R::exp_all(z);
-    let sum = z.iter().fold(R::ZERO, |s, &v| s + v);
-    z.iter_mut().for_each(|v| *v /= sum);
 }
 
 #[cfg(test)]

@@ -93,10 +93,7 @@ impl ItemBlocks {
 
     fn write(&mut self, slot: usize, row: &[f32]) {
         let (start, lane) = self.place(slot);
-        let mut values = row.iter();
-        for coordinate in &mut self.lanes[start..start + self.dimension] {
-            coordinate[lane] = values.next().copied().unwrap_or(0.0);
-        }
+        blocks::put(row, lane, &mut self.lanes[start..start + self.dimension]);
     }
 
     fn place(&self, slot: usize) -> (usize, usize) {
@@ -121,9 +118,24 @@ impl ItemBlocks {
         self.lanes.chunks_exact(self.dimension.max(1))
     }
 
+    /// One block: `d` coordinates of sixteen items each.
+    ///
+    /// # Panics
+    /// If there is no such block.
+    #[must_use]
+    pub fn block(&self, index: usize) -> &[[f32; LANES]] {
+        &self.lanes[index * self.dimension..(index + 1) * self.dimension]
+    }
+
     /// The inner product of `query` with every item: `out[slot]`. A query shorter than `d` counts as filled with zeros.
     pub fn dot_all(&self, query: &[f32], out: &mut Vec<f32>) {
         self.whole_blocks(out, |lanes, out| blocks::dots(query, self.dimension, lanes, out));
+    }
+
+    /// As [`ItemBlocks::dot_all`], block by block; lanes beyond the last item are 0.
+    pub fn dot_blocks(&self, query: &[f32], out: &mut Vec<[f32; LANES]>) {
+        out.resize(self.len.div_ceil(LANES), [0.0; LANES]);
+        blocks::dots(query, self.dimension, &self.lanes, out);
     }
 
     /// The largest inner product of any of the `queries` (one after the other, `d` numbers each) with every item.
@@ -134,6 +146,12 @@ impl ItemBlocks {
     /// `‖v‖²` of every item: `out[slot]`.
     pub fn squared_norms(&self, out: &mut Vec<f32>) {
         self.whole_blocks(out, |lanes, out| blocks::squared_norms(self.dimension, lanes, out));
+    }
+
+    /// As [`ItemBlocks::squared_norms`], block by block; lanes beyond the last item are 0.
+    pub fn squared_norm_blocks(&self, out: &mut Vec<[f32; LANES]>) {
+        out.resize(self.len.div_ceil(LANES), [0.0; LANES]);
+        blocks::squared_norms(self.dimension, &self.lanes, out);
     }
 
     /// The `k` items whose inner product with `query` is largest, best first. Scores and selection go hand in hand, a stripe that

@@ -74,14 +74,29 @@ impl Int8Blocks {
     /// Adds an item and answers its slot. A row shorter than `d` is filled with zeros; a longer one is cut.
     #[allow(clippy::cast_possible_truncation, reason = "2³² rows are more than wasm32 can hold")]
     pub fn push(&mut self, codes: &[i8], scale: f32) -> u32 {
-        let slot = self.len;
-        if slot.is_multiple_of(LANES) {
-            self.lanes.resize(self.lanes.len() + self.pairs(), [[0; 2]; LANES]);
-            self.scales.push([0.0; LANES]);
+        let slot = self.len as u32;
+        self.grow(1);
+        self.set(slot, codes, scale);
+        slot
+    }
+
+    /// Adds rows of `d` codes, one after the other, one for each of `scales`. Codes without a scale, and scales without a row, are left
+    /// out.
+    #[allow(clippy::cast_possible_truncation, reason = "2³² rows are more than wasm32 can hold")]
+    pub fn extend(&mut self, rows: &[i8], scales: &[f32]) {
+        let (d, first) = (self.dimension.max(1), self.len as u32);
+        self.grow(scales.len().min(rows.len() / d));
+        for (slot, (codes, scale)) in (first..self.len as u32).zip(rows.chunks_exact(d).zip(scales)) {
+            self.set(slot, codes, *scale);
         }
-        self.len += 1;
-        self.set(slot as u32, codes, scale);
-        slot as u32
+    }
+
+    /// Makes so many items more, all zeros.
+    fn grow(&mut self, items: usize) {
+        self.len += items;
+        let blocks = self.len.div_ceil(LANES);
+        self.lanes.resize(blocks * self.pairs(), [[0; 2]; LANES]);
+        self.scales.resize(blocks, [0.0; LANES]);
     }
 
     /// Leaves the rest of the last block empty, so that the next item begins a block.
@@ -97,10 +112,8 @@ impl Int8Blocks {
         }
         self.scales[block][lane] = scale;
         let pairs = self.pairs();
-        let at = |i: usize| if i < self.dimension { codes.get(i).copied().unwrap_or(0) } else { 0 };
-        for (p, pair) in self.lanes[block * pairs..(block + 1) * pairs].iter_mut().enumerate() {
-            pair[lane] = [at(2 * p), at(2 * p + 1)];
-        }
+        let row = &codes[..self.dimension.min(codes.len())];
+        int8::put(row, lane, &mut self.lanes[block * pairs..(block + 1) * pairs]);
         true
     }
 
@@ -125,10 +138,9 @@ impl Int8Blocks {
         if slot as usize >= self.len {
             return false;
         }
-        let (start, scale) = (block * self.pairs(), self.scales[block][lane]);
-        for (i, value) in row.iter_mut().enumerate().take(self.dimension) {
-            *value = f32::from(self.lanes[start + i / 2][lane][i % 2]) * scale;
-        }
+        let start = block * self.pairs();
+        let long = self.dimension.min(row.len());
+        int8::row(&self.lanes[start..start + self.pairs()], lane, self.scales[block][lane], &mut row[..long]);
         true
     }
 
@@ -242,6 +254,17 @@ mod tests {
                 let exact = queries.chunks_exact(d).map(|q| dot(q, row)).fold(f32::MIN, f32::max);
                 prop_assert!((score - exact).abs() < 0.05 * (d as f32).sqrt() * 2.0, "{} {}", score, exact);
             }
+            let mut at_once = Int8Blocks::new(d);
+            let (mut codes, mut scales, mut one) = (vec![], vec![], vec![0; d]);
+            for slot in 0..n as u32 {
+                let scale = items.codes(slot, &mut one);
+                codes.extend_from_slice(&one);
+                scales.push(scale);
+            }
+            let half = n / 2;
+            at_once.extend(&codes[..half * d], &scales[..half]);
+            at_once.extend(&codes[half * d..], &scales[half..]);
+            prop_assert_eq!(&items, &at_once);
             let mut gathered = ItemBlocks::default();
             items.gather(&slots, &mut gathered);
             let (mut a, mut b) = (vec![0.0; d], vec![0.0; d]);

@@ -30,6 +30,12 @@
 //! copies included. A step costs one inner product of length `d` an item over blocks of sixteen, where the paper's `c_i`
 //! would cost one of the growing length `|Y|` over scattered rows, and no `n × k` table is kept.
 //!
+//! **Lazily.** `d_i²` only falls, so a gain of an earlier step is a bound of today's (Minoux 1978; for this recurrence: Hemmi et al.,
+//! "Lazy and fast greedy MAP inference for determinantal point process", NeurIPS 2022). Blocks of sixteen are brought up to date only
+//! while their bound is the largest, with all columns of `W` that they have not met yet at once. The numbers that are worked out are
+//! the same, to the last bit, so the choices are too; where candidates come in the order of their quality most blocks are never
+//! touched. A window can make gains rise: there, every block meets every column.
+//!
 //! **Window.** Only the latest `window` choices count. Striking out the first row of `V` leaves `S_Y'Y' = V₂·V₂ᵀ + x·xᵀ`
 //! with `x` the first column below it. Rotations that turn `[V₂ | x]` into `[V' | 0]`, applied to the columns of `[W₂ | w₁]`,
 //! give `[W' | w]` with `[W' | w]·[V' | 0]ᵀ = (1 − ε)·Φ_Y'`: so `W'` is the new matrix and `d_i² ← d_i² + ⟨w, φ_i⟩²`. Rotations
@@ -37,7 +43,8 @@
 
 use super::frontier::{Allow, Frontier, Pick};
 use super::likeness::{Classes, Likeness};
-use crate::math::{ItemBlocks, axpy, dot, scale};
+use crate::math::{ItemBlocks, LANES, Real, axpy, dot, scale};
+use sottovoce_lanes::blocks;
 
 /// What counts as alike, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,13 +83,25 @@ impl Default for DppConfig {
 pub struct Dpp {
     config: DppConfig,
     likeness: Likeness,
-    /// `q_i²`; negative infinity once chosen.
-    quality: Vec<f32>,
+    /// `ln q_i`; negative infinity once chosen. Empty where qualities were given as they are.
+    logs: Vec<f32>,
+    /// The logarithm of the quality that counts as 1.
+    unit: f32,
+    /// `q_i²`; negative infinity once chosen, and in lanes that hold no candidate.
+    quality: Vec<[f32; LANES]>,
     /// `d_i²`.
-    left: Vec<f32>,
+    left: Vec<[f32; LANES]>,
+    /// The gains `q_i²·d_i²`, which are bounds where a block has not met all columns.
     frontier: Frontier,
+    /// How many columns each block of `left` has met; empty with a window, where it is all.
+    met: Vec<u32>,
+    /// Blocks with candidates that the rules refused: another step may allow them.
+    refused: Vec<usize>,
     /// The columns of `W`, as wide as `φ` each.
     w: Vec<f32>,
+    /// The same, ready to be multiplied with items, and their constants; empty with a window.
+    ready: Vec<f32>,
+    constants: Vec<f32>,
     /// The rows of `V` below the diagonal and on it, `window` values each; empty without a window.
     cholesky: Vec<f32>,
     chosen: usize,
@@ -91,7 +110,7 @@ pub struct Dpp {
     phi: Vec<f32>,
     column: Vec<f32>,
     c: Vec<f32>,
-    dots: Vec<f32>,
+    dots: Vec<[f32; LANES]>,
 }
 
 impl Dpp {
@@ -103,34 +122,67 @@ impl Dpp {
 
     /// As [`Dpp::start`], with classes whose members are more alike than their vectors say.
     pub fn start_with(&mut self, items: &ItemBlocks, classes: &[Classes<'_>], quality: &[f32], config: DppConfig) {
-        let n = items.len().min(quality.len());
+        self.logs.clear();
+        self.begin(items, classes, quality.len(), config);
+        self.quality.as_flattened_mut().iter_mut().zip(quality).for_each(|(held, q)| *held = squared(*q));
+        self.frontier.multiply(0, &self.quality, &self.left);
+    }
+
+    /// As [`Dpp::start_with`], with `ln q` of each candidate: qualities that lie further apart than the squares of f32 keep their order.
+    /// The unit is the best that is left, and moves on where all that is left lies far below it.
+    pub fn start_by_log(&mut self, items: &ItemBlocks, classes: &[Classes<'_>], logs: &[f32], config: DppConfig) {
+        self.begin(items, classes, logs.len(), config);
+        self.logs.clear();
+        self.logs.extend(logs.iter().take(items.len()).map(|q| if q.is_finite() { *q } else { f32::NEG_INFINITY }));
+        self.unit = f32::INFINITY;
+        self.weigh();
+    }
+
+    /// All but the qualities.
+    fn begin(&mut self, items: &ItemBlocks, classes: &[Classes<'_>], n: usize, config: DppConfig) {
+        let n = items.len().min(n);
         let within = |x: f32, low: f32, otherwise: f32| if x.is_finite() { x.clamp(low, 1.0) } else { otherwise };
         let usual = DppConfig::default();
         self.config = DppConfig {
             similarity: within(config.similarity, 0.0, usual.similarity),
             ridge: within(config.ridge, 1e-3, usual.ridge),
-            window: config.window.map(|w| w.max(1)),
+            // The page's smaller engine knows no window.
+            window: config.window.map(|w| w.max(1)).filter(|_| cfg!(feature = "full")),
         };
-        self.quality.clear();
-        self.quality.extend(quality[..n].iter().map(|q| squared(*q)));
         // d_i² = S_ii.
         let DppConfig { similarity, ridge, .. } = self.config;
         self.likeness.start(items, n, classes, similarity);
         self.likeness.diagonal(items, &mut self.left);
-        for left in &mut self.left {
+        for left in self.left.as_flattened_mut() {
             *left = ridge + (1.0 - ridge) * *left;
         }
+        let blocks = n.div_ceil(LANES);
+        self.quality.clear();
+        self.quality.resize(blocks, [f32::NEG_INFINITY; LANES]);
         self.frontier.reset(n);
+        self.met.clear();
+        if self.config.window.is_none() {
+            self.met.resize(blocks, 0);
+        }
+        self.refused.clear();
+        self.ready.clear();
+        self.constants.clear();
         self.w.clear();
         self.cholesky.clear();
         self.chosen = 0;
         self.pending = None;
     }
 
-    /// Gives the candidates other qualities in the middle of a slate, in another unit say; what was chosen stays chosen.
-    pub fn set_quality(&mut self, quality: &[f32]) {
-        for (held, q) in self.quality.iter_mut().zip(quality) {
-            *held = if *held > f32::NEG_INFINITY { squared(*q) } else { *held };
+    /// Works out the qualities in a unit that suits the best that is left.
+    fn weigh(&mut self) {
+        let best = blocks::largest(&self.logs);
+        if best > f32::NEG_INFINITY && self.unit - best > 8.0 {
+            self.unit = best;
+            for (held, log) in self.quality.as_flattened_mut().iter_mut().zip(&self.logs) {
+                let is_left = *log > f32::NEG_INFINITY;
+                *held = if is_left { squared(Real::exp(bounded(log - best))) } else { f32::NEG_INFINITY };
+            }
+            self.frontier.multiply(0, &self.quality, &self.left);
         }
     }
 
@@ -141,11 +193,61 @@ impl Dpp {
             let own = self.likeness.write(items, chosen, &mut self.phi);
             self.take_in(items, own);
         }
-        self.frontier.fill(&self.quality, &self.left, |q, d| q * d);
-        let (candidate, gain, refused) = self.frontier.choose(allow)?;
-        self.quality[candidate] = f32::NEG_INFINITY;
+        self.weigh();
+        // Those that were refused in an earlier step are asked for again.
+        while let Some(block) = self.refused.pop() {
+            self.measure(block);
+        }
+        let (candidate, gain, refused) = self.best(items, allow)?;
+        let (block, lane) = (candidate / LANES, candidate % LANES);
+        self.quality[block][lane] = f32::NEG_INFINITY;
+        if let Some(log) = self.logs.get_mut(candidate) {
+            *log = f32::NEG_INFINITY;
+        }
+        self.measure(block);
         self.pending = Some(candidate);
-        Some(Pick { candidate, gain, novelty: self.left[candidate].min(1.0), refused })
+        Some(Pick { candidate, gain, novelty: self.left[block][lane].min(1.0), refused })
+    }
+
+    /// The best allowed candidate: whichever block promises most is brought up to date first, and asked next.
+    fn best(&mut self, items: &ItemBlocks, allow: Allow<'_>) -> Option<(usize, f32, u32)> {
+        let mut refused = 0;
+        loop {
+            let block = self.frontier.promising()?;
+            let met = self.met.get(block).map_or(self.chosen, |met| *met as usize);
+            if met < self.chosen {
+                self.meet(items, block, met);
+                continue;
+            }
+            let (candidate, gain) = self.frontier.best_of(block)?;
+            if allow(candidate) {
+                return Some((candidate, gain, refused));
+            }
+            refused += 1;
+            self.frontier.refuse(candidate);
+            self.refused.push(block);
+        }
+    }
+
+    /// Works out the gains of a block from its `d_i²`.
+    fn measure(&mut self, block: usize) {
+        let of = block..block + 1;
+        self.frontier.multiply(block, &self.quality[of.clone()], &self.left[of]);
+    }
+
+    /// Lets a block meet the columns from `met` on.
+    fn meet(&mut self, items: &ItemBlocks, block: usize, met: usize) {
+        let columns = &self.ready[met * self.likeness.width()..];
+        self.dots.resize(self.chosen - met, [0.0; LANES]);
+        self.likeness.dots_of_block(items, block, columns, &mut self.dots);
+        let left = &mut self.left[block..=block];
+        for (dots, constant) in self.dots.iter().zip(&self.constants[met..]) {
+            blocks::spread(std::slice::from_ref(dots), *constant, -1.0, self.config.ridge, left);
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "a slate is far shorter than 2³²")]
+        let all = self.chosen as u32;
+        self.met[block] = all;
+        self.measure(block);
     }
 
     /// Counts `vector` (`d` values) as chosen, though it is no candidate and has no classes: a song that was just played.
@@ -157,7 +259,7 @@ impl Dpp {
 
     /// Appends to `W` (and `V`) the song whose features lie in `phi`, `own` being the squared length of what none shares.
     fn take_in(&mut self, items: &ItemBlocks, own: f32) {
-        let DppConfig { ridge, window, .. } = self.config;
+        let (ridge, window) = (self.config.ridge, self.config.window.filter(|_| cfg!(feature = "full")));
         if window.is_some_and(|w| self.chosen >= w) {
             self.forget_oldest(items);
         }
@@ -183,18 +285,20 @@ impl Dpp {
         }
         self.w.extend_from_slice(&self.column);
         self.chosen += 1;
-        self.spread(items, -1.0);
+        if window.is_some() {
+            self.spread(items, -1.0);
+        } else {
+            self.constants.push(self.likeness.ready(&mut self.column));
+            self.ready.extend_from_slice(&self.column);
+        }
     }
 
     /// `d_i² ← d_i² ± ⟨column, φ_i⟩²` for every item.
     fn spread(&mut self, items: &ItemBlocks, sign: f32) {
-        let ridge = self.config.ridge;
-        self.likeness.dots(items, &mut self.column, &mut self.dots);
-        for (left, e) in self.left.iter_mut().zip(&self.dots) {
-            let next = *left + sign * (e * e);
-            // Rounding may step below the bound that the header proves; NaN stays NaN and is never chosen.
-            *left = if next < ridge { ridge } else { next };
-        }
+        let constant = self.likeness.ready(&mut self.column);
+        self.likeness.dots(items, &self.column, &mut self.dots);
+        blocks::spread(&self.dots, constant, sign, self.config.ridge, &mut self.left);
+        self.frontier.multiply(0, &self.quality, &self.left);
     }
 
     fn forget_oldest(&mut self, items: &ItemBlocks) {
@@ -229,6 +333,11 @@ impl Dpp {
 /// `q²`, held within f32's normal range, so that no order among tiny or huge qualities becomes 0 or ∞.
 fn squared(q: f32) -> f32 {
     if q > 0.0 && q.is_finite() { (q * q).clamp(f32::MIN_POSITIVE, f32::MAX) } else { f32::NEG_INFINITY }
+}
+
+/// Bends `x ≤ 0` towards −40 beyond −20, keeping the order: squares of `exp` stay within f32.
+fn bounded(x: f32) -> f32 {
+    if x < -20.0 { -40.0 - 400.0 / x } else { x }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The fast greedy against determinants taken in f64, step by step along its own choices.
 
 use super::*;
-use crate::math::{Rng, normalize};
+use crate::math::{Rng, axpy, normalize};
 use nalgebra::DMatrix;
 
 /// Candidates first, then what was played before them: `quality.len()` of the rows are candidates.
@@ -241,6 +241,40 @@ fn what_was_just_played_counts_as_chosen() {
     assert!(pick.novelty > 0.7 && pick.novelty < 0.8, "1 − (½·(1 − ε))² and ε: {}", pick.novelty);
 }
 
+/// A window that is never full forgets nothing and lets every block meet every column: the choices of the lazy form have to be its own,
+/// to the last bit, whatever the rules refuse.
+#[test]
+fn lazily_is_exactly_the_same() {
+    let mut rng = Rng::new(12);
+    for case in 0..400 {
+        let (n, d) = (1 + rng.below(120) as usize, 1 + rng.below(9) as usize);
+        let world = world(&mut rng, n, d);
+        let class: Vec<u16> = (0..n).map(|_| [0, 1, 2, Classes::NONE][rng.below(4) as usize]).collect();
+        let classes = [Classes { of: &class, prior: 0.3 }];
+        let classes = if case % 2 == 0 { &classes[..] } else { &[] };
+        let mut quality = world.quality.clone();
+        if case % 3 == 0 {
+            quality.sort_by(|a, b| b.total_cmp(a));
+        }
+        let (mut lazy, mut whole) = (Dpp::default(), Dpp::default());
+        let window = DppConfig { window: Some(n + 1), ..DppConfig::default() };
+        if case % 5 == 0 {
+            // So far apart that the unit moves on again and again.
+            quality.iter_mut().for_each(|q| *q *= 30.0);
+            lazy.start_by_log(&world.items, classes, &quality, DppConfig::default());
+            whole.start_by_log(&world.items, classes, &quality, window);
+        } else {
+            lazy.start_with(&world.items, classes, &quality, DppConfig::default());
+            whole.start_with(&world.items, classes, &quality, window);
+        }
+        for step in 0..n {
+            let refused: Vec<bool> = (0..n).map(|_| rng.below(4) == 0).collect();
+            let [a, b] = [&mut lazy, &mut whole].map(|dpp| dpp.next(&world.items, &mut |i| !refused[i]));
+            assert_eq!(a, b, "case {case}, step {step}");
+        }
+    }
+}
+
 #[test]
 fn storage_is_used_again() {
     let mut rng = Rng::new(5);
@@ -252,4 +286,14 @@ fn storage_is_used_again() {
         (dpp.w.as_ptr(), dpp.left.as_ptr(), dpp.cholesky.as_ptr(), dpp.dots.as_ptr(), dpp.column.as_ptr())
     };
     assert_eq!(run(&mut dpp), run(&mut dpp));
+}
+
+#[test]
+fn the_bend_keeps_order_and_bounds() {
+    let mut last = 1.0;
+    for i in 0..2000u16 {
+        let y = bounded(-f32::from(i) / 4.0);
+        assert!(y < last && y > -40.0);
+        last = y;
+    }
 }

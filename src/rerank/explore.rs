@@ -20,23 +20,40 @@ impl Default for ExploreConfig {
     }
 }
 
-/// What is added to the score `z` of a song that was offered `offered` (`y`) times, when all songs together were offered
-/// `total` (`x`) times: `α·√(2·ln(x + 1)/(y + 1))` while `y < N`, then 0.
-///
-/// # Example
-/// ```
-/// use sottovoce::rerank::{ExploreConfig, explore_bonus};
-/// let config = ExploreConfig { weight: 0.1, budget: 3 };
-/// assert!(explore_bonus(100, 0, config) > explore_bonus(100, 2, config));
-/// assert_eq!(explore_bonus(100, 3, config), 0.0);
-/// ```
-#[must_use]
-#[allow(clippy::cast_precision_loss, reason = "a count beyond 2²⁴ changes a logarithm by less than its last digit")]
-pub fn explore_bonus(total: u64, offered: u32, config: ExploreConfig) -> f32 {
-    if offered >= config.budget {
-        return 0.0;
+impl ExploreConfig {
+    /// When all songs together were offered `total` (`x`) times.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a count beyond 2²⁴ changes a logarithm by less than its last digit")]
+    pub fn among(self, total: u64) -> Exploring {
+        Exploring { config: self, unknown: 2.0 * Real::ln(total as f32 + 1.0) }
     }
-    config.weight * (2.0 * Real::ln(total as f32 + 1.0) / (offered as f32 + 1.0)).sqrt()
+}
+
+/// What exploring adds to songs. The one logarithm in it is the same for all of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Exploring {
+    config: ExploreConfig,
+    /// `2·ln(x + 1)`.
+    unknown: f32,
+}
+
+impl Exploring {
+    /// What is added to the score `z` of a song that was offered `offered` (`y`) times: `α·√(2·ln(x + 1)/(y + 1))` while `y < N`, then 0;
+    /// 0 too where `α` is not a positive number.
+    ///
+    /// # Example
+    /// ```
+    /// use sottovoce::rerank::ExploreConfig;
+    /// let exploring = ExploreConfig { weight: 0.1, budget: 3 }.among(100);
+    /// assert!(exploring.bonus(0) > exploring.bonus(2));
+    /// assert_eq!(exploring.bonus(3), 0.0);
+    /// ```
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "below the budget, which no service sets at 2²⁴")]
+    pub fn bonus(&self, offered: u32) -> f32 {
+        let ExploreConfig { weight, budget } = self.config;
+        if offered < budget && weight > 0.0 { weight * (self.unknown / (offered as f32 + 1.0)).sqrt() } else { 0.0 }
+    }
 }
 
 #[cfg(test)]
@@ -74,8 +91,7 @@ mod tests {
     #[test]
     fn regrets_less_than_random_exploring_and_than_none() {
         let config = ExploreConfig { weight: 0.25, budget: u32::MAX };
-        let ucb =
-            regret(|_, t, offered, mean| argmax((0..ARMS).map(|i| mean[i] + explore_bonus(t, offered[i], config))));
+        let ucb = regret(|_, t, offered, mean| argmax((0..ARMS).map(|i| mean[i] + config.among(t).bonus(offered[i]))));
         let epsilon_greedy =
             |epsilon: f32| {
                 regret(|rng, _, _, mean| {
@@ -92,9 +108,9 @@ mod tests {
     fn stops_exactly_at_the_budget() {
         let config = ExploreConfig { weight: 1.0, budget: 5 };
         for offered in 0..10 {
-            assert_eq!(explore_bonus(1000, offered, config) > 0.0, offered < 5);
+            assert_eq!(config.among(1000).bonus(offered) > 0.0, offered < 5);
         }
-        assert!(explore_bonus(0, 0, config).abs() < f32::EPSILON);
-        assert!(explore_bonus(u64::MAX, 0, config).is_finite());
+        assert!(config.among(0).bonus(0).abs() < f32::EPSILON);
+        assert!(config.among(u64::MAX).bonus(0).is_finite());
     }
 }

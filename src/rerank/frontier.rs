@@ -2,6 +2,7 @@
 //! a few questions a step instead of one a candidate.
 
 use crate::math::LANES;
+use sottovoce_lanes::blocks;
 
 /// Asks whether the candidate of this index may be chosen now. A trait object, so that the greedy loops exist once.
 pub type Allow<'a> = &'a mut dyn FnMut(usize) -> bool;
@@ -42,62 +43,52 @@ impl Frontier {
             for (g, (a, b)) in gains.iter_mut().zip(a.iter().zip(b)) {
                 *g = gain(*a, *b);
             }
-            *best = largest(gains);
+            *best = blocks::largest(gains);
         }
+    }
+
+    /// `a_i·b_i` for the candidates of the blocks from `first` on.
+    pub(super) fn multiply(&mut self, first: usize, a: &[[f32; LANES]], b: &[[f32; LANES]]) {
+        blocks::products(a, b, &mut self.gains[first..], &mut self.best[first..]);
+    }
+
+    /// The block that has the largest gain, the first of several; `None` where nothing is left.
+    pub(super) fn promising(&self) -> Option<usize> {
+        let (mut block, mut top) = (None, f32::NEG_INFINITY);
+        for (i, best) in self.best.iter().enumerate() {
+            if *best > top {
+                (block, top) = (Some(i), *best);
+            }
+        }
+        block
+    }
+
+    /// The best candidate of a block, and its gain.
+    pub(super) fn best_of(&self, block: usize) -> Option<(usize, f32)> {
+        let top = *self.best.get(block)?;
+        let lane = self.gains.get(block)?.iter().position(|g| *g >= top)?;
+        Some((block * LANES + lane, top))
+    }
+
+    /// Counts a candidate out.
+    pub(super) fn refuse(&mut self, candidate: usize) {
+        let (block, lane) = (candidate / LANES, candidate % LANES);
+        self.gains[block][lane] = f32::NEG_INFINITY;
+        self.best[block] = blocks::largest(&self.gains[block]);
     }
 
     /// The best candidate that `allow` allows, ties by rising index; `None` where none is left.
     pub(super) fn choose(&mut self, allow: Allow<'_>) -> Option<(usize, f32, u32)> {
         let mut refused = 0;
         loop {
-            let (mut block, mut top) = (usize::MAX, f32::NEG_INFINITY);
-            for (i, best) in self.best.iter().enumerate() {
-                if *best > top {
-                    (block, top) = (i, *best);
-                }
-            }
-            let gains = self.gains.get_mut(block)?;
-            let lane = gains.iter().position(|g| *g >= top)?;
-            let candidate = block * LANES + lane;
+            let (candidate, gain) = self.best_of(self.promising()?)?;
             if allow(candidate) {
-                return Some((candidate, top, refused));
+                return Some((candidate, gain, refused));
             }
             refused += 1;
-            gains[lane] = f32::NEG_INFINITY;
-            self.best[block] = largest(gains);
+            self.refuse(candidate);
         }
     }
-}
-
-/// The largest of any number of values; negative infinity where there is none. NaN loses.
-pub(crate) fn largest_of(values: &[f32]) -> f32 {
-    let (body, tail) = values.as_chunks::<LANES>();
-    let mut m = [f32::NEG_INFINITY; LANES];
-    for values in body {
-        for (m, v) in m.iter_mut().zip(values) {
-            *m = if *v > *m { *v } else { *m };
-        }
-    }
-    for (m, v) in m.iter_mut().zip(tail) {
-        *m = if *v > *m { *v } else { *m };
-    }
-    largest(&m)
-}
-
-/// Half against half, four times, as comparisons that a vector unit has; NaN loses.
-fn largest(gains: &[f32; LANES]) -> f32 {
-    let mut m = *gains;
-    for g in &mut m {
-        *g = if *g > f32::NEG_INFINITY { *g } else { f32::NEG_INFINITY };
-    }
-    let mut half = LANES / 2;
-    while half > 0 {
-        for lane in 0..half {
-            m[lane] = if m[lane + half] > m[lane] { m[lane + half] } else { m[lane] };
-        }
-        half /= 2;
-    }
-    m[0]
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@
 //! (similarity from several sources under one kernel).
 
 use super::places::{NONE, Places};
-use crate::math::{ItemBlocks, dot, scale};
+use crate::math::{ItemBlocks, LANES, dot, scale};
+use sottovoce_lanes::blocks;
 
 /// A class of every candidate in one respect, and what sharing it adds to their similarity.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,10 +100,10 @@ impl Likeness {
     }
 
     /// `⟨φ_i, φ_i⟩` of every candidate, with the vectors' own lengths: they need not be exactly 1.
-    pub(super) fn diagonal(&self, items: &ItemBlocks, out: &mut Vec<f32>) {
-        items.squared_norms(out);
-        out.truncate(self.candidates);
-        for value in out {
+    pub(super) fn diagonal(&self, items: &ItemBlocks, out: &mut Vec<[f32; LANES]>) {
+        items.squared_norm_blocks(out);
+        out.truncate(self.candidates.div_ceil(LANES));
+        for value in out.as_flattened_mut() {
             *value = (self.similarity * *value + (1.0 - self.similarity)) * self.share + self.classes;
             // A vector whose length is no number would spoil every other song's: NaN is never chosen.
             *value = if value.is_finite() { *value } else { f32::NAN };
@@ -143,22 +144,35 @@ impl Likeness {
         phi.resize(self.width, 0.0);
     }
 
-    /// `⟨column, φ_i⟩` of every candidate. `column` has [`Likeness::width`] values and is used up.
-    pub(super) fn dots(&self, items: &ItemBlocks, column: &mut [f32], out: &mut Vec<f32>) {
+    /// Makes a column of [`Likeness::width`] values ready to be multiplied with items, and answers what it has in common with every
+    /// `φ_i`, for the inner products leave that out.
+    pub(super) fn ready(&self, column: &mut [f32]) -> f32 {
         let (query, rest) = column.split_at_mut(self.dimension);
-        let constant = ((1.0 - self.similarity) * self.share).sqrt() * rest.first().copied().unwrap_or(0.0);
         scale((self.similarity * self.share).sqrt(), query);
-        items.dot_all(query, out);
-        out.truncate(self.candidates);
-        for value in out.iter_mut() {
-            *value += constant;
+        ((1.0 - self.similarity) * self.share).sqrt() * rest.first().copied().unwrap_or(0.0)
+    }
+
+    /// `⟨column, φ_i⟩` of every candidate, but for what [`Likeness::ready`] answered.
+    pub(super) fn dots(&self, items: &ItemBlocks, column: &[f32], out: &mut Vec<[f32; LANES]>) {
+        items.dot_blocks(&column[..self.dimension], out);
+        out.truncate(self.candidates.div_ceil(LANES));
+        self.share_classes(column, 0, out);
+    }
+
+    /// The same of several columns, one after the other, with the candidates of one block: a block of inner products a column.
+    pub(super) fn dots_of_block(&self, items: &ItemBlocks, block: usize, columns: &[f32], out: &mut [[f32; LANES]]) {
+        blocks::dots_of_block(columns, self.width, items.block(block), out);
+        for (column, out) in columns.chunks_exact(self.width).zip(out.chunks_mut(1)) {
+            self.share_classes(column, block * LANES, out);
         }
-        if self.candidates > 0 {
-            for (share, places) in self.columns.iter().zip(self.coordinates.chunks_exact(self.candidates)) {
-                for (value, at) in out.iter_mut().zip(places) {
-                    if *at != NONE {
-                        *value += share * column[*at as usize];
-                    }
+    }
+
+    /// Adds what classes share to the inner products of the candidates from `first` on.
+    fn share_classes(&self, column: &[f32], first: usize, out: &mut [[f32; LANES]]) {
+        for (share, places) in self.columns.iter().zip(self.coordinates.chunks_exact(self.candidates.max(1))) {
+            for (value, at) in out.as_flattened_mut().iter_mut().zip(&places[first..]) {
+                if *at != NONE {
+                    *value += share * column[*at as usize];
                 }
             }
         }
@@ -188,13 +202,21 @@ mod tests {
         likeness.diagonal(&items, &mut diagonal);
         for i in 0..3 {
             let own = likeness.write(&items, i, &mut phi);
-            assert!((dot(&phi, &phi) + own - diagonal[i]).abs() < 1e-6 && (diagonal[i] - 1.0).abs() < 1e-6);
-            likeness.dots(&items, &mut phi.clone(), &mut out);
+            assert!(
+                (dot(&phi, &phi) + own - diagonal.as_flattened()[i]).abs() < 1e-6
+                    && (diagonal.as_flattened()[i] - 1.0).abs() < 1e-6
+            );
+            let constant = likeness.ready(&mut phi);
+            likeness.dots(&items, &phi, &mut out);
+            let mut block = [[0.0; LANES]; 2];
+            likeness.dots_of_block(&items, 0, &phi.repeat(2), &mut block);
+            assert!(block == [out[0]; 2]);
             for j in (0..3).filter(|j| *j != i) {
                 let cosine = dot(&rows[i], &rows[j]);
                 let shared = if i + j == 1 { 0.5 } else { 0.0 };
                 let want = (0.5 * cosine + 0.5 + shared) / 1.75;
-                assert!((out[j] - want).abs() < 1e-6, "{i} {j}: {} for {want}", out[j]);
+                let got = out.as_flattened()[j] + constant;
+                assert!((got - want).abs() < 1e-6, "{i} {j}: {got} for {want}");
             }
         }
         assert_eq!(likeness.write_vector(&[f32::NAN, 0.0], &mut phi), None);

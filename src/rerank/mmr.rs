@@ -8,7 +8,7 @@
 
 use super::frontier::{Allow, Frontier, Pick};
 use super::likeness::{Classes, Likeness};
-use crate::math::ItemBlocks;
+use crate::math::{ItemBlocks, LANES};
 
 /// How much relevance counts against sameness.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,7 +36,7 @@ pub struct Mmr {
     frontier: Frontier,
     pending: Option<usize>,
     phi: Vec<f32>,
-    dots: Vec<f32>,
+    dots: Vec<[f32; LANES]>,
 }
 
 impl Mmr {
@@ -82,10 +82,12 @@ impl Mmr {
     }
 
     fn spread(&mut self, items: &ItemBlocks) {
-        self.likeness.dots(items, &mut self.phi, &mut self.dots);
+        let constant = self.likeness.ready(&mut self.phi);
+        self.likeness.dots(items, &self.phi, &mut self.dots);
         let first = self.chosen == 0;
-        for (nearest, dot) in self.nearest.iter_mut().zip(&self.dots) {
-            *nearest = if first || *dot > *nearest { *dot } else { *nearest };
+        for (nearest, dot) in self.nearest.iter_mut().zip(self.dots.as_flattened()) {
+            let near = dot + constant;
+            *nearest = if first || near > *nearest { near } else { *nearest };
         }
         self.chosen += 1;
     }

@@ -20,14 +20,13 @@ mod slate;
 mod ssd;
 
 pub use dpp::{Dpp, DppConfig};
-pub use explore::{ExploreConfig, explore_bonus};
-pub(crate) use frontier::largest_of;
+pub use explore::{ExploreConfig, Exploring};
 pub use frontier::{Allow, Pick};
 pub use likeness::Classes;
 pub use mmr::{Mmr, MmrConfig};
 pub use proof::Infeasible;
 pub use reranker::{Before, Candidates, Method, RerankConfig, Reranker};
-pub(crate) use reranker::{bounded, why};
+pub(crate) use reranker::{log_weight, sharpness, why};
 pub use rules::{RuleConfig, Rules};
 pub use slate::{Placement, Reason, RuleNote, Slate, Why};
 pub use ssd::{Ssd, SsdConfig};

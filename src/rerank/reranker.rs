@@ -5,14 +5,15 @@
 //! `w` makes it `q' = w·q` (row Z4); MMR and SSD, whose relevance is a sum, take `z + ln w`.
 
 use super::dpp::{Dpp, DppConfig};
-use super::frontier::{Allow, Pick, largest_of};
+use super::frontier::{Allow, Pick};
 use super::likeness::Classes;
-use super::mmr::{Mmr, MmrConfig};
 use super::rules::{RuleConfig, Rules};
 use super::slate::{Placement, RuleNote, Slate, Why};
-use super::ssd::{Ssd, SsdConfig};
+#[cfg(feature = "full")]
+use super::{Mmr, MmrConfig, Ssd, SsdConfig};
 use crate::ids::{ArtistId, SongId};
 use crate::math::{ItemBlocks, Real};
+use sottovoce_lanes::blocks;
 
 /// How sameness is weighed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -75,7 +76,7 @@ pub struct Candidates<'a> {
     pub session: &'a [f32],
     /// In `[0, 1]`.
     pub popularity: &'a [f32],
-    /// From [`super::explore_bonus`], weight included.
+    /// From [`super::Exploring::bonus`], weight included.
     pub explore: &'a [f32],
     /// Traffic weights `w`: 1 changes nothing, 2 counts a candidate's quality twice. One that is not a positive number keeps the
     /// candidate out.
@@ -134,8 +135,7 @@ pub struct Before<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Reranker {
     dpp: Dpp,
-    mmr: Mmr,
-    ssd: Ssd,
+    others: Others,
     rules: Rules,
     /// `z`; negative infinity for what must not come.
     score: Vec<f32>,
@@ -145,8 +145,6 @@ pub struct Reranker {
     open: Vec<f32>,
     /// Squared lengths of the vectors.
     norms: Vec<f32>,
-    /// The score whose quality is 1.
-    unit: f32,
 }
 
 impl Reranker {
@@ -194,13 +192,7 @@ impl Reranker {
         self.open.extend_from_slice(&self.score);
         self.start(config, c, before.vectors);
         while slate.len() < self.rules.target() {
-            // f32 holds no square of a quality far below the unit: where all that is left lies there, the unit moves on.
-            let best = largest_of(&self.open);
-            if method(config) == Method::Dpp && sharpness(config) * (self.unit - best) > 8.0 {
-                self.unit = best;
-                self.weigh(config, c);
-                self.dpp.set_quality(&self.merit);
-            }
+            let best = blocks::largest(&self.open);
             let Some(pick) = self.next(config, c, slate) else { break };
             let i = pick.candidate;
             self.open[i] = f32::NEG_INFINITY;
@@ -229,59 +221,35 @@ impl Reranker {
     }
 
     fn start(&mut self, config: &RerankConfig, c: &Candidates<'_>, before: &[f32]) {
-        let diversity = diversity(config);
         let before = before.chunks_exact(c.items.dimension().max(1));
-        let weights = (0..self.score.len()).map(|i| sane(c.weight(i)));
+        let weights = (0..self.score.len()).map(|i| log_weight(c.weight(i)));
         let weighted = self.score.iter().zip(weights);
         self.merit.clear();
         match method(config) {
             Method::Dpp => {
-                self.unit = largest_of(&self.score);
-                self.weigh(config, c);
-                self.dpp.start_with(c.items, c.classes, &self.merit, config.dpp);
+                // `q = weight·e^{αz}`: by this quality the greedy objective is `θ·Σ z + (1 − θ)·log det S`.
+                let alpha = sharpness(config.diversity);
+                self.merit.extend(weighted.map(|(z, weight)| alpha * z + weight));
+                self.dpp.start_by_log(c.items, c.classes, &self.merit, config.dpp);
                 before.for_each(|v| self.dpp.condition(c.items, v));
             }
-            Method::Mmr => {
-                self.merit.extend(weighted.map(|(z, weight)| z + Real::ln(weight)));
-                self.mmr.start_with(c.items, c.classes, &self.merit, MmrConfig { lambda: 1.0 - diversity });
-                before.for_each(|v| self.mmr.condition(c.items, v));
-            }
-            Method::Ssd => {
-                self.merit.extend(weighted.map(|(z, weight)| z + Real::ln(weight)));
-                let diversity = diversity.min(0.999);
-                let ssd = SsdConfig {
-                    gamma: diversity / (1.0 - diversity),
-                    window: config.dpp.window.or(SsdConfig::default().window),
-                    volume: config.ssd_volume,
-                    similarity: config.dpp.similarity,
-                };
-                self.ssd.start_with(c.items, c.classes, &self.merit, ssd);
-                before.for_each(|v| self.ssd.condition(c.items, v));
+            other => {
+                self.merit.extend(weighted.map(|(z, weight)| z + weight));
+                self.others.start(other, config, c, &self.merit, diversity(config.diversity));
+                before.for_each(|v| self.others.condition(other, c.items, v));
             }
         }
     }
 
-    /// The DPP's qualities of the open candidates, in units of that of the score `unit`.
-    fn weigh(&mut self, config: &RerankConfig, c: &Candidates<'_>) {
-        let alpha = sharpness(config);
-        let Self { merit, open, unit, .. } = self;
-        merit.clear();
-        merit.extend(open.iter().enumerate().map(|(i, z)| {
-            let is_out = !z.is_finite();
-            if is_out { 0.0 } else { sane(c.weight(i)) * Real::exp(bounded(alpha * (z - *unit))) }
-        }));
-    }
-
     /// The best candidate that the largest possible gap allows.
     fn next(&mut self, config: &RerankConfig, c: &Candidates<'_>, slate: &Slate) -> Option<Pick> {
-        let Self { dpp, mmr, ssd, rules, .. } = self;
+        let Self { dpp, others, rules, .. } = self;
         loop {
             let pick = rules.gaps().find_map(|gap| {
                 let allow: Allow<'_> = &mut |i| rules.allows(i, gap) && !slate.contains(c.songs[i]);
                 match method(config) {
                     Method::Dpp => dpp.next(c.items, allow),
-                    Method::Mmr => mmr.next(c.items, allow),
-                    Method::Ssd => ssd.next(c.items, allow),
+                    other => others.next(other, c.items, allow),
                 }
             });
             if pick.is_some() || !rules.retreat() {
@@ -303,30 +271,75 @@ impl Reranker {
     }
 }
 
-/// `1 − θ`.
-fn diversity(config: &RerankConfig) -> f32 {
-    if config.diversity.is_nan() { 0.3 } else { config.diversity.clamp(0.0, 1.0) }
+/// The methods beside the DPP.
+#[cfg(feature = "full")]
+#[derive(Clone, Debug, Default)]
+struct Others {
+    mmr: Mmr,
+    ssd: Ssd,
 }
 
-/// `θ/(2(1 − θ))`, which makes a score a quality.
-fn sharpness(config: &RerankConfig) -> f32 {
-    let diversity = diversity(config).max(0.01);
+#[cfg(feature = "full")]
+impl Others {
+    fn start(&mut self, method: Method, config: &RerankConfig, c: &Candidates<'_>, merit: &[f32], diversity: f32) {
+        if method == Method::Mmr {
+            return self.mmr.start_with(c.items, c.classes, merit, MmrConfig { lambda: 1.0 - diversity });
+        }
+        let diversity = diversity.min(0.999);
+        let ssd = SsdConfig {
+            gamma: diversity / (1.0 - diversity),
+            window: config.dpp.window.or(SsdConfig::default().window),
+            volume: config.ssd_volume,
+            similarity: config.dpp.similarity,
+        };
+        self.ssd.start_with(c.items, c.classes, merit, ssd);
+    }
+
+    fn condition(&mut self, method: Method, items: &ItemBlocks, vector: &[f32]) {
+        if method == Method::Mmr { self.mmr.condition(items, vector) } else { self.ssd.condition(items, vector) }
+    }
+
+    fn next(&mut self, method: Method, items: &ItemBlocks, allow: Allow<'_>) -> Option<Pick> {
+        if method == Method::Mmr { self.mmr.next(items, allow) } else { self.ssd.next(items, allow) }
+    }
+}
+
+/// Without `full` there are none, and [`method`] never asks for one.
+#[cfg(not(feature = "full"))]
+#[derive(Clone, Debug, Default)]
+struct Others;
+
+#[cfg(not(feature = "full"))]
+impl Others {
+    fn start(&mut self, _: Method, _: &RerankConfig, _: &Candidates<'_>, _: &[f32], _: f32) {}
+
+    fn condition(&mut self, _: Method, _: &ItemBlocks, _: &[f32]) {}
+
+    fn next(&mut self, _: Method, _: &ItemBlocks, _: Allow<'_>) -> Option<Pick> {
+        None
+    }
+}
+
+/// `1 − θ`.
+fn diversity(asked: f32) -> f32 {
+    if asked.is_nan() { 0.3 } else { asked.clamp(0.0, 1.0) }
+}
+
+/// `α = θ/(2(1 − θ))`, which makes a score the logarithm of a quality.
+pub(crate) fn sharpness(asked: f32) -> f32 {
+    let diversity = diversity(asked).max(0.01);
     (1.0 - diversity) / (2.0 * diversity)
 }
 
-/// A traffic weight within the range in which its square and its logarithm are numbers.
-fn sane(weight: f32) -> f32 {
-    weight.clamp(1e-6, 1e6)
+/// The logarithm of a traffic weight, which is held within the range in which its square is a number.
+pub(crate) fn log_weight(weight: f32) -> f32 {
+    // Nearly every song's weight is 1, and a logarithm costs more than a look.
+    if weight.to_bits() == 1.0f32.to_bits() { 0.0 } else { Real::ln(weight.clamp(1e-6, 1e6)) }
 }
 
 /// Without `full` there is the DPP alone, and the page carries no line of the others.
 fn method(config: &RerankConfig) -> Method {
     if cfg!(feature = "full") { config.method } else { Method::Dpp }
-}
-
-/// Bends `x ≤ 0` towards −40 beyond −20, keeping the order: squares of `exp` stay within f32.
-pub(crate) fn bounded(x: f32) -> f32 {
-    if x < -20.0 { -40.0 - 400.0 / x } else { x }
 }
 
 /// What lifted the song furthest above an ordinary candidate. Where more score was passed over for it than any part gave it:

@@ -131,16 +131,6 @@ fn only_one_artist_is_noted_and_not_refused() {
 }
 
 #[test]
-fn the_bend_keeps_order_and_bounds() {
-    let mut last = 1.0;
-    for i in 0..2000u16 {
-        let y = bounded(-f32::from(i) / 4.0);
-        assert!(y < last && y > -40.0);
-        last = y;
-    }
-}
-
-#[test]
 fn exposure_rises_with_the_weight() {
     // Half the songs are instrumental; what their share of the slots is, over many worlds, for each weight on them.
     for method in [Method::Dpp, Method::Mmr, Method::Ssd] {

@@ -30,7 +30,8 @@
 
 use super::frontier::{Allow, Frontier, Pick};
 use super::likeness::{Classes, Likeness};
-use crate::math::ItemBlocks;
+use crate::math::{ItemBlocks, LANES};
+use sottovoce_lanes::blocks;
 
 /// What a slot is worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,9 +76,9 @@ pub struct Ssd {
     /// `r_i`; negative infinity once chosen.
     relevance: Vec<f32>,
     /// What is left of each song, squared.
-    left: Vec<f32>,
+    left: Vec<[f32; LANES]>,
     /// What there was of it, squared.
-    whole: Vec<f32>,
+    whole: Vec<[f32; LANES]>,
     /// `q̂_s` of the window, oldest first, as wide as `φ` each; all zeros where a song added nothing. In f64, which costs nothing
     /// here: what is left of a song after nine others loses three digits, and the next song's basis is built on it.
     basis: Vec<f64>,
@@ -87,7 +88,7 @@ pub struct Ssd {
     pending: Option<usize>,
     phi: Vec<f32>,
     column: Vec<f32>,
-    dots: Vec<f32>,
+    dots: Vec<[f32; LANES]>,
 }
 
 impl Ssd {
@@ -129,11 +130,12 @@ impl Ssd {
         let volume: f64 = if self.config.volume { self.lengths.iter().product() } else { 1.0 };
         #[allow(clippy::cast_possible_truncation, reason = "a product of lengths near 1")]
         let weight = self.config.gamma * volume as f32;
-        self.frontier.fill(&self.relevance, &self.left, |r, left| r + weight * left.sqrt());
+        self.frontier.fill(&self.relevance, self.left.as_flattened(), |r, left| r + weight * left.sqrt());
         let (candidate, gain, refused) = self.frontier.choose(allow)?;
         self.relevance[candidate] = f32::NEG_INFINITY;
         self.pending = Some(candidate);
-        let novelty = (self.left[candidate] / self.whole[candidate].max(f32::MIN_POSITIVE)).clamp(0.0, 1.0);
+        let at = |values: &[[f32; LANES]]| values[candidate / LANES][candidate % LANES];
+        let novelty = (at(&self.left) / at(&self.whole).max(f32::MIN_POSITIVE)).clamp(0.0, 1.0);
         Some(Pick { candidate, gain, novelty, refused })
     }
 
@@ -171,12 +173,10 @@ impl Ssd {
     fn spread(&mut self, items: &ItemBlocks, from: usize, sign: f32) {
         self.column.clear();
         self.column.extend(self.basis[from..from + self.likeness.width()].iter().map(|q| *q as f32));
-        self.likeness.dots(items, &mut self.column, &mut self.dots);
-        for (left, e) in self.left.iter_mut().zip(&self.dots) {
-            let next = *left + sign * (e * e);
-            // NaN stays NaN and is never chosen.
-            *left = if next < 0.0 { 0.0 } else { next };
-        }
+        let constant = self.likeness.ready(&mut self.column);
+        self.likeness.dots(items, &self.column, &mut self.dots);
+        // NaN stays NaN and is never chosen.
+        blocks::spread(&self.dots, constant, sign, 0.0, &mut self.left);
     }
 
     fn forget_oldest(&mut self, items: &ItemBlocks) {

@@ -142,7 +142,7 @@ impl UserTower {
             // The interest is the one nearest to the wanted song, for all.
             let mut p: Vec<f32> =
                 (0..example.songs.len()).map(|i| logit(i, example.songs[0], Task::Complete)).collect();
-            crate::learn::softmax(&mut p);
+            f32::softmax(&mut p);
             p[0] -= 1.0;
             let pull = pull(Task::Complete);
             p.iter().zip(example.songs).for_each(|(p, song)| axpy(pull * p, song, gradient));
@@ -217,9 +217,8 @@ fn loss<R: Number>(
 ) -> R {
     let mut t = Tape::new(weights, scratch);
     let user = forward(layout, &mut t, &example.input, routing);
-    let numbers = |values: &[f32]| values.iter().map(|&v| R::from_f32(v)).collect::<Vec<_>>();
-    let songs = t.constant(layout.dimension(), example.songs.iter().flat_map(|v| v.iter().map(|&v| R::from_f32(v))));
-    let popularity = t.constant(example.popularity.len(), numbers(example.popularity));
+    let songs = t.rows(layout.dimension(), example.songs.iter().copied());
+    let popularity = t.rows(example.popularity.len(), core::iter::once(example.popularity));
     let mut total = t.constant(1, [R::ZERO]);
     if example.ranked {
         let k = nearest(&t, user.interests, songs.row(0));

@@ -46,8 +46,8 @@ pub(super) fn forward<R: Number>(
 ) -> Forward {
     let d = layout.dimension();
     let past = arrange(input.history);
-    let songs = t.constant(d, past.order.iter().flat_map(|(h, _)| h.song.iter().map(|&v| R::from_f32(v))));
-    let nothing = t.constant(d, (0..d).map(|_| R::ZERO));
+    let songs = t.rows(d, past.order.iter().map(|(heard, _)| heard.song));
+    let nothing = t.zeros(d);
     let x = t.lookup(
         songs,
         past.order

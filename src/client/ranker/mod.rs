@@ -4,7 +4,5 @@
 mod gap;
 #[allow(clippy::module_inception, reason = "the room and its main noun share a name")]
 mod ranker;
-mod shard;
 
-pub use ranker::{Ranked, Ranker};
-pub use shard::Refused;
+pub use ranker::{Ranked, Ranker, Refused};

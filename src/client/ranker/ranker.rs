@@ -3,25 +3,40 @@
 //! list, and it is the list of a [`crate::client::Recommender`] that has no weights (`tests.rs`).
 
 use super::gap::Gap;
-use super::shard::{Columns, Refused};
-use crate::client::EngineConfig;
 use crate::client::ranking::{explore, half_life_ms, spread};
-use crate::ids::{ArtistId, Millis, SongId};
+use crate::client::{EngineConfig, Resident};
+use crate::ids::{Millis, SongId};
 use crate::math::{Int8Blocks, ItemBlocks, Real, TopK};
-use crate::rerank::{Dpp, DppConfig, Why, bounded, explore_bonus, largest_of, why};
+use crate::protocol::{CatalogueShard, DecodeError, decode};
+use crate::rerank::{Dpp, DppConfig, Why, log_weight, sharpness, why};
 use crate::session::{Feedback, ListenEvent, Memory, SessionConfig};
+use sottovoce_lanes::blocks;
 
-/// A song of the catalogue, as far as ranking needs it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Song {
-    id: SongId,
-    artist: ArtistId,
-    popularity: f32,
-    plays: u32,
-    /// The logarithm of its traffic weight.
-    boost: f32,
-    /// Never to come again, until it is liked.
-    disliked: bool,
+/// Why a shard was refused. The numbers are what JavaScript sees.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Refused {
+    /// Not a message, or one whose parts contradict each other.
+    Malformed = 1,
+    /// Written by another version of the protocol.
+    Version = 2,
+    /// Another message than a catalogue shard.
+    Kind = 3,
+    /// Its dimension is not that of the songs already here, or a song's number is too large.
+    Dimension = 4,
+    /// Longer than any message.
+    TooLong = 5,
+}
+
+impl From<DecodeError> for Refused {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::TooLong { .. } => Self::TooLong,
+            DecodeError::Version { .. } => Self::Version,
+            DecodeError::Kind { .. } => Self::Kind,
+            DecodeError::Malformed { .. } | DecodeError::Invalid { .. } => Self::Malformed,
+        }
+    }
 }
 
 /// An event with what undoing it needs.
@@ -62,11 +77,9 @@ pub struct Ranked {
 #[derive(Debug, Default)]
 pub struct Ranker {
     config: EngineConfig,
-    blocks: Int8Blocks,
-    songs: Vec<Song>,
-    /// Slot + 1 by song id; 0 = not here.
-    slots: Vec<u32>,
-    total_plays: u64,
+    items: Resident,
+    /// By slot: never to come again, until it is liked.
+    disliked: Vec<bool>,
     /// Newest last; up to `no_repeat + undo_depth`, of which the newest `no_repeat` do not come again.
     held: Vec<Held>,
     /// Whether there were older ones.
@@ -92,6 +105,7 @@ struct Scratch {
     pool: Vec<u32>,
     parts: Vec<[f32; 4]>,
     score: Vec<f32>,
+    /// Their logarithms.
     quality: Vec<f32>,
     items: ItemBlocks,
     top: TopK,
@@ -100,9 +114,6 @@ struct Scratch {
 }
 
 impl Ranker {
-    /// A shard's ids may be sparse, but not so sparse that the slot table would eat the device's memory.
-    const MAX_SONG_ID: u32 = crate::client::Resident::MAX_SONG_ID;
-
     /// Without songs yet.
     #[must_use]
     pub fn new(config: EngineConfig) -> Self {
@@ -112,17 +123,13 @@ impl Ranker {
     /// How many songs are here.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.songs.len()
+        self.items.len()
     }
 
     /// True before the first shard.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.songs.is_empty()
-    }
-
-    fn slot(&self, song: SongId) -> Option<u32> {
-        self.slots.get(song.0 as usize)?.checked_sub(1)
+        self.items.is_empty()
     }
 
     /// Takes a catalogue shard in; songs that are here already are renewed. Returns how many were new.
@@ -130,62 +137,25 @@ impl Ranker {
     /// # Errors
     /// [`Refused`]; nothing changes then.
     pub fn load_shard(&mut self, bytes: &[u8]) -> Result<usize, Refused> {
-        let shard = Columns::of(bytes)?;
-        let d = shard.dimension;
-        let last = shard.songs.last().map_or(0, |id| u32::from_le_bytes(*id));
-        if (!self.songs.is_empty() && d != self.blocks.dimension()) || last > Self::MAX_SONG_ID {
-            return Err(Refused::Dimension);
+        let shard: CatalogueShard = decode(bytes)?;
+        let first = self.items.is_empty();
+        let added = self.items.add(&shard).ok_or(Refused::Dimension)?;
+        if first {
+            self.base = Memory::empty(self.items.dimension());
         }
-        if self.songs.is_empty() {
-            self.blocks = Int8Blocks::new(d);
-            self.base = Memory::empty(d);
-        }
-        self.slots.resize(self.slots.len().max(last as usize + 1), 0);
-        self.blocks.reserve(shard.songs.len());
-        let before = self.songs.len();
-        let mut codes = [0; 256];
-        let codes = &mut codes[..d];
-        for (i, row) in shard.rows.chunks_exact(d).enumerate() {
-            let number = |column: &[[u8; 4]]| column.get(i).copied().map_or(0, u32::from_le_bytes);
-            let id = SongId(number(shard.songs));
-            codes.iter_mut().zip(row).for_each(|(code, byte)| *code = byte.cast_signed());
-            let scale = f32::from_bits(number(shard.scales));
-            let slot = self.slot(id);
-            let mut song = Song {
-                id,
-                artist: ArtistId(number(shard.artists)),
-                popularity: f32::from_bits(number(shard.popularity)),
-                plays: number(shard.plays),
-                boost: shard.boosts.get(i).map_or(0.0, |boost| Real::ln(f32::from_le_bytes(*boost))),
-                disliked: false,
-            };
-            self.total_plays += u64::from(song.plays);
-            if let Some(slot) = slot {
-                self.blocks.set(slot, codes, scale);
-                let old = &mut self.songs[slot as usize];
-                self.total_plays -= u64::from(old.plays);
-                song.disliked = old.disliked;
-                if shard.boosts.is_empty() {
-                    song.boost = old.boost;
-                }
-                *old = song;
-            } else {
-                self.slots[id.0 as usize] = self.blocks.push(codes, scale) + 1;
-                self.songs.push(song);
-            }
-        }
-        Ok(self.songs.len() - before)
+        self.disliked.resize(self.items.len(), false);
+        Ok(added)
     }
 
     /// Takes note of what the listener did; false, and nothing changed, if the song is not here.
     pub fn observe(&mut self, event: ListenEvent) -> bool {
-        let Some(slot) = self.slot(event.impression.song) else { return false };
+        let Some(slot) = self.items.slot(event.impression.song) else { return false };
         if self.held.len() >= self.config.no_repeat.max(1) + SessionConfig::default().undo_depth {
             self.forgot = true;
             let oldest = self.held.remove(0);
-            take(&mut self.base, &oldest, &self.blocks, &self.config, &mut self.scratch.row);
+            take(&mut self.base, &oldest, self.items.blocks(), &self.config, &mut self.scratch.row);
         }
-        let disliked = &mut self.songs[slot as usize].disliked;
+        let disliked = &mut self.disliked[slot as usize];
         self.held.push(Held { event, slot, disliked_before: *disliked });
         match event.feedback {
             Feedback::Dislike => *disliked = true,
@@ -202,7 +172,7 @@ impl Ranker {
             return None;
         }
         let last = self.held.pop()?;
-        self.songs[last.slot as usize].disliked = last.disliked_before;
+        self.disliked[last.slot as usize] = last.disliked_before;
         Some(last.event.impression.song)
     }
 
@@ -227,45 +197,42 @@ impl Ranker {
         let Scratch { row, query, near, .. } = &mut self.scratch;
         let mut memory = self.base.clone();
         for held in &self.held {
-            take(&mut memory, held, &self.blocks, &self.config, row);
+            take(&mut memory, held, self.items.blocks(), &self.config, row);
         }
         memory.taste_into(now, half_life_ms(&self.config), SessionConfig::default().negative_weight, query);
-        self.blocks.dot_max(query, near);
+        self.items.blocks().dot_max(query, near);
     }
 
     /// `z` of every candidate, popularity in units of its own spread; negative infinity for what must not come.
     fn score(&mut self, candidates: Option<&[SongId]>) {
-        let explore = explore(&self.config);
+        let exploring = explore(&self.config).among(self.items.total_plays());
         let mut among = std::mem::take(&mut self.scratch.among);
         among.clear();
         match candidates {
-            Some(songs) => among.extend(songs.iter().filter_map(|song| self.slot(*song))),
-            None => among.extend((0u32..).take(self.songs.len())),
+            Some(songs) => among.extend(songs.iter().filter_map(|song| self.items.slot(*song))),
+            None => among.extend((0u32..).take(self.items.len())),
         }
         self.scratch.among = among;
         let Scratch { among, total, near, barred, .. } = &mut self.scratch;
         barred.clear();
-        barred.extend(self.songs.iter().map(|song| song.disliked));
+        barred.extend_from_slice(&self.disliked);
         for held in newest(&self.held, &self.config) {
             barred[held.slot as usize] = true;
         }
         total.clear();
-        total.extend(among.iter().map(|slot| self.songs[*slot as usize].popularity));
+        total.extend(among.iter().map(|slot| self.items.popularity()[*slot as usize]));
         let (mean, spread) = spread(total);
         for (total, slot) in total.iter_mut().zip(among) {
             let slot = *slot as usize;
-            let song = &self.songs[slot];
             *total = (*total - mean) / spread + self.config.session * near[slot];
-            if explore.weight > 0.0 {
-                *total += explore_bonus(self.total_plays, song.plays, explore);
-            }
-            *total = if barred[slot] { f32::NEG_INFINITY } else { *total + song.boost };
+            *total += exploring.bonus(self.items.plays()[slot]);
+            *total = if barred[slot] { f32::NEG_INFINITY } else { *total + boost(&self.items, slot) };
         }
     }
 
     /// The best by `z`, with the parts by which it came about: session, popularity, exploring, weight.
     fn draw(&mut self, k: usize) {
-        let explore = explore(&self.config);
+        let exploring = explore(&self.config).among(self.items.total_plays());
         let Scratch { among, total, near, pool, parts, score, quality, items, top, .. } = &mut self.scratch;
         top.select(total, self.config.pool.max(k), pool);
         parts.clear();
@@ -273,35 +240,30 @@ impl Ranker {
         for place in pool.iter_mut() {
             let z = total[*place as usize];
             *place = among[*place as usize];
-            let song = &self.songs[*place as usize];
-            let session = self.config.session * near[*place as usize];
-            let bonus = if explore.weight > 0.0 { explore_bonus(self.total_plays, song.plays, explore) } else { 0.0 };
-            let popularity = z - session - bonus - song.boost;
-            parts.push([session, popularity, bonus, Real::exp(song.boost)]);
+            let slot = *place as usize;
+            let session = self.config.session * near[slot];
+            let bonus = exploring.bonus(self.items.plays()[slot]);
+            let boost = boost(&self.items, slot);
+            let popularity = z - session - bonus - boost;
+            parts.push([session, popularity, bonus, Real::exp(boost)]);
             score.push(session + popularity + bonus);
         }
-        self.blocks.gather(pool, items);
-        // See `rerank::reranker`: by this quality the greedy objective is `θ·Σ z + (1 − θ)·log det S`.
-        let diversity = self.config.diversity.clamp(0.01, 1.0);
-        let (alpha, best) = ((1.0 - diversity) / (2.0 * diversity), largest_of(score));
+        self.items.blocks().gather(pool, items);
+        // As `rerank::reranker` does it.
+        let alpha = sharpness(self.config.diversity);
         quality.clear();
-        quality.extend(
-            score
-                .iter()
-                .zip(&*parts)
-                .map(|(z, parts)| parts[3].clamp(1e-6, 1e6) * Real::exp(bounded(alpha * (z - best)))),
-        );
+        quality.extend(score.iter().zip(&*parts).map(|(z, parts)| alpha * z + log_weight(parts[3])));
     }
 
     /// One greedy step a slot.
     fn choose(&mut self, k: usize) {
         let Scratch { pool, parts, score, quality, items, dpp, gap, .. } = &mut self.scratch;
-        let (songs, wanted) = (&self.songs, self.config.artist_gap);
-        let mut before = newest(&self.held, &self.config).take(wanted).map(|held| songs[held.slot as usize].artist);
+        let (songs, wanted) = (&self.items, self.config.artist_gap);
+        let mut before = newest(&self.held, &self.config).take(wanted).map(|held| songs.artist(held.slot));
         // Of a song that is a candidate twice, the first counts.
         let mut artists = pool.iter().enumerate().map(|(place, slot)| {
             let again = pool[..place].contains(slot);
-            (!again).then(|| songs[*slot as usize].artist)
+            (!again).then(|| songs.artist(*slot))
         });
         let target = gap.start(wanted, &mut artists, &mut before, k);
         let mut means = [0.0f32; 4];
@@ -313,18 +275,18 @@ impl Ranker {
         #[allow(clippy::cast_precision_loss, reason = "a pool stays below 2²⁴")]
         let count = parts.len().max(1) as f32;
         means = means.map(|sum| sum / count);
-        dpp.start(items, quality, DppConfig::default());
+        dpp.start_by_log(items, &[], quality, DppConfig::default());
         self.ranked.clear();
         while self.ranked.len() < target {
             let next = gap.tries().find_map(|tried| dpp.next(items, &mut |candidate| gap.allows(candidate, tried)));
             let Some(pick) = next else { break };
             let i = pick.candidate;
             let ([session, popularity, explore, weight], z) = (parts[i], score[i]);
-            let forgone = largest_of(score) - z;
+            let forgone = blocks::largest(score) - z;
             score[i] = f32::NEG_INFINITY;
             let between = usize::try_from(gap.choose(i)).unwrap_or(0);
             self.ranked.push(Ranked {
-                song: songs[pool[i] as usize].id,
+                song: songs.song(pool[i]),
                 session,
                 popularity,
                 explore,
@@ -337,6 +299,11 @@ impl Ranker {
             });
         }
     }
+}
+
+/// The logarithm of a song's traffic weight.
+fn boost(items: &Resident, slot: usize) -> f32 {
+    items.boosts().get(slot).copied().unwrap_or(0.0)
 }
 
 /// The events whose songs do not come again yet, newest first.

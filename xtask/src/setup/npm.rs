@@ -37,7 +37,8 @@ pub(crate) fn npm_packages(workspace: &Workspace) -> Result<()> {
     stamp.keep()
 }
 
-/// The same for a folder with a lock file of its own, whose packages an ordinary build does not need.
+/// The same for a folder with a lock file of its own, whose packages an ordinary build does not need. `npm install`, because its lock
+/// names builds for other platforms, which `npm ci` asks every registry for; what is there is installed as locked all the same.
 pub(crate) fn npm_packages_of(workspace: &Workspace, folder: &str) -> Result<()> {
     npm_packages(workspace)?;
     let place = workspace.root.join(folder);
@@ -47,8 +48,8 @@ pub(crate) fn npm_packages_of(workspace: &Workspace, folder: &str) -> Result<()>
     if stamp.holds(&[place.join("node_modules")]) {
         return Ok(());
     }
-    run::say(&format!("npm packages of {folder}: npm ci"));
-    run::run(npm(workspace).current_dir(&place).args(["ci", "--no-audit", "--no-fund"])).with_context(|| {
+    run::say(&format!("npm packages of {folder}: npm install"));
+    run::run(npm(workspace).current_dir(&place).args(["install", "--no-audit", "--no-fund"])).with_context(|| {
         format!("the packages of {folder} are missing; next: see whether the npm registry can be reached")
     })?;
     stamp.keep()

@@ -1,7 +1,7 @@
 //! Scoring resident songs, and writing a slate from candidates.
 
 use super::address;
-use sottovoce::math::{ItemBlocks, Leaders};
+use sottovoce::math::{ItemBlocks, Leaders, TopK};
 use sottovoce::rerank::{Dpp, DppConfig};
 use std::hint::black_box;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -81,6 +81,10 @@ pub struct Slates {
     d: usize,
     rows: Vec<f32>,
     quality: Vec<f32>,
+    top: TopK,
+    /// The candidates by falling quality, and these qualities.
+    order: Vec<u32>,
+    falling: Vec<f32>,
     items: ItemBlocks,
     dpp: Dpp,
     slate: Vec<u32>,
@@ -95,7 +99,9 @@ impl Slates {
         let mut items = ItemBlocks::new(d);
         items.reserve(n);
         let slate = Vec::with_capacity(k);
-        Self { d, rows: vec![0.0; n * d], quality: vec![0.0; n], items, dpp: Dpp::default(), slate }
+        let (rows, quality) = (vec![0.0; n * d], vec![0.0; n]);
+        let (order, falling) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        Self { d, rows, quality, top: TopK::new(), order, falling, items, dpp: Dpp::default(), slate }
     }
 
     /// Where the page writes the candidates' vectors, row by row.
@@ -119,16 +125,20 @@ impl Slates {
     /// Greedy MAP of the DPP with kernel `q_i·q_j·((1 − ε)·⟨v_i, v_j⟩ + ε·δ_ij)`; how many were chosen.
     pub fn dpp(&mut self, k: usize, ridge: f32) -> usize {
         self.items.reset(self.d);
-        for row in self.rows.chunks_exact(self.d) {
-            self.items.push(row);
+        // In the order of their quality, as the engine has its pool.
+        self.top.select(&self.quality, self.quality.len(), &mut self.order);
+        for i in &self.order {
+            let start = *i as usize * self.d;
+            self.items.push(&self.rows[start..start + self.d]);
         }
-        self.dpp.start(&self.items, &self.quality, DppConfig { similarity: 1.0, ridge, window: None });
+        self.falling.clear();
+        self.falling.extend(self.order.iter().map(|i| self.quality[*i as usize]));
+        self.dpp.start(&self.items, &self.falling, DppConfig { similarity: 1.0, ridge, window: None });
         self.slate.clear();
         while self.slate.len() < k
             && let Some(pick) = self.dpp.next(&self.items, &mut |_| true)
         {
-            #[allow(clippy::cast_possible_truncation, reason = "some hundred candidates")]
-            self.slate.push(pick.candidate as u32);
+            self.slate.push(self.order[pick.candidate]);
         }
         self.slate.len()
     }

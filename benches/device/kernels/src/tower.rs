@@ -93,16 +93,18 @@ impl Tower {
 
     /// The user embedding of the first history.
     pub fn forward(&mut self) {
-        let mut tape = Tape::new(&self.weights, &mut self.scratch);
-        let user = embed(&mut tape, &self.parts, &self.histories[..HISTORY * D]);
+        let inputs = [&self.histories[..HISTORY * D]];
+        let mut tape = Tape::with_inputs(&self.weights, &inputs, &mut self.scratch);
+        let user = embed(&mut tape, &self.parts);
         self.user.copy_from_slice(tape.value(user));
     }
 
     /// One step of SGD on all 32; the loss before it.
     pub fn train(&mut self, learning_rate: f32) -> f32 {
-        let mut tape = Tape::new(&self.weights, &mut self.scratch);
-        let users = embed(&mut tape, &self.parts, &self.histories);
-        let songs = tape.constant(USER, self.songs.iter().copied());
+        let inputs = [&self.histories[..], &self.songs];
+        let mut tape = Tape::with_inputs(&self.weights, &inputs, &mut self.scratch);
+        let users = embed(&mut tape, &self.parts);
+        let songs = tape.input(1, USER);
         let logits = tape.scores(users, songs);
         let loss = tape.cross_entropy(logits, 0..BATCH as u32);
         let value = tape.value(loss)[0];
@@ -113,8 +115,9 @@ impl Tower {
     }
 }
 
-fn embed(tape: &mut Tape<'_, f32>, parts: &Parts, histories: &[f32]) -> Var {
-    let songs = tape.constant(D, histories.iter().copied());
+/// The users of the histories that are the tape's first input.
+fn embed(tape: &mut Tape<'_, f32>, parts: &Parts) -> Var {
+    let songs = tape.input(0, D);
     let query = tape.parameter(parts.query);
     let scores = tape.scores(songs, query).reshape(HISTORY);
     let eighth = tape.constant(1, [0.125]);
