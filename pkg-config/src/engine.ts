@@ -3,7 +3,7 @@
 
 import { Recommender } from "./generated/sottovoce.js";
 import type { Addition } from "./additions.js";
-import { filesOf, load } from "./catalogue.js";
+import { ask, filesOf, load } from "./catalogue.js";
 import type { Door } from "./door.js";
 import { SottovoceError, codeOf } from "./errors.js";
 import { Http, type Manifest } from "./http.js";
@@ -11,7 +11,7 @@ import { eventRow } from "./event.js";
 import { init } from "./init.js";
 import type { Kept } from "./keeper.js";
 import { keepNothing, type Keeping } from "./keeping.js";
-import { base64, serverOf, shelfOf, type Shards } from "./open.js";
+import { base64, serverOf, shelfOf, type Shelves } from "./open.js";
 import type { EngineConfig, OpenOptions } from "./options.js";
 import type { Imported } from "./portable.js";
 import { coreConfig } from "./settings.js";
@@ -40,7 +40,7 @@ const forgotten = globalThis.FinalizationRegistry && new FinalizationRegistry<Ke
  */
 export class Sottovoce extends Taste {
   readonly #http: Http;
-  readonly #shards: Shards | undefined;
+  readonly #shelf: Shelves | undefined;
   readonly #tape: Tape | undefined;
   /** Set before {@link Sottovoce.open} gives the engine out. */
   #keeper!: Keeping;
@@ -50,30 +50,15 @@ export class Sottovoce extends Taste {
   #consented = new AbortController();
   #contributing: Promise<Contribution> | undefined;
   #manifest: Manifest | undefined;
-  #online = true;
   /** The step of the personal weights where learning is allowed. */
   #rate: number;
 
-  private constructor(door: Door, options: OpenOptions, shards: Shards | undefined, tape: Tape | undefined) {
+  private constructor(door: Door, options: OpenOptions, http: Http, shelf: Shelves | undefined, tape: Tape | undefined) {
     super(door);
-    this.#shards = shards;
+    this.#http = http;
+    this.#shelf = shelf;
     this.#tape = tape;
     this.#rate = options.config?.personalRate ?? 0.05;
-    this.#http = new Http({
-      server: serverOf(options.server),
-      fetch: options.fetch ?? fetch.bind(globalThis),
-      shelf: shards,
-      received: (message, bytes, meaning) => {
-        if (this.closed) return;
-        door.recordDownload(message, bytes, meaning, Date.now());
-        this.#emit({ type: "ledger" });
-      },
-      reached: (online) => {
-        if (online === this.#online) return;
-        this.#online = online;
-        this.#emit({ type: "connection", online });
-      },
-    });
   }
 
   /**
@@ -91,31 +76,51 @@ export class Sottovoce extends Taste {
   static async open(options: OpenOptions = {}): Promise<Sottovoce> {
     const prefix = `sottovoce:${options.name ?? "default"}`;
     const { store = "indexeddb" } = options;
-    const [shards, taping, persist] = await Promise.all([
-      shelfOf(prefix, options), options.record ? import("./tape.js") : undefined, store === "memory" ? undefined : import("./persist.js"), init(),
-    ]);
+    // What needs no other is on its way at once: the engine, the catalogue, the weights, the parts that are fetched when asked for.
+    const loading = Promise.all([options.record ? import("./tape.js") : undefined, store === "memory" ? undefined : import("./persist.js"), init()]);
+    const shelf = shelfOf(prefix, options);
+    const early: [message: string, bytes: number, meaning: string, at: number][] = [];
+    let there: Sottovoce | undefined;
+    const http = new Http({
+      server: serverOf(options.server),
+      fetch: options.fetch ?? fetch.bind(globalThis),
+      shelf,
+      received: (message, bytes, meaning) => {
+        const down: (typeof early)[0] = [message, bytes, meaning, Date.now()];
+        // The ledger of an engine that has not taken up its kept state yet would be lost with it.
+        if (!there) early.push(down);
+        else if (!there.closed) {
+          there.door.recordDownload(...down);
+          there.#emit({ type: "ledger" });
+        }
+      },
+      reached: (online) => {
+        if (there) there.#emit({ type: "connection", online });
+      },
+    });
+    const coming = ask(http, options);
+    const [taping, persist] = await loading;
     const seed = options.seed ?? crypto.getRandomValues(new BigUint64Array(1))[0]!;
     const core = new Recommender(coreConfig(options.config ?? {}), seed) as unknown as Door;
     const tape = taping?.record(core, { seed, config: options.config ?? {} });
-    const engine = new Sottovoce(tape?.door ?? core, options, shards, tape);
+    const engine = new Sottovoce(tape?.door ?? core, options, http, shelf, tape);
     try {
-      const manifest = await engine.#http.manifest(options.signal);
-      // What came down so far is in the ledger of the engine that the kept state replaces.
-      const { entries } = core.ledger();
+      const manifest = await coming.manifest;
       const name = `${prefix}:${manifest.name}`;
       const kept = Sottovoce.#kept(engine.door, forgotten ? new WeakRef(engine) : { deref: () => engine });
       engine.#keeper = store === "memory" ? keepNothing() : await persist!.keeping(store, name, kept);
       forgotten?.register(engine, engine.#keeper, engine);
-      const restored = await engine.#keeper.start(name);
-      if (restored) for (const { message, bytes, meaning, at } of entries) core.recordDownload(message, bytes, meaning, at);
+      await engine.#keeper.start(name);
+      for (const down of early) core.recordDownload(...down);
+      there = engine;
       engine.#learning();
       engine.#manifest = manifest;
-      await load(manifest, engine.#http, engine.door, engine.#songs, options);
-      void shards?.keepOnly(filesOf(manifest, engine.#http));
+      await load(coming, http, engine.door, engine.#songs, options);
+      shelf?.keepOnly(filesOf(manifest, http));
       if (options.additions) await engine.addSongs(options.additions);
       engine.#keeper.redo(engine.door);
       if (options.context) engine.setContext(options.context);
-      await engine.refresh(options).catch(onlyServer);
+      await engine.#renew(coming.weights).catch(onlyServer);
       engine.#keeper.changed();
       return engine;
     } catch (error) {
@@ -136,7 +141,7 @@ export class Sottovoce extends Taste {
 
   /** Whether the last request reached the server. */
   get online(): boolean {
-    return this.#online;
+    return this.#http.online;
   }
 
   /** Where state is kept just now. */
@@ -280,9 +285,13 @@ export class Sottovoce extends Taste {
   }
 
   /** Fetches the shared weights if there are newer ones; true when there were. */
-  async refresh({ signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
+  refresh({ signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
+    return this.#renew(this.#http.weights(signal));
+  }
+
+  async #renew(weights: Promise<Uint8Array>): Promise<boolean> {
     const held = this.weightsVersion;
-    const bytes = await this.#http.weights(signal);
+    const bytes = await weights;
     if (this.closed) return false;
     const newer = this.door.receive(bytes).version !== held;
     if (newer) this.#changed("weights");
@@ -365,7 +374,7 @@ export class Sottovoce extends Taste {
     const { door } = this;
     door.deleteData();
     const stored = await this.#keeper.clear();
-    const cached = (await this.#shards?.clear()) ?? 0;
+    const cached = (await this.#shelf?.clear()) ?? 0;
     this.#learning();
     this.#emit({ type: "change", cause: "delete" });
     this.#emit({ type: "ledger" });
@@ -391,6 +400,7 @@ export class Sottovoce extends Taste {
     this.closed = true;
     this.#stop();
     await (this.#keeper as Keeping | undefined)?.close();
+    await this.#shelf?.flush();
     forgotten?.unregister(this);
     this.door.free();
   }
