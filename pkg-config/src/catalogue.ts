@@ -3,7 +3,7 @@
 import type { Door } from "./door.js";
 import type { Http, Manifest } from "./http.js";
 import type { OpenOptions } from "./options.js";
-import type { Song, SongId } from "./types.js";
+import type { Song } from "./types.js";
 
 /** Shards that are on their way at a time. */
 const AT_ONCE = 4;
@@ -14,12 +14,12 @@ export interface Coming {
   /** The shared weights. */
   readonly weights: Promise<Uint8Array>;
   /** A shard's songs and embeddings. The one {@link AT_ONCE} further on is asked for when it is taken. */
-  take(i: number): Promise<readonly [Song[], Uint8Array]>;
+  take(i: number): Promise<readonly [() => Song[], Uint8Array]>;
 }
 
 /** Asks for the catalogue and the weights; neither waits for the engine. */
 export function ask(http: Http, { signal }: OpenOptions): Coming {
-  const coming: (Promise<[Song[], Uint8Array]> | undefined)[] = [];
+  const coming: (Promise<[() => Song[], Uint8Array]> | undefined)[] = [];
   const manifest = http.manifest(signal);
   const shard = async (i: number) => {
     const { metadata, embeddings, etag } = (await manifest).shards[i]!;
@@ -49,8 +49,8 @@ function later<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-/** Takes all shards into `door`, in their order, on which draws and ties depend, and describes their songs in `known`. */
-export async function load(coming: Coming, http: Http, door: Door, known: Map<SongId, Song>, { progress, signal }: OpenOptions): Promise<void> {
+/** Takes all shards into `door`, in their order, on which draws and ties depend, and tells `described` how to read of their songs. */
+export async function load(coming: Coming, http: Http, door: Door, described: (songs: () => Song[]) => void, { progress, signal }: OpenOptions): Promise<void> {
   const { shards, songs: total } = await coming.manifest;
   let loaded = 0;
   for (const [i, { embeddings }] of shards.entries()) {
@@ -61,7 +61,7 @@ export async function load(coming: Coming, http: Http, door: Door, known: Map<So
       // The copy on this device may be broken; what the server has now decides.
       loaded += door.loadShard(await http.embeddings(embeddings, { signal, fresh: true }));
     }
-    for (const song of songs) known.set(song.id, song);
+    described(songs);
     progress?.(total > 0 ? loaded / total : 1);
   }
 }

@@ -11,7 +11,7 @@ import { eventRow } from "./event.js";
 import { init } from "./init.js";
 import type { Kept } from "./keeper.js";
 import { keepNothing, type Keeping } from "./keeping.js";
-import { base64, serverOf, shelfOf, type Shelves } from "./open.js";
+import { base64, serverOf, shelfOf, SOON_MS, type Shelves } from "./open.js";
 import type { EngineConfig, OpenOptions } from "./options.js";
 import type { Imported } from "./portable.js";
 import { coreConfig } from "./settings.js";
@@ -45,6 +45,8 @@ export class Sottovoce extends Taste {
   /** Set before {@link Sottovoce.open} gives the engine out. */
   #keeper!: Keeping;
   readonly #songs = new Map<SongId, Song>();
+  /** Song lists that nobody has looked at yet. */
+  readonly #lists: (() => Song[])[] = [];
   readonly #listeners = new Map<string, Set<(event: never) => void>>();
   /** Aborts all that only consent allows. */
   #consented = new AbortController();
@@ -115,7 +117,7 @@ export class Sottovoce extends Taste {
       there = engine;
       engine.#learning();
       engine.#manifest = manifest;
-      await load(coming, http, engine.door, engine.#songs, options);
+      await load(coming, http, engine.door, (songs) => engine.#describe(songs), options);
       shelf?.keepOnly(filesOf(manifest, http));
       if (options.additions) await engine.addSongs(options.additions);
       engine.#keeper.redo(engine.door);
@@ -134,8 +136,9 @@ export class Sottovoce extends Taste {
     return this.#manifest?.name ?? "";
   }
 
-  /** Every song of the catalogue. */
+  /** Every song of the catalogue. Read out of the server's lists soon after opening, or when first asked for. */
   get songs(): ReadonlyMap<SongId, Song> {
+    for (let list; (list = this.#lists[0]); this.#lists.shift()) for (const song of list()) this.#songs.set(song.id, song);
     return this.#songs;
   }
 
@@ -175,6 +178,8 @@ export class Sottovoce extends Taste {
     if (additions.length === 0) return 0;
     const { shardOf } = await import("./additions.js");
     const added = this.alive.loadShard(shardOf(additions));
+    // A list that is read later would describe them its own way.
+    void this.songs;
     for (const { song } of additions) this.#songs.set(song.id, song);
     return added;
   }
@@ -439,6 +444,18 @@ export class Sottovoce extends Taste {
     });
     this.#emit({ type: "contribution", result });
     return result;
+  }
+
+  /** Reads a list after the first slate, and those of a long download while the next is on its way. */
+  #describe(list: () => Song[]): void {
+    this.#lists.push(list);
+    setTimeout(() => {
+      try {
+        void this.songs;
+      } catch {
+        // It is told to whoever asks for the songs.
+      }
+    }, SOON_MS);
   }
 
   #assertConsent(): void {

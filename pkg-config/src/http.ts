@@ -85,22 +85,14 @@ export class Http {
     return manifest as Manifest;
   }
 
-  /** Titles and artists of a shard. */
-  async songs(path: string, signal?: AbortSignal): Promise<Song[]> {
-    const rows = json<Record<string, never>[]>(await this.cached("song list", path, { signal }));
-    if (!Array.isArray(rows)) throw malformed("A song list");
-    return rows.map((row) => ({
-      id: row["id"] as unknown as SongId,
-      title: row["title"] ?? "",
-      artist: row["artist"] ?? "",
-      artistId: row["artist_id"] ?? 0,
-      album: row["album"] ?? undefined,
-      genre: row["genre"] ?? undefined,
-      language: row["language"] ?? undefined,
-      durationMs: row["duration_ms"] ?? undefined,
-      url: row["url"] ?? undefined,
-      popularity: row["popularity"] ?? 0,
-    }));
+  /**
+   * Titles and artists of a shard, as a function that reads them: choosing songs needs none of it. What does not even begin and end
+   * like a list is read at once, and fails here.
+   */
+  async songs(path: string, signal?: AbortSignal): Promise<() => Song[]> {
+    const bytes = await this.cached("song list", path, { signal });
+    if (bytes[0] !== 0x5b || bytes.at(-1) !== 0x5d) songsOf(bytes);
+    return () => songsOf(bytes);
   }
 
   /** A shard's embeddings, encoded. */
@@ -210,6 +202,23 @@ export function json<T>(bytes: Uint8Array): T {
   } catch (cause) {
     throw malformed("An answer", cause);
   }
+}
+
+function songsOf(bytes: Uint8Array): Song[] {
+  const rows = json<Record<string, never>[]>(bytes);
+  if (!Array.isArray(rows)) throw malformed("A song list");
+  return rows.map((row) => ({
+    id: row["id"] as unknown as SongId,
+    title: row["title"] ?? "",
+    artist: row["artist"] ?? "",
+    artistId: row["artist_id"] ?? 0,
+    album: row["album"] ?? undefined,
+    genre: row["genre"] ?? undefined,
+    language: row["language"] ?? undefined,
+    durationMs: row["duration_ms"] ?? undefined,
+    url: row["url"] ?? undefined,
+    popularity: row["popularity"] ?? 0,
+  }));
 }
 
 function malformed(what: string, cause?: unknown): SottovoceError {

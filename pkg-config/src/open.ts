@@ -7,8 +7,8 @@ import type { OpenOptions } from "./options.js";
 /** Enough for a catalogue of some millions of songs. */
 const CACHE_BYTES = 256 * 2 ** 20;
 
-/** A shard that came is written so much later: a page that opens quickly has its first list by then, one that is broken off loses no more. */
-const SOON_MS = 250;
+/** What can wait waits so long: a page that opens quickly has its first list by then, and a download that breaks off has lost no more. */
+export const SOON_MS = 250;
 
 /** The catalogue between visits. */
 export interface Shelves extends Shelf {

@@ -335,7 +335,7 @@ pub trait Element: Sized {
 }
 
 macro_rules! element {
-    ($ty:ty, $width:literal, $value:ident => $number:expr, $from:pat => $make:expr) => {
+    ($ty:ty, $width:literal, $value:ident => $number:expr, $bytes:ident => $all:expr) => {
         impl Element for $ty {
             const WIDTH: usize = $width;
 
@@ -344,16 +344,21 @@ macro_rules! element {
                 out.extend_from_slice(&$number.to_le_bytes());
             }
 
-            fn all(bytes: &[u8]) -> Option<Vec<Self>> {
-                let (elements, rest) = bytes.as_chunks::<$width>();
-                rest.is_empty().then(|| elements.iter().map(|&$from| $make).collect())
+            fn all($bytes: &[u8]) -> Option<Vec<Self>> {
+                $all
             }
         }
     };
+    ($ty:ty, $width:literal, $value:ident => $number:expr, each $from:ident => $make:expr) => {
+        element!($ty, $width, $value => $number, bytes => {
+            let (elements, rest) = bytes.as_chunks::<$width>();
+            rest.is_empty().then(|| elements.iter().map(|&$from| $make).collect())
+        });
+    };
 }
-element!(f32, 4, v => v, b => f32::from_le_bytes(b));
-element!(u16, 2, v => v, b => u16::from_le_bytes(b));
-element!(u32, 4, v => v, b => u32::from_le_bytes(b));
-element!(i8, 1, v => v, [b] => b.cast_signed());
-element!(crate::ids::SongId, 4, v => v.0, b => Self(u32::from_le_bytes(b)));
-element!(crate::ids::ArtistId, 4, v => v.0, b => Self(u32::from_le_bytes(b)));
+element!(f32, 4, v => v, each b => f32::from_le_bytes(b));
+element!(u16, 2, v => v, each b => u16::from_le_bytes(b));
+element!(u32, 4, v => v, each b => u32::from_le_bytes(b));
+element!(i8, 1, v => v, bytes => Some(bytemuck::cast_slice(bytes).to_vec()));
+element!(crate::ids::SongId, 4, v => v.0, each b => Self(u32::from_le_bytes(b)));
+element!(crate::ids::ArtistId, 4, v => v.0, each b => Self(u32::from_le_bytes(b)));
