@@ -6,7 +6,7 @@
 export { Sottovoce } from "./engine.js";
 export type { EventOf } from "./engine.js";
 export type { Taste } from "./taste.js";
-export type { EngineConfig, OpenOptions, RecommendOptions } from "./options.js";
+export type { ComponentOptions, EngineConfig, OpenOptions, RecommendOptions } from "./options.js";
 export type { Addition } from "./additions.js";
 export { init } from "./init.js";
 export type { WasmSource } from "./init.js";
