@@ -18,7 +18,7 @@ import { coreConfig } from "./settings.js";
 import type { ReplayFile, Tape } from "./tape.js";
 import { Taste } from "./taste.js";
 import type {
-  Acknowledged, Consents, Contribution, EngineEvent, Erasure, HistoryColumns, Ledger, ListenEvent, RoundStatus, Song, SongId, Storage,
+  Acknowledged, Consents, Contribution, EngineEvent, Erasure, HistoryColumns, Ledger, ListenEvent, PlayedEvent, RoundStatus, Song, SongId, Storage,
 } from "./types.js";
 
 /** The event of that type. */
@@ -155,12 +155,12 @@ export class Sottovoce extends Taste {
   /**
    * Tells the engine what came of a song. The next {@link Sottovoce.recommend} knows it, at once; the promise is resolved once
    * the event would survive a crash, or at once with the reason why it would not. It never rejects. While paused, nothing
-   * is taken note of.
+   * is taken note of. A skip says what share was heard, or how long it sounded ({@link PlayedEvent}).
    */
-  observe(event: ListenEvent): Promise<Acknowledged> {
+  observe(event: ListenEvent | PlayedEvent): Promise<Acknowledged> {
     const door = this.alive;
     if (this.paused) return Promise.resolve({ kind: "paused" });
-    const row = eventRow(event);
+    const row = eventRow(event, () => this.songs.get(event.song)?.durationMs);
     door.observe(...row);
     const kept = this.#keeper.append(["o", row, this.moment]);
     this.#emit({ type: "change", cause: "observe" });
@@ -386,7 +386,7 @@ export class Sottovoce extends Taste {
     // An engine that plays only has no way out at all.
     const pending = +!!door.outbox?.();
     const left = {
-      stored, cached, pending, history: door.exportData().history.length, ledger: door.ledger().entries.length,
+      stored, cached, pending, history: door.history().length, ledger: door.ledger().entries.length,
       notes: Object.keys(this.#keeper.state.notes).length,
     };
     return { at: Date.now(), storeEmpty: !stored, nothingPending: !pending, seen: door.seen(), left };

@@ -23,5 +23,5 @@ export type { Call, ReplayFile } from "./tape.js";
 export { songId } from "./types.js";
 export type {
   Acknowledged, Consents, Context, Contribution, EngineEvent, Erasure, Feedback, HistoryColumns, Interest, Ledger, LedgerEntry, LibraryEntry,
-  ListenEvent, Portrait, RoundStatus, SlotReason, Song, SongId, Storage, Trait,
+  ListenEvent, PlayedEvent, Portrait, RoundStatus, SlotReason, Song, SongId, Storage, Trait,
 } from "./types.js";

@@ -16,6 +16,7 @@ export async function use(): Promise<void> {
   engine.near(7);
   // @ts-expect-error a skip says how much was heard
   void engine.observe({ song: song!, slot: 0, shownAt: 0, feedback: { kind: "skip" } });
+  void engine.observe({ song: song!, slot: 0, shownAt: 0, playedMs: 9, feedback: { kind: "skip" } });
   // @ts-expect-error no such setting
   engine.configure({ relevence: 1 });
   // @ts-expect-error no such event
