@@ -5,40 +5,46 @@ import type { Http, Manifest } from "./http.js";
 import type { OpenOptions } from "./options.js";
 import type { Song } from "./types.js";
 
-/** Shards that are on their way at a time. */
-const AT_ONCE = 4;
+/** Shards that are on their way beside the one that is waited for. */
+const AHEAD = 4;
+
+/** A shard that is on its way. */
+interface Parts {
+  readonly embeddings: Promise<Uint8Array>;
+  readonly songs: Promise<() => Song[]>;
+}
 
 /** A catalogue that is on its way. */
 export interface Coming {
   readonly manifest: Promise<Manifest>;
   /** The shared weights. */
   readonly weights: Promise<Uint8Array>;
-  /** A shard's songs and embeddings. The one {@link AT_ONCE} further on is asked for when it is taken. */
-  take(i: number): Promise<readonly [() => Song[], Uint8Array]>;
+  /** A shard's embeddings and song list; each in its turn. The one {@link AHEAD} further on is asked for. */
+  take(i: number): Promise<Parts>;
 }
 
 /** Asks for the catalogue and the weights; neither waits for the engine. */
 export function ask(http: Http, { signal }: OpenOptions): Coming {
-  const coming: (Promise<[() => Song[], Uint8Array]> | undefined)[] = [];
-  const manifest = http.manifest(signal);
-  const shard = async (i: number) => {
-    const { metadata, embeddings, etag } = (await manifest).shards[i]!;
-    return Promise.all([http.songs(metadata, signal), http.embeddings(embeddings, { etag, signal })]);
+  const coming: (Parts | undefined)[] = [];
+  const next = ({ shards }: Manifest) => {
+    const shard = shards[coming.length];
+    if (!shard) return;
+    const { metadata, embeddings, etag } = shard;
+    coming.push({ embeddings: later(http.embeddings(embeddings, { etag, signal })), songs: later(http.songs(metadata, signal)) });
   };
-  const next = (shards: Manifest["shards"]) => {
-    if (coming.length < shards.length) coming.push(later(shard(coming.length)));
-  };
-  const first = later(manifest.then(({ shards }) => Array.from({ length: AT_ONCE }, () => next(shards))));
+  const manifest = http.manifest(signal).then((manifest) => {
+    for (let i = 0; i < AHEAD; i++) next(manifest);
+    return manifest;
+  });
   return {
-    manifest,
+    manifest: later(manifest),
     weights: later(http.weights(signal)),
     async take(i) {
-      await first;
-      const taken = await coming[i]!;
-      // What was taken can go; what comes next is asked for.
+      next(await manifest);
+      const parts = coming[i]!;
+      // What was taken can go.
       coming[i] = undefined;
-      next((await manifest).shards);
-      return taken;
+      return parts;
     },
   };
 }
@@ -54,14 +60,15 @@ export async function load(coming: Coming, http: Http, door: Door, described: (s
   const { shards, songs: total } = await coming.manifest;
   let loaded = 0;
   for (const [i, { embeddings }] of shards.entries()) {
-    const [songs, bytes] = await coming.take(i);
+    const { songs, embeddings: bytes } = await coming.take(i);
+    const encoded = await bytes;
     try {
-      loaded += door.loadShard(bytes);
+      loaded += door.loadShard(encoded);
     } catch {
       // The copy on this device may be broken; what the server has now decides.
       loaded += door.loadShard(await http.embeddings(embeddings, { signal, fresh: true }));
     }
-    described(songs);
+    described(await songs);
     progress?.(total > 0 ? loaded / total : 1);
   }
 }
