@@ -31,11 +31,15 @@ const beside = {
   inline: "inline.ts",
   worker: "worker.ts",
   "worker-host": "worker-host.ts",
+  "worker-host-full": "worker-host-full.ts",
   listening: "listening.ts",
   react: "react.ts",
   vue: "vue.ts",
   ...(existsSync(at("src", "history", "index.ts")) && { history: "history/index.ts" }),
 };
+
+/** Those that only run in a worker: nobody requires them, nobody asks for their types. */
+const scripts = new Set(["worker-host", "worker-host-full"]);
 
 /** What an entry carries of others' work. */
 const banners = { history: "/*! Bundles papaparse, @streamparser/json and fflate; see history.licenses.txt */" };
@@ -68,7 +72,7 @@ async function buildTests() {
     splitting: true,
     platform: "node",
     sourcemap: "inline",
-    external: ["node:*", "react", "react-dom", "vue", "fast-check", "fake-indexeddb", "playwright-core"],
+    external: ["node:*", "react", "react-dom", "react-test-renderer", "vue", "vue/server-renderer", "fast-check", "fake-indexeddb", "playwright-core"],
     plugins: [oneWasm(), fullCore(), slimCore()],
   });
 }
@@ -103,7 +107,7 @@ async function buildPackage() {
   await build({ ...cjs, entryPoints: { full: at("src", "full.ts") }, plugins: [oneWasm(), fullCore(), errorsBeside()] });
   await build({ ...cjs, entryPoints: { slim: at("src", "slim.ts") }, plugins: [oneWasm(), slimCore()] });
   for (const [name, file] of Object.entries(beside)) {
-    if (name === "worker-host") continue;
+    if (scripts.has(name)) continue;
     await build({ ...cjs, entryPoints: { [name]: at("src", file) }, banner: { js: `${banners[name] ?? ""}${cjs.banner.js}` }, plugins: [oneWasm(), indexBeside()] });
   }
   if (beside.history) {
@@ -134,7 +138,7 @@ async function types() {
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
   const all = dist("types");
   execFileSync(process.execPath, [tsc, "-p", at("tsconfig.build.json"), "--outDir", all], { stdio: "inherit", cwd: here });
-  const entries = ["index", "full", "slim", ...Object.keys(beside).filter((name) => name !== "worker-host")];
+  const entries = ["index", "full", "slim", ...Object.keys(beside).filter((name) => !scripts.has(name))];
   const wanted = new Set();
   const follow = async (file) => {
     if (wanted.has(file)) return;
@@ -217,14 +221,14 @@ function errorsBeside() {
   };
 }
 
-/** Leaves what `index` offers where it is: one class of errors, one loaded engine. */
+/** Leaves what `index` and `full` offer where it is: one class of errors, one loaded engine of each kind. */
 function indexBeside() {
   return {
     name: "index-beside",
     setup({ onResolve }) {
       const inside = [at("src"), at("src", "worker")];
-      onResolve({ filter: /^\.\.?\/(index|errors|init)\.js$/ }, ({ importer }) =>
-        inside.includes(dirname(importer)) ? { path: "./index.js", external: true } : undefined,
+      onResolve({ filter: /^\.\.?\/(index|errors|init|full)\.js$/ }, ({ path, importer }) =>
+        inside.includes(dirname(importer)) ? { path: path.endsWith("full.js") ? "./full.js" : "./index.js", external: true } : undefined,
       );
     },
   };

@@ -1,9 +1,7 @@
 // The catalogue between visits, in the Cache API: whole answers with their ETag, up to a cap. Loaded where there is such a cache.
 
-import type { Shelf } from "./http.js";
-
 /** The cache of one engine. Whatever it cannot do, it leaves; the network has everything too. */
-export class Shards implements Shelf {
+export class Shards {
   readonly #name: string;
   readonly #cap: number;
   #open: Promise<Cache | undefined> | undefined;
@@ -20,24 +18,23 @@ export class Shards implements Shelf {
   }
 
   /** Keeps a copy, if there is room for it; no room is no reason to stop. */
-  async put(url: URL, response: Response): Promise<void> {
+  async put(url: URL, body: Uint8Array, sent: Headers): Promise<void> {
     await quietly(async () => {
       const cache = await this.#cache();
       if (!cache) return;
       const before = await (this.#bytes ??= count(cache));
       const old = await cache.match(url);
-      const body = await response.arrayBuffer();
       const after = before - (old ? lengthOf(old) : 0) + body.byteLength;
       if (after > this.#cap) {
         // What is there is out of date; of what was there before, as much as fits stays.
         if (old && (await cache.delete(url))) this.#bytes = Promise.resolve(before - lengthOf(old));
         return;
       }
-      const headers = new Headers(response.headers);
+      const headers = new Headers(sent);
       // The length that travelled may be that of a compressed body.
       headers.delete("content-encoding");
       headers.set("content-length", String(body.byteLength));
-      await cache.put(url, new Response(body, { headers }));
+      await cache.put(url, new Response(body as Uint8Array<ArrayBuffer>, { headers }));
       this.#bytes = Promise.resolve(after);
     });
   }

@@ -3,39 +3,72 @@
 import type { Door } from "./door.js";
 import type { Http, Manifest } from "./http.js";
 import type { OpenOptions } from "./options.js";
-import type { Song, SongId } from "./types.js";
+import type { Song } from "./types.js";
 
-/** Shards that are on their way at a time. */
-const AT_ONCE = 4;
+/** Shards that are on their way beside the one that is waited for. */
+const AHEAD = 4;
 
-/** Loads all shards into `door` and describes their songs in `known`. */
-export async function load(
-  { shards, songs: total }: Manifest, http: Http, door: Door, known: Map<SongId, Song>, { progress, signal }: OpenOptions,
-): Promise<void> {
-  const ask = (i: number) => {
-    const shard = shards[i];
-    if (!shard) return undefined;
+/** A shard that is on its way. */
+interface Parts {
+  readonly embeddings: Promise<Uint8Array>;
+  readonly songs: Promise<() => Song[]>;
+}
+
+/** A catalogue that is on its way. */
+export interface Coming {
+  readonly manifest: Promise<Manifest>;
+  /** The shared weights. */
+  readonly weights: Promise<Uint8Array>;
+  /** A shard's embeddings and song list; each in its turn. The one {@link AHEAD} further on is asked for. */
+  take(i: number): Promise<Parts>;
+}
+
+/** Asks for the catalogue and the weights; neither waits for the engine. */
+export function ask(http: Http, { signal }: OpenOptions): Coming {
+  const coming: (Parts | undefined)[] = [];
+  const next = ({ shards }: Manifest) => {
+    const shard = shards[coming.length];
+    if (!shard) return;
     const { metadata, embeddings, etag } = shard;
-    const coming = Promise.all([http.songs(metadata, signal), http.embeddings(embeddings, { etag, signal })]);
-    // One that fails while another is waited for is told when its turn comes.
-    coming.catch(() => {});
-    return coming;
+    coming.push({ embeddings: later(http.embeddings(embeddings, { etag, signal })), songs: later(http.songs(metadata, signal)) });
   };
-  // They are taken in their order, on which draws and ties depend.
-  const coming = Array.from({ length: AT_ONCE }, (_, i) => ask(i));
+  const manifest = http.manifest(signal).then((manifest) => {
+    for (let i = 0; i < AHEAD; i++) next(manifest);
+    return manifest;
+  });
+  return {
+    manifest: later(manifest),
+    weights: later(http.weights(signal)),
+    async take(i) {
+      next(await manifest);
+      const parts = coming[i]!;
+      // What was taken can go.
+      coming[i] = undefined;
+      return parts;
+    },
+  };
+}
+
+/** One that fails while another is waited for is told when its turn comes. */
+function later<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** Takes all shards into `door`, in their order, on which draws and ties depend, and tells `described` how to read of their songs. */
+export async function load(coming: Coming, http: Http, door: Door, described: (songs: () => Song[]) => void, { progress, signal }: OpenOptions): Promise<void> {
+  const { shards, songs: total } = await coming.manifest;
   let loaded = 0;
   for (const [i, { embeddings }] of shards.entries()) {
-    const [songs, bytes] = (await coming[i])!;
-    // What was taken can go; what comes next is asked for.
-    coming[i] = undefined;
-    coming.push(ask(i + AT_ONCE));
+    const { songs, embeddings: bytes } = await coming.take(i);
+    const encoded = await bytes;
     try {
-      loaded += door.loadShard(bytes);
+      loaded += door.loadShard(encoded);
     } catch {
       // The copy on this device may be broken; what the server has now decides.
       loaded += door.loadShard(await http.embeddings(embeddings, { signal, fresh: true }));
     }
-    for (const song of songs) known.set(song.id, song);
+    described(await songs);
     progress?.(total > 0 ? loaded / total : 1);
   }
 }

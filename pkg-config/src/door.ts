@@ -12,7 +12,6 @@ export interface Row {
   readonly at: number;
   readonly behaviour: number;
   readonly heard?: number;
-  readonly playedMs?: number;
   readonly hour?: number;
   readonly weekday?: number;
   readonly device?: number;
@@ -63,6 +62,7 @@ export interface Door {
   ledger(): Omit<Ledger, "roundChecks">;
   snapshot(): Uint8Array;
   restore(snapshot: Uint8Array): void;
+  history(): Row[];
   exportData(): Record<string, unknown> & { readonly history: Row[] };
   deleteData(): void;
   free(): void;

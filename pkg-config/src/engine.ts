@@ -3,7 +3,7 @@
 
 import { Recommender } from "./generated/sottovoce.js";
 import type { Addition } from "./additions.js";
-import { filesOf, load } from "./catalogue.js";
+import { ask, filesOf, load } from "./catalogue.js";
 import type { Door } from "./door.js";
 import { SottovoceError, codeOf } from "./errors.js";
 import { Http, type Manifest } from "./http.js";
@@ -11,14 +11,14 @@ import { eventRow } from "./event.js";
 import { init } from "./init.js";
 import type { Kept } from "./keeper.js";
 import { keepNothing, type Keeping } from "./keeping.js";
-import { base64, serverOf, shelfOf, type Shards } from "./open.js";
+import { base64, serverOf, shelfOf, SOON_MS, type Shelves } from "./open.js";
 import type { EngineConfig, OpenOptions } from "./options.js";
 import type { Imported } from "./portable.js";
 import { coreConfig } from "./settings.js";
 import type { ReplayFile, Tape } from "./tape.js";
 import { Taste } from "./taste.js";
 import type {
-  Acknowledged, Consents, Contribution, EngineEvent, Erasure, HistoryColumns, Ledger, ListenEvent, RoundStatus, Song, SongId, Storage,
+  Acknowledged, Consents, Contribution, EngineEvent, Erasure, HistoryColumns, Ledger, ListenEvent, PlayedEvent, RoundStatus, Song, SongId, Storage,
 } from "./types.js";
 
 /** The event of that type. */
@@ -40,40 +40,27 @@ const forgotten = globalThis.FinalizationRegistry && new FinalizationRegistry<Ke
  */
 export class Sottovoce extends Taste {
   readonly #http: Http;
-  readonly #shards: Shards | undefined;
+  readonly #shelf: Shelves | undefined;
   readonly #tape: Tape | undefined;
   /** Set before {@link Sottovoce.open} gives the engine out. */
   #keeper!: Keeping;
   readonly #songs = new Map<SongId, Song>();
+  /** Song lists that nobody has looked at yet. */
+  readonly #lists: (() => Song[])[] = [];
   readonly #listeners = new Map<string, Set<(event: never) => void>>();
   /** Aborts all that only consent allows. */
   #consented = new AbortController();
   #contributing: Promise<Contribution> | undefined;
   #manifest: Manifest | undefined;
-  #online = true;
   /** The step of the personal weights where learning is allowed. */
   #rate: number;
 
-  private constructor(door: Door, options: OpenOptions, shards: Shards | undefined, tape: Tape | undefined) {
+  private constructor(door: Door, options: OpenOptions, http: Http, shelf: Shelves | undefined, tape: Tape | undefined) {
     super(door);
-    this.#shards = shards;
+    this.#http = http;
+    this.#shelf = shelf;
     this.#tape = tape;
     this.#rate = options.config?.personalRate ?? 0.05;
-    this.#http = new Http({
-      server: serverOf(options.server),
-      fetch: options.fetch ?? fetch.bind(globalThis),
-      shelf: shards,
-      received: (message, bytes, meaning) => {
-        if (this.closed) return;
-        door.recordDownload(message, bytes, meaning, Date.now());
-        this.#emit({ type: "ledger" });
-      },
-      reached: (online) => {
-        if (online === this.#online) return;
-        this.#online = online;
-        this.#emit({ type: "connection", online });
-      },
-    });
   }
 
   /**
@@ -91,31 +78,51 @@ export class Sottovoce extends Taste {
   static async open(options: OpenOptions = {}): Promise<Sottovoce> {
     const prefix = `sottovoce:${options.name ?? "default"}`;
     const { store = "indexeddb" } = options;
-    const [shards, taping, persist] = await Promise.all([
-      shelfOf(prefix, options), options.record ? import("./tape.js") : undefined, store === "memory" ? undefined : import("./persist.js"), init(),
-    ]);
+    // What needs no other is on its way at once: the engine, the catalogue, the weights, the parts that are fetched when asked for.
+    const loading = Promise.all([options.record ? import("./tape.js") : undefined, store === "memory" ? undefined : import("./persist.js"), init()]);
+    const shelf = shelfOf(prefix, options);
+    const early: [message: string, bytes: number, meaning: string, at: number][] = [];
+    let there: Sottovoce | undefined;
+    const http = new Http({
+      server: serverOf(options.server),
+      fetch: options.fetch ?? fetch.bind(globalThis),
+      shelf,
+      received: (message, bytes, meaning) => {
+        const down: (typeof early)[0] = [message, bytes, meaning, Date.now()];
+        // The ledger of an engine that has not taken up its kept state yet would be lost with it.
+        if (!there) early.push(down);
+        else if (!there.closed) {
+          there.door.recordDownload(...down);
+          there.#emit({ type: "ledger" });
+        }
+      },
+      reached: (online) => {
+        if (there) there.#emit({ type: "connection", online });
+      },
+    });
+    const coming = ask(http, options);
+    const [taping, persist] = await loading;
     const seed = options.seed ?? crypto.getRandomValues(new BigUint64Array(1))[0]!;
     const core = new Recommender(coreConfig(options.config ?? {}), seed) as unknown as Door;
     const tape = taping?.record(core, { seed, config: options.config ?? {} });
-    const engine = new Sottovoce(tape?.door ?? core, options, shards, tape);
+    const engine = new Sottovoce(tape?.door ?? core, options, http, shelf, tape);
     try {
-      const manifest = await engine.#http.manifest(options.signal);
-      // What came down so far is in the ledger of the engine that the kept state replaces.
-      const { entries } = core.ledger();
+      const manifest = await coming.manifest;
       const name = `${prefix}:${manifest.name}`;
       const kept = Sottovoce.#kept(engine.door, forgotten ? new WeakRef(engine) : { deref: () => engine });
       engine.#keeper = store === "memory" ? keepNothing() : await persist!.keeping(store, name, kept);
       forgotten?.register(engine, engine.#keeper, engine);
-      const restored = await engine.#keeper.start(name);
-      if (restored) for (const { message, bytes, meaning, at } of entries) core.recordDownload(message, bytes, meaning, at);
+      await engine.#keeper.start(name);
+      for (const down of early) core.recordDownload(...down);
+      there = engine;
       engine.#learning();
       engine.#manifest = manifest;
-      await load(manifest, engine.#http, engine.door, engine.#songs, options);
-      void shards?.keepOnly(filesOf(manifest, engine.#http));
+      await load(coming, http, engine.door, (songs) => engine.#describe(songs), options);
+      shelf?.keepOnly(filesOf(manifest, http));
       if (options.additions) await engine.addSongs(options.additions);
       engine.#keeper.redo(engine.door);
       if (options.context) engine.setContext(options.context);
-      await engine.refresh(options).catch(onlyServer);
+      await engine.#renew(coming.weights).catch(onlyServer);
       engine.#keeper.changed();
       return engine;
     } catch (error) {
@@ -129,14 +136,15 @@ export class Sottovoce extends Taste {
     return this.#manifest?.name ?? "";
   }
 
-  /** Every song of the catalogue. */
+  /** Every song of the catalogue. Read out of the server's lists soon after opening, or when first asked for. */
   get songs(): ReadonlyMap<SongId, Song> {
+    for (let list; (list = this.#lists[0]); this.#lists.shift()) for (const song of list()) this.#songs.set(song.id, song);
     return this.#songs;
   }
 
   /** Whether the last request reached the server. */
   get online(): boolean {
-    return this.#online;
+    return this.#http.online;
   }
 
   /** Where state is kept just now. */
@@ -147,12 +155,12 @@ export class Sottovoce extends Taste {
   /**
    * Tells the engine what came of a song. The next {@link Sottovoce.recommend} knows it, at once; the promise is resolved once
    * the event would survive a crash, or at once with the reason why it would not. It never rejects. While paused, nothing
-   * is taken note of.
+   * is taken note of. A skip says what share was heard, or how long it sounded ({@link PlayedEvent}).
    */
-  observe(event: ListenEvent): Promise<Acknowledged> {
+  observe(event: ListenEvent | PlayedEvent): Promise<Acknowledged> {
     const door = this.alive;
     if (this.paused) return Promise.resolve({ kind: "paused" });
-    const row = eventRow(event);
+    const row = eventRow(event, () => this.songs.get(event.song)?.durationMs);
     door.observe(...row);
     const kept = this.#keeper.append(["o", row, this.moment]);
     this.#emit({ type: "change", cause: "observe" });
@@ -170,6 +178,8 @@ export class Sottovoce extends Taste {
     if (additions.length === 0) return 0;
     const { shardOf } = await import("./additions.js");
     const added = this.alive.loadShard(shardOf(additions));
+    // A list that is read later would describe them its own way.
+    void this.songs;
     for (const { song } of additions) this.#songs.set(song.id, song);
     return added;
   }
@@ -280,9 +290,13 @@ export class Sottovoce extends Taste {
   }
 
   /** Fetches the shared weights if there are newer ones; true when there were. */
-  async refresh({ signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
+  refresh({ signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
+    return this.#renew(this.#http.weights(signal));
+  }
+
+  async #renew(weights: Promise<Uint8Array>): Promise<boolean> {
     const held = this.weightsVersion;
-    const bytes = await this.#http.weights(signal);
+    const bytes = await weights;
     if (this.closed) return false;
     const newer = this.door.receive(bytes).version !== held;
     if (newer) this.#changed("weights");
@@ -365,14 +379,14 @@ export class Sottovoce extends Taste {
     const { door } = this;
     door.deleteData();
     const stored = await this.#keeper.clear();
-    const cached = (await this.#shards?.clear()) ?? 0;
+    const cached = (await this.#shelf?.clear()) ?? 0;
     this.#learning();
     this.#emit({ type: "change", cause: "delete" });
     this.#emit({ type: "ledger" });
     // An engine that plays only has no way out at all.
     const pending = +!!door.outbox?.();
     const left = {
-      stored, cached, pending, history: door.exportData().history.length, ledger: door.ledger().entries.length,
+      stored, cached, pending, history: door.history().length, ledger: door.ledger().entries.length,
       notes: Object.keys(this.#keeper.state.notes).length,
     };
     return { at: Date.now(), storeEmpty: !stored, nothingPending: !pending, seen: door.seen(), left };
@@ -391,6 +405,7 @@ export class Sottovoce extends Taste {
     this.closed = true;
     this.#stop();
     await (this.#keeper as Keeping | undefined)?.close();
+    await this.#shelf?.flush();
     forgotten?.unregister(this);
     this.door.free();
   }
@@ -429,6 +444,18 @@ export class Sottovoce extends Taste {
     });
     this.#emit({ type: "contribution", result });
     return result;
+  }
+
+  /** Reads a list after the first slate, and those of a long download while the next is on its way. */
+  #describe(list: () => Song[]): void {
+    this.#lists.push(list);
+    setTimeout(() => {
+      try {
+        void this.songs;
+      } catch {
+        // It is told to whoever asks for the songs.
+      }
+    }, SOON_MS);
   }
 
   #assertConsent(): void {

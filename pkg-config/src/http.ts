@@ -33,7 +33,8 @@ const MEANING = {
 /** Where bodies are kept between visits. */
 export interface Shelf {
   match(url: URL): Promise<Response | undefined>;
-  put(url: URL, response: Response): Promise<void>;
+  /** Keeps a body soon; nobody waits for it. */
+  put(url: URL, body: Uint8Array, headers: Headers): void;
 }
 
 /** How {@link Http} reaches the world. */
@@ -44,7 +45,7 @@ export interface HttpOptions {
   readonly shelf?: Shelf | undefined;
   /** Told of every body that came down. */
   readonly received: (message: string, bytes: number, meaning: string) => void;
-  /** Told whether the last request reached the server. */
+  /** Told when the server is reached again, or no more. */
   readonly reached: (online: boolean) => void;
 }
 
@@ -70,6 +71,8 @@ export class Http {
   readonly #options: HttpOptions;
   /** Answers to questions after the rounds since this page opened. */
   roundChecks = { messages: 0, bytes: 0 };
+  /** Whether the last request reached the server. */
+  online = true;
 
   constructor(options: HttpOptions) {
     this.#options = options;
@@ -82,22 +85,14 @@ export class Http {
     return manifest as Manifest;
   }
 
-  /** Titles and artists of a shard. */
-  async songs(path: string, signal?: AbortSignal): Promise<Song[]> {
-    const rows = json<Record<string, never>[]>(await this.cached("song list", path, { signal }));
-    if (!Array.isArray(rows)) throw malformed("A song list");
-    return rows.map((row) => ({
-      id: row["id"] as unknown as SongId,
-      title: row["title"] ?? "",
-      artist: row["artist"] ?? "",
-      artistId: row["artist_id"] ?? 0,
-      album: row["album"] ?? undefined,
-      genre: row["genre"] ?? undefined,
-      language: row["language"] ?? undefined,
-      durationMs: row["duration_ms"] ?? undefined,
-      url: row["url"] ?? undefined,
-      popularity: row["popularity"] ?? 0,
-    }));
+  /**
+   * Titles and artists of a shard, as a function that reads them: choosing songs needs none of it. What does not even begin and end
+   * like a list is read at once, and fails here.
+   */
+  async songs(path: string, signal?: AbortSignal): Promise<() => Song[]> {
+    const bytes = await this.cached("song list", path, { signal });
+    if (bytes[0] !== 0x5b || bytes.at(-1) !== 0x5d) songsOf(bytes);
+    return () => songsOf(bytes);
   }
 
   /** A shard's embeddings, encoded. */
@@ -128,10 +123,9 @@ export class Http {
       throw error;
     }
     if (kept && response.status === 304) return bytesOf(kept);
-    const copy = shelf && response.clone();
     const bytes = await this.body(name, response);
     // Kept only once all of it came; a shard that broke off is asked for again, those before it are not.
-    if (copy) await shelf.put(url, copy);
+    shelf?.put(url, bytes, response.headers);
     return bytes;
   }
 
@@ -155,17 +149,17 @@ export class Http {
 
   /** One request; every answer that is no success is a typed error. */
   async request(path: string, { fine = [], arrived, signal, ...init }: Asking): Promise<Response> {
-    const { fetch, reached, server } = this.#options;
+    const { fetch, server } = this.#options;
     const url = this.address(path);
     let response: Response;
     try {
       response = await fetch(url, { ...PRIVATELY, signal: signal ?? null, ...init });
     } catch (cause) {
       if (signal?.aborted) throw cause;
-      reached(false);
+      this.#reached(false);
       throw new SottovoceError("server/away", `${server.host} does not answer.`, "Check the connection; playing goes on with what is on this device.", { cause });
     }
-    reached(true);
+    this.#reached(true);
     arrived?.();
     if (response.ok || response.status === 304 || fine.includes(response.status)) return response;
     const retryAfterMs = retryAfter(response);
@@ -178,6 +172,12 @@ export class Http {
       `${url.pathname}: ${response.status} ${problem.title ?? response.statusText}. ${problem.detail ?? ""}`.trim(),
       problem.next ?? "Check that page and server are of the same version.",
     );
+  }
+
+  #reached(online: boolean): void {
+    if (online === this.online) return;
+    this.online = online;
+    this.#options.reached(online);
   }
 }
 
@@ -202,6 +202,23 @@ export function json<T>(bytes: Uint8Array): T {
   } catch (cause) {
     throw malformed("An answer", cause);
   }
+}
+
+function songsOf(bytes: Uint8Array): Song[] {
+  const rows = json<Record<string, never>[]>(bytes);
+  if (!Array.isArray(rows)) throw malformed("A song list");
+  return rows.map((row) => ({
+    id: row["id"] as unknown as SongId,
+    title: row["title"] ?? "",
+    artist: row["artist"] ?? "",
+    artistId: row["artist_id"] ?? 0,
+    album: row["album"] ?? undefined,
+    genre: row["genre"] ?? undefined,
+    language: row["language"] ?? undefined,
+    durationMs: row["duration_ms"] ?? undefined,
+    url: row["url"] ?? undefined,
+    popularity: row["popularity"] ?? 0,
+  }));
 }
 
 function malformed(what: string, cause?: unknown): SottovoceError {

@@ -6,7 +6,7 @@
 export { Sottovoce } from "./engine.js";
 export type { EventOf } from "./engine.js";
 export type { Taste } from "./taste.js";
-export type { EngineConfig, OpenOptions, RecommendOptions } from "./options.js";
+export type { ComponentOptions, EngineConfig, OpenOptions, RecommendOptions } from "./options.js";
 export type { Addition } from "./additions.js";
 export { init } from "./init.js";
 export type { WasmSource } from "./init.js";
@@ -23,5 +23,5 @@ export type { Call, ReplayFile } from "./tape.js";
 export { songId } from "./types.js";
 export type {
   Acknowledged, Consents, Context, Contribution, EngineEvent, Erasure, Feedback, HistoryColumns, Interest, Ledger, LedgerEntry, LibraryEntry,
-  ListenEvent, Portrait, RoundStatus, SlotReason, Song, SongId, Storage, Trait,
+  ListenEvent, PlayedEvent, Portrait, RoundStatus, SlotReason, Song, SongId, Storage, Trait,
 } from "./types.js";

@@ -8,8 +8,8 @@ export type { WasmSource };
 /** True where the build has a file without simd128 beside the other. */
 declare const SCALAR: boolean;
 
-const load = loader((module) => start({ module_or_path: module }), () =>
-  SCALAR && !simd() ? new URL("./sottovoce-scalar.wasm", import.meta.url) : new URL("./sottovoce.wasm", import.meta.url),
+const load = loader((module) => start({ module_or_path: module }), () => new URL("./sottovoce.wasm", import.meta.url), () =>
+  SCALAR && !simd() ? new URL("./sottovoce-scalar.wasm", import.meta.url) : undefined,
 );
 
 /**

@@ -11,8 +11,11 @@ export interface Loader {
   init(source?: WasmSource): Promise<void>;
 }
 
-/** Loads once; a failure leaves it as if nothing had been tried. */
-export function loader(start: (module: WebAssembly.Module) => Promise<unknown>, beside: () => URL): Loader {
+/**
+ * Loads once; a failure leaves it as if nothing had been tried. `instead` says which other file this browser needs, if any. It is asked
+ * after the usual one is on its way: finding out wakes the browser's WebAssembly, which takes as long as the answer does.
+ */
+export function loader(start: (module: WebAssembly.Module) => Promise<unknown>, beside: () => URL, instead?: () => URL | undefined): Loader {
   let running: Promise<void> | undefined;
   let ready = false;
   return {
@@ -20,7 +23,7 @@ export function loader(start: (module: WebAssembly.Module) => Promise<unknown>, 
       return ready;
     },
     init(source) {
-      running ??= load(start, source, beside).then(
+      running ??= load(start, source, beside, instead).then(
         () => {
           ready = true;
         },
@@ -34,13 +37,25 @@ export function loader(start: (module: WebAssembly.Module) => Promise<unknown>, 
   };
 }
 
-async function load(start: (module: WebAssembly.Module) => Promise<unknown>, source: WasmSource | undefined, beside: () => URL): Promise<void> {
+async function load(
+  start: (module: WebAssembly.Module) => Promise<unknown>, source: WasmSource | undefined, beside: () => URL, instead?: () => URL | undefined,
+): Promise<void> {
   if (typeof WebAssembly === "undefined") throw new TypeError("WebAssembly is switched off");
-  let given = await (source ?? beside());
-  if (typeof given === "string" || given instanceof URL || given instanceof Request) {
-    given = String(given).startsWith("file:") ? await readFile(String(given)) : await fetch(given);
-  }
+  let given = await (source ?? usual(beside(), instead));
+  if (typeof given === "string" || given instanceof URL || given instanceof Request) given = await asked(given);
   await start(given instanceof WebAssembly.Module ? given : await compiled(given));
+}
+
+function usual(beside: URL, instead?: () => URL | undefined): Promise<Response | BufferSource> {
+  const coming = asked(beside);
+  const other = instead?.();
+  if (!other) return coming;
+  coming.catch(() => {});
+  return asked(other);
+}
+
+async function asked(file: string | URL | Request): Promise<Response | BufferSource> {
+  return String(file).startsWith("file:") ? readFile(String(file)) : fetch(file);
 }
 
 async function compiled(given: Response | BufferSource): Promise<WebAssembly.Module> {

@@ -1,6 +1,7 @@
 // What the engine can be told when it opens, and later.
 
 import type { Addition } from "./additions.js";
+import type { Sottovoce } from "./engine.js";
 import type { Store } from "./store.js";
 import type { Context, SongId } from "./types.js";
 
@@ -84,4 +85,10 @@ export interface OpenOptions {
   readonly progress?: (share: number) => void;
   /** Gives up when aborted. */
   readonly signal?: AbortSignal;
+}
+
+/** What `useSottovoce` of `sottovoce/react` and of `sottovoce/vue` takes. */
+export interface ComponentOptions extends OpenOptions {
+  /** Opens another engine than that of `sottovoce`: `Sottovoce.open` of `sottovoce/full` or of `sottovoce/inline`. */
+  readonly open?: (options: OpenOptions) => Promise<Sottovoce>;
 }

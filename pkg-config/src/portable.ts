@@ -49,23 +49,23 @@ export function take(door: Door, data: unknown, catalogue: string): { imported: 
 
 function exact(door: Door, state: string): Imported {
   door.restore(fromBase64(state));
-  return { exact: true, events: door.exportData().history.length, passedOver: 0 };
+  return { exact: true, events: door.history().length, passedOver: 0 };
 }
 
 function learned(door: Door, history: readonly Row[]): Imported {
   door.deleteData();
   let passedOver = 0;
-  for (const { song, slot = 0, shownAt, at, behaviour, heard = 1, playedMs, ...moment } of history) {
+  for (const { song, slot = 0, shownAt, at, behaviour, heard = 1, ...moment } of history) {
     if (![song, slot, shownAt, at, behaviour, heard].every(Number.isFinite)) throw new TypeError("a row of the history has no number where one belongs");
     door.setContext(contextOf(moment));
     try {
-      door.observe(song, slot, shownAt, at, behaviour, heard, playedMs);
+      door.observe(song, slot, shownAt, at, behaviour, heard);
     } catch (error) {
       if ((error as { code?: string }).code !== "song/unknown") throw error;
       passedOver++;
     }
   }
-  return { exact: false, events: door.exportData().history.length, passedOver };
+  return { exact: false, events: door.history().length, passedOver };
 }
 
 /** Only what is a context: a file may hold anything. */

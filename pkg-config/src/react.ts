@@ -1,12 +1,15 @@
 /**
  * The engine as React hooks. Rendering on a server is safe: nothing is opened there.
  *
+ * They take any engine. {@link useSottovoce} opens that of `sottovoce`, or another one by its `open`; one that the page opened itself goes
+ * straight into {@link useQueue} and the others, and stays the page's to close.
+ *
  * @packageDocumentation
  */
 import { useCallback, useEffect, useRef, useState } from "react";
 import {
-  Sottovoce, type Consents, type EngineEvent, type Feedback, type Ledger, type OpenOptions, type RecommendOptions, type SlotReason, type Song,
-  type SongId,
+  Sottovoce, type ComponentOptions, type Consents, type EngineEvent, type Feedback, type Ledger, type RecommendOptions, type SlotReason,
+  type Song, type SongId,
 } from "./index.js";
 
 /** How far {@link useSottovoce} is. */
@@ -20,8 +23,14 @@ const OPENING: Opening = { status: "opening", engine: undefined, error: undefine
 /**
  * Opens an engine for as long as the component is there, and closes it with it. Another `server`, `name` or `store` opens
  * another one; other options count when it opens.
+ *
+ * ```tsx
+ * import { Sottovoce } from "sottovoce/full";
+ * const { engine } = useSottovoce({ server: "https://music.example", open: Sottovoce.open });
+ * const interests = engine?.interests();
+ * ```
  */
-export function useSottovoce(options: OpenOptions = {}): Opening {
+export function useSottovoce(options: ComponentOptions = {}): Opening {
   const [state, setState] = useState<Opening>(OPENING);
   const latest = useRef(options);
   latest.current = options;
@@ -33,8 +42,8 @@ export function useSottovoce(options: OpenOptions = {}): Opening {
     const gone = new AbortController();
     const opening = before.current.then(async () => {
       gone.signal.throwIfAborted();
-      const signal = latest.current.signal ? AbortSignal.any([gone.signal, latest.current.signal]) : gone.signal;
-      return Sottovoce.open({ ...latest.current, signal });
+      const { open = Sottovoce.open, ...asked } = latest.current;
+      return open({ ...asked, signal: asked.signal ? AbortSignal.any([gone.signal, asked.signal]) : gone.signal });
     });
     before.current = opening.then(
       (engine) => {

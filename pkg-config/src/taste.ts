@@ -113,9 +113,9 @@ export abstract class Taste {
 
   /** The remembered events, oldest first. */
   history(): (ListenEvent & { readonly at: number })[] {
-    return this.alive.exportData().history.map((row) => {
-      const { song, slot, shownAt, at, playedMs } = row;
-      return { song: song as SongId, slot, shownAt, at, feedback: feedbackOf(row), ...(playedMs !== undefined && { playedMs }) };
+    return this.alive.history().map((row) => {
+      const { song, slot, shownAt, at } = row;
+      return { song: song as SongId, slot, shownAt, at, feedback: feedbackOf(row) };
     });
   }
 }

@@ -45,9 +45,21 @@ export interface ListenEvent {
   readonly shownAt: number;
   /** When the feedback came; now, when left out. */
   readonly at?: number;
-  /** How long it sounded, in milliseconds, where the player knows; pauses do not count. */
+  /**
+   * How long it sounded, in milliseconds, where the player knows; pauses do not count. Needed only for a skip that does not say what
+   * share was heard ({@link PlayedEvent}). The engine remembers the share, not the time.
+   */
   readonly playedMs?: number;
   readonly feedback: Feedback;
+}
+
+/**
+ * A skip by how long the song sounded: the share that was heard comes of that and of the song's length in the catalogue. Nothing was heard
+ * of a song whose length is not known.
+ */
+export interface PlayedEvent extends Omit<ListenEvent, "playedMs" | "feedback"> {
+  readonly playedMs: number;
+  readonly feedback: { readonly kind: "skip"; readonly heard?: undefined };
 }
 
 /** What the engine may know of the moment; leave out what it should not. It stays on the device. */
@@ -79,6 +91,8 @@ export interface Interest {
   readonly weight: number;
   /** The songs nearest to it, nearest first. */
   readonly songs: readonly SongId[];
+  /** Its index in {@link Taste.muted}, for `unmute`, where the listener asked for less of it: it stays an interest all the same. */
+  readonly muted?: number;
 }
 
 /** One side of a {@link Portrait}. */

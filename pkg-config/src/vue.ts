@@ -1,12 +1,15 @@
 /**
  * The engine as Vue composables. Rendering on a server is safe: nothing is opened there.
  *
+ * They take any engine. {@link useSottovoce} opens that of `sottovoce`, or another one by its `open`; one that the page opened itself goes
+ * straight into {@link useQueue} and the others, and stays the page's to close.
+ *
  * @packageDocumentation
  */
 import { onMounted, onScopeDispose, shallowRef, toValue, watch, type MaybeRefOrGetter, type Ref, type ShallowRef } from "vue";
 import {
-  Sottovoce, type Consents, type EngineEvent, type Feedback, type Ledger, type OpenOptions, type RecommendOptions, type SlotReason, type Song,
-  type SongId,
+  Sottovoce, type ComponentOptions, type Consents, type EngineEvent, type Feedback, type Ledger, type RecommendOptions, type SlotReason,
+  type Song, type SongId,
 } from "./index.js";
 
 /** What {@link useSottovoce} gives. */
@@ -18,16 +21,23 @@ export interface Opening {
   readonly error: Readonly<ShallowRef<unknown>>;
 }
 
-/** Opens an engine when the component is mounted, and closes it with it. */
-export function useSottovoce(options: OpenOptions = {}): Opening {
+/**
+ * Opens an engine when the component is mounted, and closes it with it.
+ *
+ * ```ts
+ * import { Sottovoce } from "sottovoce/full";
+ * const { engine } = useSottovoce({ server: "https://music.example", open: Sottovoce.open });
+ * ```
+ */
+export function useSottovoce(options: ComponentOptions = {}): Opening {
   const engine = shallowRef<Sottovoce>();
   const status = shallowRef<"opening" | "open" | "failed">("opening");
   const error = shallowRef<unknown>();
   const gone = new AbortController();
   onMounted(async () => {
     try {
-      const signal = options.signal ? AbortSignal.any([gone.signal, options.signal]) : gone.signal;
-      const opened = await Sottovoce.open({ ...options, signal });
+      const { open = Sottovoce.open, ...asked } = options;
+      const opened = await open({ ...asked, signal: asked.signal ? AbortSignal.any([gone.signal, asked.signal]) : gone.signal });
       if (gone.signal.aborted) return await opened.close();
       engine.value = opened;
       status.value = "open";

@@ -34,7 +34,9 @@ export type RemoteSottovoce = {
 
 /** What {@link openInWorker} takes: what `Sottovoce.open` takes, as far as it can travel. */
 export interface WorkerOptions extends Sendable, Pick<OpenOptions, "progress" | "signal"> {
-  /** A worker that runs `sottovoce/worker-host`; one is started when left out. */
+  /** Whether the worker has the whole engine, that of `sottovoce/full`. False. */
+  readonly full?: boolean;
+  /** A worker that runs `sottovoce/worker-host`, or `sottovoce/worker-host-full` for the whole engine; one is started when left out. */
   readonly worker?: Worker;
 }
 
@@ -45,12 +47,15 @@ export interface WorkerOptions extends Sendable, Pick<OpenOptions, "progress" | 
  * ```ts
  * const engine = await openInWorker({ server: "https://music.example" });
  * const queue = await engine.recommend({ k: 30 });
+ *
+ * const whole = await openInWorker({ server: "https://music.example", full: true });
+ * const interests = await whole.interests();
  * ```
  *
  * @throws SottovoceError as `Sottovoce.open`; `worker/failed` where the worker did not start.
  */
-export async function openInWorker({ worker, progress, signal, ...options }: WorkerOptions = {}): Promise<RemoteSottovoce> {
-  const started = worker ?? new Worker(new URL("./worker-host.js", import.meta.url), { type: "module" });
+export async function openInWorker({ worker, full, progress, signal, ...options }: WorkerOptions = {}): Promise<RemoteSottovoce> {
+  const started = worker ?? begun(full);
   const server = new URL(options.server ?? "/", globalThis.location?.href).href;
   try {
     return await connect(started, { ...options, server }, { progress, signal, end: () => started.terminate() });
@@ -58,6 +63,13 @@ export async function openInWorker({ worker, progress, signal, ...options }: Wor
     started.terminate();
     throw error;
   }
+}
+
+/** Written out twice: bundlers look for this very form, with the address in it. */
+function begun(full: boolean | undefined): Worker {
+  return full
+    ? new Worker(new URL("./worker-host-full.js", import.meta.url), { type: "module" })
+    : new Worker(new URL("./worker-host.js", import.meta.url), { type: "module" });
 }
 
 /** The page's side of a worker that is there already. @internal */
@@ -105,7 +117,7 @@ export async function connect(
     }
   });
   port.addEventListener("error", ({ message = "it could not be loaded" }) => {
-    const error = new SottovoceError("worker/failed", `The worker failed: ${message}.`, "Check that worker-host.js is served, and worker-src in the Content-Security-Policy.");
+    const error = new SottovoceError("worker/failed", `The worker failed: ${message}.`, "Check that worker-host.js (with full, worker-host-full.js) is served, and worker-src in the Content-Security-Policy.");
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
   });

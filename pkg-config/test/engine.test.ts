@@ -219,6 +219,20 @@ test("history comes back as it went in", { skip }, async () => {
   await engine.close();
 });
 
+test("a skip may say how long it sounded: the share comes of the song's length, and is 0 where none is known", { skip }, async () => {
+  const engine = await open();
+  const [known, unknown] = [songId(3), songId(4)];
+  await engine.addSongs([{ song: { ...engine.songs.get(known)!, durationMs: 200_000 }, embedding: new Float32Array(DIMENSION).fill(0.1) }]);
+  const skip = { slot: 0, shownAt: 100, at: 200, feedback: { kind: "skip" } } as const;
+  engine.observe({ ...skip, song: known, playedMs: 50_000 });
+  engine.observe({ ...skip, song: known, playedMs: 900_000 });
+  engine.observe({ ...skip, song: unknown, playedMs: 50_000 });
+  // What the page says itself goes before what can be made out.
+  engine.observe({ ...skip, song: known, playedMs: 50_000, feedback: { kind: "skip", heard: 0.5 } });
+  assert.deepEqual(engine.history().map(({ feedback }) => feedback), [0.25, 1, 0, 0.5].map((heard) => ({ kind: "skip", heard })));
+  await engine.close();
+});
+
 test("errors name themselves: unknown song, closed engine, server away", { skip }, async () => {
   const engine = await open();
   assert.throws(() => engine.observe({ song: songId(SONGS), slot: 0, shownAt: 0, feedback: { kind: "like" } }), (error) => codeOf(error) === "song/unknown");

@@ -113,6 +113,22 @@ test("a catalogue that points elsewhere is not followed", () =>
     },
   ));
 
+test("a song list is read when it is asked for; what is none fails at once, what rots inside fails there", () => {
+  const bodies: Record<string, string> = {
+    "/v1/good": '[{"id":3,"title":"T"}]', "/v1/spaced": ' [{"id":3}]\n', "/v1/page": "<html>", "/v1/object": "{}", "/v1/cut": '[{"id":3},', "/v1/rotten": '[{"id":}]',
+  };
+  return served(
+    ({ url }, response) => response.end(bodies[url ?? ""]),
+    async (http) => {
+      assert.deepEqual((await http.songs("v1/good"))().map(({ id, title, album }) => [id, title, album]), [[3, "T", undefined]]);
+      assert.equal((await http.songs("v1/spaced"))().length, 1);
+      for (const name of ["page", "object", "cut"]) assert.equal(await codeThrown(http.songs(`v1/${name}`)), "server/malformed", name);
+      const rotten = await http.songs("v1/rotten");
+      assert.throws(rotten, (error) => codeOf(error) === "server/malformed");
+    },
+  );
+});
+
 test("Retry-After in seconds, as a date, and missing", () => {
   const of = (value?: string) => ({ headers: new Headers(value === undefined ? {} : { "retry-after": value }) });
   assert.equal(retryAfter(of("3")), 3000);

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { after, before, test } from "node:test";
-import { codeOf, init, songId, SottovoceError, type EngineEvent } from "../src/index.js";
+import { codeOf, init, songId, Sottovoce, SottovoceError, type EngineEvent } from "../src/index.js";
 import { connect, type RemoteSottovoce } from "../src/worker.js";
 import { serve } from "../src/worker/host.js";
 import type { Port, Sendable } from "../src/worker/wire.js";
@@ -35,7 +35,7 @@ async function open(options: Sendable = {}, extra: Partial<Parameters<typeof con
   const { port1, port2 } = new MessageChannel();
   ports.push(port1, port2);
   let ended = false;
-  serve(port2 as unknown as Port);
+  serve(port2 as unknown as Port, { Sottovoce, init });
   port2.start();
   port1.start();
   const end = () => {
@@ -131,7 +131,7 @@ test("columns are handed over, not copied; embeddings come whole", { skip }, asy
 test("nothing but the engine's face can be called", { skip }, async () => {
   const { port1, port2 } = new MessageChannel();
   ports.push(port1, port2);
-  serve(port2 as unknown as Port);
+  serve(port2 as unknown as Port, { Sottovoce, init });
   port2.start();
   const answers: { id: number; failed?: { message: string } }[] = [];
   port1.addEventListener("message", ({ data }) => answers.push(data as never));

@@ -2,7 +2,7 @@
 
 use super::{Muted, Portrait, Recommender};
 use crate::ids::{Millis, SongId};
-use crate::math::{ItemBlocks, TopK, dot, normalize};
+use crate::math::{ItemBlocks, TopK, dot, norm, normalize};
 use crate::rerank::DppConfig;
 
 /// One of the listener's interests.
@@ -14,7 +14,13 @@ pub struct Interest {
     pub songs: Vec<SongId>,
     /// Its direction among the songs.
     pub vector: Vec<f32>,
+    /// Which of [`Recommender::muted`] it is, where the listener muted it.
+    pub muted: Option<usize>,
 }
+
+/// From this cosine on, an interest is one that was muted: what is heard since has moved it no further than songs of one kind lie apart.
+/// A guess.
+const STILL_THE_SAME: f32 = 0.9;
 
 impl Recommender {
     /// The listener's interests, heaviest first, each with its `k` nearest songs; none before something was finished or liked.
@@ -41,8 +47,17 @@ impl Recommender {
             weight: counts[i] / all,
             songs: self.nearest(vectors[i], k),
             vector: vectors[i].to_vec(),
+            muted: self.muted_as(vectors[i]),
         };
         order.into_iter().map(interest).collect()
+    }
+
+    /// The muted direction that lies nearest, where it is this one still.
+    fn muted_as(&self, vector: &[f32]) -> Option<usize> {
+        let bound = STILL_THE_SAME * norm(vector);
+        let along = self.kept.tastes.muted().iter().map(|m| dot(&m.vector, vector)).enumerate();
+        let (index, nearest) = along.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (nearest > 0.0 && nearest >= bound).then_some(index)
     }
 
     /// Less of this: mutes interest `index` of [`Recommender::interests`]; false where there is none. It stays until

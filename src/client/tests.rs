@@ -287,12 +287,29 @@ fn less_of_an_interest_is_less_of_its_songs_until_it_is_taken_back() {
     let interests = engine.interests(5);
     assert!((interests.iter().map(|i| i.weight).sum::<f32>() - 1.0).abs() < 1e-6);
     let index = interests.iter().position(|i| i.songs[0].0 % 5 == 0).expect("the first genre is an interest");
+    assert!(interests.iter().all(|i| i.muted.is_none()));
     assert!(engine.less_of(index));
+    assert_eq!(engine.interests(5)[index].muted, Some(0), "still an interest, and known for one that was muted");
     let after = slate(&mut engine, 30, 90_000_000);
     assert!(genre_share(&after, 0) < 0.5 * genre_share(&before, 0), "{before:?} {after:?}");
     assert_eq!(engine.muted(3).len(), 1);
     assert!(engine.unmute(0) && !engine.unmute(0));
+    assert!(engine.interests(5).iter().all(|i| i.muted.is_none()));
     assert_eq!(slate(&mut engine, 30, 90_000_000), before);
+}
+
+#[test]
+fn an_interest_is_not_taken_for_another_that_was_muted() {
+    let mut engine = engine();
+    fan(&mut engine);
+    let vector = engine.interests(0).swap_remove(0).vector;
+    let turned = vector.iter().rev().copied().collect();
+    for other in [turned, vector.iter().map(|v| -v).collect()] {
+        engine.kept.tastes.mute(other);
+    }
+    assert!(engine.interests(0).iter().all(|i| i.muted.is_none()));
+    engine.kept.tastes.mute(vector);
+    assert_eq!(engine.interests(0)[0].muted, Some(2));
 }
 
 #[test]

@@ -310,11 +310,7 @@ impl<'b> Reader<'b> {
     #[inline(never)]
     pub fn tensor<T: Element>(&mut self) -> Result<Vec<T>, DecodeError> {
         let at = self.0.position();
-        let bytes = self.bytes()?;
-        if !bytes.len().is_multiple_of(T::WIDTH) {
-            return Err(DecodeError::Malformed { expected: "whole elements of a tensor", at });
-        }
-        Ok(bytes.chunks_exact(T::WIDTH).map(T::get).collect())
+        T::all(self.bytes()?).ok_or(DecodeError::Malformed { expected: "whole elements of a tensor", at })
     }
 
     /// Nothing may follow.
@@ -333,12 +329,13 @@ pub trait Element: Sized {
     const WIDTH: usize;
     /// Appends its bytes.
     fn put(&self, out: &mut Vec<u8>);
-    /// From exactly [`Element::WIDTH`] bytes.
-    fn get(bytes: &[u8]) -> Self;
+    /// All of them, or `None` where bytes are left over. One loop over arrays of known length: a page takes its first catalogue in
+    /// before the browser has optimised anything, and a call an element was most of that time.
+    fn all(bytes: &[u8]) -> Option<Vec<Self>>;
 }
 
 macro_rules! element {
-    ($ty:ty, $width:literal, $value:ident => $number:expr, $from:ident => $make:expr) => {
+    ($ty:ty, $width:literal, $value:ident => $number:expr, $bytes:ident => $all:expr) => {
         impl Element for $ty {
             const WIDTH: usize = $width;
 
@@ -347,17 +344,21 @@ macro_rules! element {
                 out.extend_from_slice(&$number.to_le_bytes());
             }
 
-            fn get(bytes: &[u8]) -> Self {
-                let mut $from = [0; $width];
-                $from.copy_from_slice(bytes);
-                $make
+            fn all($bytes: &[u8]) -> Option<Vec<Self>> {
+                $all
             }
         }
     };
+    ($ty:ty, $width:literal, $value:ident => $number:expr, each $from:ident => $make:expr) => {
+        element!($ty, $width, $value => $number, bytes => {
+            let (elements, rest) = bytes.as_chunks::<$width>();
+            rest.is_empty().then(|| elements.iter().map(|&$from| $make).collect())
+        });
+    };
 }
-element!(f32, 4, v => v, b => f32::from_le_bytes(b));
-element!(u16, 2, v => v, b => u16::from_le_bytes(b));
-element!(u32, 4, v => v, b => u32::from_le_bytes(b));
-element!(i8, 1, v => v, b => i8::from_le_bytes(b));
-element!(crate::ids::SongId, 4, v => v.0, b => Self(u32::from_le_bytes(b)));
-element!(crate::ids::ArtistId, 4, v => v.0, b => Self(u32::from_le_bytes(b)));
+element!(f32, 4, v => v, each b => f32::from_le_bytes(b));
+element!(u16, 2, v => v, each b => u16::from_le_bytes(b));
+element!(u32, 4, v => v, each b => u32::from_le_bytes(b));
+element!(i8, 1, v => v, bytes => Some(bytemuck::cast_slice(bytes).to_vec()));
+element!(crate::ids::SongId, 4, v => v.0, each b => Self(u32::from_le_bytes(b)));
+element!(crate::ids::ArtistId, 4, v => v.0, each b => Self(u32::from_le_bytes(b)));

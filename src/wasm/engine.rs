@@ -87,6 +87,11 @@ impl Recommender {
         Ok(self.engine.restore(bytes)?)
     }
 
+    /// The remembered events, oldest first.
+    pub fn history(&self) -> JsValue {
+        views::history(&self.engine).into()
+    }
+
     /// Everything the engine knows of the listener, as an object.
     #[wasm_bindgen(js_name = exportData)]
     pub fn export_data(&self) -> JsValue {

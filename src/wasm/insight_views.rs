@@ -7,7 +7,10 @@ use js_sys::{Float64Array, Object, Reflect, Uint32Array};
 use wasm_bindgen::JsValue;
 
 pub(super) fn interests(interests: &[Interest]) -> View<'static> {
-    list(interests, |i| View::Record(vec![("weight", number(i.weight)), ("songs", songs(&i.songs))]))
+    list(interests, |i| {
+        let muted = i.muted.map_or(View::Absent, |index| count(index as u64));
+        View::Record(vec![("weight", number(i.weight)), ("songs", songs(&i.songs)), ("muted", muted)])
+    })
 }
 
 pub(super) fn muted(muted: &[Vec<SongId>]) -> View<'static> {

@@ -55,7 +55,7 @@ pub(super) fn ledger(ledger: &Ledger) -> View<'_> {
 }
 
 /// The remembered events, oldest first, for the listener's own eyes.
-fn history(engine: &Recommender) -> View<'_> {
+pub(super) fn history(engine: &Recommender) -> View<'_> {
     let maybe = |value: Option<u8>| value.map_or(View::Absent, |v| count(v.into()));
     list(engine.history(), |r| {
         View::Record(vec![

@@ -32,18 +32,18 @@ export interface Shown {
   readonly index: number;
   readonly weight: number;
   readonly songs: readonly SongId[];
+  /** Its place among what was quieted: it is still part of what was heard, and stays where it stood. */
+  readonly quieted?: number;
 }
 
-/**
- * The interests a listener can tell apart: those with mostly the same songs count as one, under the heaviest; what was quieted
- * stands in a list of its own, though it is still part of what was heard.
- */
+/** The interests a listener can tell apart: those with mostly the same songs count as one, under the heaviest. */
 export function distinct(interests: readonly Interest[], quieted: readonly Pick<Interest, "songs">[]): Shown[] {
   const shown: Shown[] = [];
-  interests.forEach(({ weight, songs }, index) => {
-    if (songs.length === 0 || quieted.some((muted) => sameSongs(songs, muted.songs))) return;
+  interests.forEach(({ weight, songs, muted }, index) => {
+    if (songs.length === 0) return;
     const twin = shown.findIndex((other) => sameSongs(songs, other.songs));
-    if (twin < 0) shown.push({ index, weight, songs });
+    const place = muted ?? quieted.findIndex((other) => sameSongs(songs, other.songs));
+    if (twin < 0) shown.push({ index, weight, songs, ...(place >= 0 && { quieted: place }) });
     else shown[twin] = { ...shown[twin]!, weight: shown[twin]!.weight + weight };
   });
   return shown.sort((a, b) => b.weight - a.weight);

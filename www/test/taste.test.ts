@@ -56,7 +56,7 @@ describe("an interest's name", () => {
   });
 });
 
-test("interests with the same songs count once, and quieted ones not at all", () => {
+test("interests with the same songs count once, and quieted ones say which they are", () => {
   const ids = (...songs: number[]) => songs.map(songId);
   const interests = [
     { weight: 0.4, songs: ids(1, 2, 3, 4, 5) },
@@ -65,7 +65,11 @@ test("interests with the same songs count once, and quieted ones not at all", ()
     { weight: 0.1, songs: [] },
   ];
   assert.deepEqual(distinct(interests, []).map(({ index, weight }) => [index, +weight.toFixed(6)]), [[0, 0.6], [1, 0.3]]);
-  assert.deepEqual(distinct(interests, [{ songs: ids(5, 4, 3, 2, 1, 99, 98) }]).map(({ index }) => index), [1]);
+  const marked = (shown: ReturnType<typeof distinct>) => shown.map(({ index, quieted }) => [index, quieted]);
+  assert.deepEqual(marked(distinct(interests, [])), [[0, undefined], [1, undefined]]);
+  assert.deepEqual(marked(distinct(interests, [{ songs: ids(5, 4, 3, 2, 1, 99, 98) }])), [[0, 0], [1, undefined]]);
+  // The engine knows better than the songs, which move on.
+  assert.deepEqual(marked(distinct([{ weight: 1, songs: ids(1, 2), muted: 1 }], [{ songs: ids(7) }, { songs: ids(8) }])), [[0, 1]]);
   assert.deepEqual(distinct([], [{ songs: [] }]), []);
 });
 

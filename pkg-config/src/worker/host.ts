@@ -1,13 +1,16 @@
 // The worker's side: one engine, asked through messages.
 
-import { Sottovoce, SottovoceError, codeOf, init, type EngineEvent } from "../index.js";
+import { SottovoceError, codeOf, type EngineEvent, type Sottovoce as Engine } from "../index.js";
 import { CALLS, PROPERTIES, buffersOf, type Asked, type Failure, type Port, type Told } from "./wire.js";
 
 const EVENTS = ["change", "ledger", "consent", "pause", "storage", "connection", "contribution"] as const satisfies readonly EngineEvent["type"][];
 
-/** Answers what comes in through `port`. */
-export function serve(port: Port): void {
-  let engine: Sottovoce | undefined;
+/** What `sottovoce` and `sottovoce/full` both have. */
+export type Engines = Pick<typeof import("../index.js"), "Sottovoce" | "init">;
+
+/** Answers what comes in through `port`, with an engine of those given. */
+export function serve(port: Port, { Sottovoce, init }: Engines): void {
+  let engine: Engine | undefined;
   const running = new Map<number, AbortController>();
   const tell = (told: Told, transfer: Transferable[] = []) => port.postMessage(told, transfer);
 

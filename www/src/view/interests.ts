@@ -16,28 +16,32 @@ export function showInterests(player: Player, coverOf: CoverOf, changed: () => v
   const { engine } = player;
   const quieted = engine.muted();
   const shown = distinct(engine.interests(SONGS), quieted).map((interest) => ({ ...interest, songs: known(interest.songs) }));
-  sayOrHide(part("interests-hint"), shown.length > 0 ? "" : quieted.length > 0 ? "Nothing beside what you asked less of." : "Hear a song out or like one, and this fills.");
+  sayOrHide(part("interests-hint"), shown.length > 0 ? "" : "Hear a song out or like one, and this fills.");
   part("interests").replaceChildren(
-    ...shown.map(({ weight, index, songs }) => {
+    ...shown.map(({ weight, index, songs, quieted: place }) => {
       const { name, artists } = labelOf(songs);
       const bar = make("i");
       bar.style.setProperty("--level", weight.toFixed(3));
       return make(
         "li",
-        { "data-test": "interest" },
+        place === undefined ? { "data-test": "interest" } : { "data-test": "muted", className: "quieted" },
         make("span", { className: "mosaic", "aria-hidden": "true" }, ...songs.slice(0, COVERS).map((song) => make("img", { src: coverOf(song, true), alt: "", width: 30, height: 30, title: `${song.title} · ${song.artist}` }))),
         make(
           "span",
           { className: "interest" },
           make("strong", {}, name),
-          make("span", { className: "small" }, artists.slice(0, 3).join(", ")),
+          make("span", { className: "small" }, place === undefined ? artists.slice(0, 3).join(", ") : "You asked for less of this."),
           make("span", { className: "weight" }, make("span", { className: "track" }, bar), make("span", { className: "small" }, `${Math.round(100 * weight)} %`)),
         ),
-        make("button", { type: "button", className: "button quiet", "data-test": "less-of", "aria-label": `Less of this: ${name}`, onclick: () => act(() => engine.lessOf(index), `Less of ${name} from now on.`) }, "Less of this"),
+        place === undefined
+          ? make("button", { type: "button", className: "button quiet", "data-test": "less-of", "aria-label": `Less of this: ${name}`, onclick: () => act(() => engine.lessOf(index), `Less of ${name} from now on.`) }, "Less of this")
+          : undo(place, name),
       );
     }),
   );
-  const muted = quieted.map(({ songs }, index) => ({ index, label: labelOf(known(songs)) }));
+  // What is no interest any more has no other place to be taken back.
+  const elsewhere = new Set(shown.map(({ quieted: place }) => place));
+  const muted = quieted.map(({ songs }, index) => ({ index, label: labelOf(known(songs)) })).filter(({ index }) => !elsewhere.has(index));
   part("muted").hidden = muted.length === 0;
   part("muted-list").replaceChildren(
     ...muted.map(({ index, label: { name, artists } }) =>
@@ -45,10 +49,14 @@ export function showInterests(player: Player, coverOf: CoverOf, changed: () => v
         "li",
         { "data-test": "muted" },
         make("span", {}, name, make("span", { className: "small" }, ` ${artists.slice(0, 2).join(", ")}`)),
-        make("button", { type: "button", className: "link", "data-test": "unmute", "aria-label": `Undo: ${name} may come again`, onclick: () => act(() => engine.unmute(index), `${name} may come again.`) }, "Undo"),
+        undo(index, name),
       ),
     ),
   );
+
+  function undo(place: number, name: string): HTMLElement {
+    return make("button", { type: "button", className: "link", "data-test": "unmute", "aria-label": `Undo: ${name} may come again`, onclick: () => act(() => engine.unmute(place), `${name} may come again.`) }, "Undo");
+  }
 
   function known(songs: readonly SongId[]): Song[] {
     return songs.flatMap((id) => engine.songs.get(id) ?? []);

@@ -1,9 +1,10 @@
 // Compiles only if the types say what the documentation says; each "@ts-expect-error" is a mistake that they must catch.
 import { Sottovoce, codeOf, songId, type Acknowledged, type EngineEvent, type SongId } from "sottovoce";
 import { Sottovoce as Inline } from "sottovoce/inline";
+import { Sottovoce as Full } from "sottovoce/full";
 import { Recommender } from "sottovoce/slim";
 import { openInWorker } from "sottovoce/worker";
-import { useQueue } from "sottovoce/react";
+import { useQueue, useSottovoce as useInReact } from "sottovoce/react";
 import { useSottovoce } from "sottovoce/vue";
 
 export async function use(): Promise<void> {
@@ -15,6 +16,7 @@ export async function use(): Promise<void> {
   engine.near(7);
   // @ts-expect-error a skip says how much was heard
   void engine.observe({ song: song!, slot: 0, shownAt: 0, feedback: { kind: "skip" } });
+  void engine.observe({ song: song!, slot: 0, shownAt: 0, playedMs: 9, feedback: { kind: "skip" } });
   // @ts-expect-error no such setting
   engine.configure({ relevence: 1 });
   // @ts-expect-error no such event
@@ -29,10 +31,15 @@ export async function use(): Promise<void> {
   const remote = await openInWorker({ signal: AbortSignal.timeout(1) });
   (await remote.recommend({ k: 1 })) satisfies SongId[];
   (await remote.seen) satisfies number;
+  (await (await openInWorker({ full: true })).interests(3))[0]?.weight satisfies number | undefined;
   // @ts-expect-error a function cannot travel
   await openInWorker({ fetch });
   useQueue(engine, { k: 1 }).songs[0]?.title satisfies string | undefined;
   useSottovoce().engine.value?.online satisfies boolean | undefined;
+  useSottovoce({ open: Full.open }).engine.value?.interests() satisfies object[] | undefined;
+  useInReact({ open: Inline.open }).engine?.online satisfies boolean | undefined;
+  // @ts-expect-error what opens must give an engine
+  useInReact({ open: async () => 7 });
   codeOf(new Error()) satisfies string | undefined;
 }
 
