@@ -22,12 +22,12 @@ const FORMAT: u64 = 1;
 /// How a question is made, and when.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct AskConfig {
-    /// Songs to be answered with, 1 to [`RecallQuery::MOST_SONGS`]. 2000.
+    /// Songs to be answered with, 1 to [`RecallQuery::MOST_SONGS`]. 4000: a thousand a direction.
     pub songs: u32,
     /// `K`: directions in a question, 1 to 16. Listeners with fewer interests send noise alone in the place of the missing ones, so that the
     /// number says nothing; of more, the first `K` are sent. 4, as the usual tower has.
     pub interests: usize,
-    /// `ε` of each direction, for a distance of 1; what that means is at [`crate::privacy::NoisedEmbedding`]. 100: docs/recall.md has the
+    /// `ε` of each direction, for a distance of 1; what that means is at [`crate::privacy::NoisedEmbedding`]. 50: docs/recall.md has the
     /// table that it was chosen from.
     pub epsilon: f64,
     /// An interest has moved where its cosine with each of those asked with is below this. 0.9.
@@ -41,9 +41,9 @@ pub struct AskConfig {
 impl Default for AskConfig {
     fn default() -> Self {
         Self {
-            songs: 2000,
+            songs: 4000,
             interests: 4,
-            epsilon: 100.0,
+            epsilon: 50.0,
             near: 0.9,
             pause: Millis(10 * 60 * 1000),
             stale: Millis(7 * 24 * 3_600_000),

@@ -117,7 +117,7 @@ fn songs_come_are_chosen_from_here_and_stand_in_the_ledger() {
     let entry = engine.ledger().entries().last().expect("an entry");
     assert_eq!((entry.direction, entry.bytes as usize), (Direction::Up, question.len()));
     assert_eq!(entry.message, "recall query");
-    assert_eq!(engine.recall_account(), RecallAccount { questions: 1, epsilon: 300.0 });
+    assert_eq!(engine.recall_account(), RecallAccount { questions: 1, epsilon: 150.0 });
 }
 
 #[test]
