@@ -54,7 +54,8 @@ export class Sottovoce extends Taste {
   /** The step of the personal weights where learning is allowed. */
   #rate: number;
 
-  private constructor(door: Door, options: OpenOptions, shards: Shards | undefined, tape: Tape | undefined) {
+  /** @internal */
+  protected constructor(door: Door, options: OpenOptions, shards: Shards | undefined, tape: Tape | undefined) {
     super(door);
     this.#shards = shards;
     this.#tape = tape;
@@ -97,7 +98,7 @@ export class Sottovoce extends Taste {
     const seed = options.seed ?? crypto.getRandomValues(new BigUint64Array(1))[0]!;
     const core = new Recommender(coreConfig(options.config ?? {}), seed) as unknown as Door;
     const tape = taping?.record(core, { seed, config: options.config ?? {} });
-    const engine = new Sottovoce(tape?.door ?? core, options, shards, tape);
+    const engine = new this(tape?.door ?? core, options, shards, tape);
     try {
       const manifest = await engine.#http.manifest(options.signal);
       // What came down so far is in the ledger of the engine that the kept state replaces.
@@ -110,7 +111,7 @@ export class Sottovoce extends Taste {
       if (restored) for (const { message, bytes, meaning, at } of entries) core.recordDownload(message, bytes, meaning, at);
       engine.#learning();
       engine.#manifest = manifest;
-      await load(manifest, engine.#http, engine.door, engine.#songs, options);
+      await engine.bring(manifest, options);
       void shards?.keepOnly(filesOf(manifest, engine.#http));
       if (options.additions) await engine.addSongs(options.additions);
       engine.#keeper.redo(engine.door);
@@ -400,6 +401,16 @@ export class Sottovoce extends Taste {
       const symbol: symbol | undefined = Symbol[name];
       if (symbol) Object.defineProperty(this.prototype, symbol, { value: this.prototype.close });
     }
+  }
+
+  /** What a larger engine works with. @internal */
+  protected get hands() {
+    return { http: this.#http, songs: this.#songs, keeper: this.#keeper, emit: (event: EngineEvent) => this.#emit(event) };
+  }
+
+  /** Brings the songs in. @internal */
+  protected bring(manifest: Manifest, options: OpenOptions): Promise<void> {
+    return load(manifest, this.#http, this.door, this.#songs, options);
   }
 
   /** What the keeper may hold. Not the engine itself, nor a closure beside one that does: the page may let go of it. */

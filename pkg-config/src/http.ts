@@ -84,20 +84,7 @@ export class Http {
 
   /** Titles and artists of a shard. */
   async songs(path: string, signal?: AbortSignal): Promise<Song[]> {
-    const rows = json<Record<string, never>[]>(await this.cached("song list", path, { signal }));
-    if (!Array.isArray(rows)) throw malformed("A song list");
-    return rows.map((row) => ({
-      id: row["id"] as unknown as SongId,
-      title: row["title"] ?? "",
-      artist: row["artist"] ?? "",
-      artistId: row["artist_id"] ?? 0,
-      album: row["album"] ?? undefined,
-      genre: row["genre"] ?? undefined,
-      language: row["language"] ?? undefined,
-      durationMs: row["duration_ms"] ?? undefined,
-      url: row["url"] ?? undefined,
-      popularity: row["popularity"] ?? 0,
-    }));
+    return songsOf(await this.cached("song list", path, { signal }));
   }
 
   /** A shard's embeddings, encoded. */
@@ -188,6 +175,24 @@ export function retryAfter(response: Pick<Response, "headers">, now: number = Da
   const seconds = Number(value);
   const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - now;
   return Number.isFinite(wait) && wait >= 0 ? wait : DEFAULT_RETRY_MS;
+}
+
+/** A list of songs as the server writes it. @internal */
+export function songsOf(bytes: Uint8Array): Song[] {
+  const rows = json<Record<string, never>[]>(bytes);
+  if (!Array.isArray(rows)) throw malformed("A song list");
+  return rows.map((row) => ({
+    id: row["id"] as unknown as SongId,
+    title: row["title"] ?? "",
+    artist: row["artist"] ?? "",
+    artistId: row["artist_id"] ?? 0,
+    album: row["album"] ?? undefined,
+    genre: row["genre"] ?? undefined,
+    language: row["language"] ?? undefined,
+    durationMs: row["duration_ms"] ?? undefined,
+    url: row["url"] ?? undefined,
+    popularity: row["popularity"] ?? 0,
+  }));
 }
 
 /** A body as bytes. @internal */
