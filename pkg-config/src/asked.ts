@@ -79,7 +79,10 @@ export class Sottovoce extends Engine {
   #allowed = new AbortController();
   #fetching: Promise<FetchedCandidates> | undefined;
 
+  /** Only {@link Sottovoce.open} makes one. */
+  protected constructor(...parts: never);
   /** @internal */
+  protected constructor(door: Door, options: FullOptions, shards: Shards | undefined, tape: Tape | undefined);
   protected constructor(door: Door, options: FullOptions, shards: Shards | undefined, tape: Tape | undefined) {
     super(door, options, shards, tape);
     this.#whole = options.catalogue !== "asked";

@@ -54,7 +54,10 @@ export class Sottovoce extends Taste {
   /** The step of the personal weights where learning is allowed. */
   #rate: number;
 
+  /** Only {@link Sottovoce.open} makes one. */
+  protected constructor(...parts: never);
   /** @internal */
+  protected constructor(door: Door, options: OpenOptions, shards: Shards | undefined, tape: Tape | undefined);
   protected constructor(door: Door, options: OpenOptions, shards: Shards | undefined, tape: Tape | undefined) {
     super(door);
     this.#shards = shards;
