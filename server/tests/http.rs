@@ -323,11 +323,12 @@ async fn every_promised_status_is_kept_and_none_is_left_out() {
         assert_eq!(get(&w.router, "/health", &[]).await.status, 200, "whoever watches the server is not held back");
     }
     for (route, _) in RECALL {
-        let limits = LimitConfig { address_per_second: 1, address_burst: 1, ..LimitConfig::default() };
+        let limits = LimitConfig { question_per_second: 1, question_burst: 1, ..LimitConfig::default() };
         let w = world(rules(1), HttpConfig { limits, ..HttpConfig::default() }).await;
         post(&w.router, route, &[("content-type", MEDIA_TYPE)], question(3, 4)).await;
         let answer = post(&w.router, route, &[("content-type", MEDIA_TYPE)], question(3, 4)).await;
         note(&mut seen, "post", route, &answer, 429);
+        assert_eq!(get(&w.router, "/v1/catalogue", &[]).await.status, 200, "what else is asked is not held back");
     }
     let limits = LimitConfig { round_per_second: 1, round_burst: 1, ..LimitConfig::default() };
     let w = world(rules(1), HttpConfig { limits, ..HttpConfig::default() }).await;
