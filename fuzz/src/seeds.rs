@@ -1,8 +1,9 @@
 //! Good inputs for every target, to begin with.
 
 use crate::{engine, offer, shard, unwrapped, weights};
-use sottovoce::client::UpdateKey;
-use sottovoce::ids::RoundId;
+use sottovoce::client::{AskConfig, UpdateKey};
+use sottovoce::ids::{Millis, RoundId};
+use sottovoce::privacy::NoiseKey;
 use sottovoce::protocol::{Receipt, ReceiptStatus, encode};
 use std::error::Error;
 use std::path::Path;
@@ -34,12 +35,16 @@ fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
     engine.less_of(0);
     write("snapshot", "after", &unwrapped(&engine.snapshot()))?;
     let update = engine.outbox().map(|outgoing| outgoing.bytes.clone()).unwrap_or_default();
+    engine.set_recall_consent(true);
+    let question = engine.ask_recall(&AskConfig::default(), NoiseKey::new([7; 32]), Millis(0))?;
+    let question = question.map(<[u8]>::to_vec).unwrap_or_default();
     for (name, bytes) in [
         ("shard", encode(&shard())),
         ("weights", encode(&weights())),
         ("offer", encode(&offer())),
         ("receipt", encode(&receipt)),
         ("update", update),
+        ("question", question),
     ] {
         write("codec", name, &bytes)?;
         write(if name == "shard" { "shard" } else { "weights" }, name, &bytes)?;

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sottovoce::protocol::{
-    CatalogueShard, Message, Receipt, RoundOffer, TowerWeights, WeightUpdate, decode, encode, kind,
+    CatalogueShard, Message, RecallQuery, Receipt, RoundOffer, TowerWeights, WeightUpdate, decode, encode, kind,
 };
 use std::fmt::Debug;
 
@@ -15,6 +15,7 @@ fuzz_target!(init: sottovoce_fuzz::seeds::write_if_asked(), |data: &[u8]| {
     reads::<RoundOffer>(data);
     reads::<Receipt>(data);
     reads::<WeightUpdate>(data);
+    reads::<RecallQuery>(data);
 });
 
 fn reads<M: Message + Debug>(data: &[u8]) {

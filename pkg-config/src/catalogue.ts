@@ -19,12 +19,12 @@ export interface Coming {
   readonly manifest: Promise<Manifest>;
   /** The shared weights. */
   readonly weights: Promise<Uint8Array>;
-  /** A shard's embeddings and song list; each in its turn. The one {@link AHEAD} further on is asked for. */
+  /** A shard's embeddings and song list; each in its turn. The one as far ahead as at first is asked for. */
   take(i: number): Promise<Parts>;
 }
 
-/** Asks for the catalogue and the weights; neither waits for the engine. */
-export function ask(http: Http, { signal }: OpenOptions): Coming {
+/** Asks for the catalogue, `ahead` shards of it and the weights; none waits for the engine. */
+export function ask(http: Http, { signal }: OpenOptions, ahead = AHEAD): Coming {
   const coming: (Parts | undefined)[] = [];
   const next = ({ shards }: Manifest) => {
     const shard = shards[coming.length];
@@ -33,7 +33,7 @@ export function ask(http: Http, { signal }: OpenOptions): Coming {
     coming.push({ embeddings: later(http.embeddings(embeddings, { etag, signal })), songs: later(http.songs(metadata, signal)) });
   };
   const manifest = http.manifest(signal).then((manifest) => {
-    for (let i = 0; i < AHEAD; i++) next(manifest);
+    for (let i = 0; i < ahead; i++) next(manifest);
     return manifest;
   });
   return {

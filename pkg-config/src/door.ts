@@ -58,6 +58,14 @@ export interface Door {
   outbox(): Outgoing | undefined;
   sent(now: number): void;
   abandon(round: number): void;
+  setRecallConsent(on: boolean): void;
+  askRecall(songs: number, epsilon: number, pause: number, now: number): Uint8Array | undefined;
+  asked(now: number): void;
+  takeAnswer(bytes: Uint8Array): number;
+  abandonQuestion(): void;
+  recallAccount(): Float64Array;
+  recallState(): Uint8Array;
+  restoreRecall(bytes: Uint8Array, songs: boolean): number;
   recordDownload(message: string, bytes: number, meaning: string, now: number): void;
   ledger(): Omit<Ledger, "roundChecks">;
   snapshot(): Uint8Array;

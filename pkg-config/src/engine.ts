@@ -3,7 +3,7 @@
 
 import { Recommender } from "./generated/sottovoce.js";
 import type { Addition } from "./additions.js";
-import { ask, filesOf, load } from "./catalogue.js";
+import { ask, filesOf, load, type Coming } from "./catalogue.js";
 import type { Door } from "./door.js";
 import { SottovoceError, codeOf } from "./errors.js";
 import { Http, type Manifest } from "./http.js";
@@ -55,7 +55,11 @@ export class Sottovoce extends Taste {
   /** The step of the personal weights where learning is allowed. */
   #rate: number;
 
-  private constructor(door: Door, options: OpenOptions, http: Http, shelf: Shelves | undefined, tape: Tape | undefined) {
+  /** Only {@link Sottovoce.open} makes one. */
+  protected constructor(...parts: never);
+  /** @internal */
+  protected constructor(door: Door, options: OpenOptions, http: Http, shelf: Shelves | undefined, tape: Tape | undefined);
+  protected constructor(door: Door, options: OpenOptions, http: Http, shelf: Shelves | undefined, tape: Tape | undefined) {
     super(door);
     this.#http = http;
     this.#shelf = shelf;
@@ -100,12 +104,12 @@ export class Sottovoce extends Taste {
         if (there) there.#emit({ type: "connection", online });
       },
     });
-    const coming = ask(http, options);
+    const coming = this.ask(http, options);
     const [taping, persist] = await loading;
     const seed = options.seed ?? crypto.getRandomValues(new BigUint64Array(1))[0]!;
     const core = new Recommender(coreConfig(options.config ?? {}), seed) as unknown as Door;
     const tape = taping?.record(core, { seed, config: options.config ?? {} });
-    const engine = new Sottovoce(tape?.door ?? core, options, http, shelf, tape);
+    const engine = new this(tape?.door ?? core, options, http, shelf, tape);
     try {
       const manifest = await coming.manifest;
       const name = `${prefix}:${manifest.name}`;
@@ -117,7 +121,7 @@ export class Sottovoce extends Taste {
       there = engine;
       engine.#learning();
       engine.#manifest = manifest;
-      await load(coming, http, engine.door, (songs) => engine.#describe(songs), options);
+      await engine.bring(coming, options);
       shelf?.keepOnly(filesOf(manifest, http));
       if (options.additions) await engine.addSongs(options.additions);
       engine.#keeper.redo(engine.door);
@@ -415,6 +419,22 @@ export class Sottovoce extends Taste {
       const symbol: symbol | undefined = Symbol[name];
       if (symbol) Object.defineProperty(this.prototype, symbol, { value: this.prototype.close });
     }
+  }
+
+  /** What a larger engine works with. @internal */
+  protected get hands() {
+    void this.songs;
+    return { http: this.#http, songs: this.#songs, keeper: this.#keeper, emit: (event: EngineEvent) => this.#emit(event) };
+  }
+
+  /** Asks for what opening needs. @internal */
+  protected static ask(http: Http, options: OpenOptions): Coming {
+    return ask(http, options);
+  }
+
+  /** Brings the songs in. @internal */
+  protected bring(coming: Coming, options: OpenOptions): Promise<void> {
+    return load(coming, this.#http, this.door, (songs) => this.#describe(songs), options);
   }
 
   /** What the keeper may hold. Not the engine itself, nor a closure beside one that does: the page may let go of it. */

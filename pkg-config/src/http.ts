@@ -190,21 +190,8 @@ export function retryAfter(response: Pick<Response, "headers">, now: number = Da
   return Number.isFinite(wait) && wait >= 0 ? wait : DEFAULT_RETRY_MS;
 }
 
-/** A body as bytes. @internal */
-export async function bytesOf(response: Response): Promise<Uint8Array> {
-  return new Uint8Array(await response.arrayBuffer());
-}
-
-/** A body as what its JSON says. @internal */
-export function json<T>(bytes: Uint8Array): T {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as T;
-  } catch (cause) {
-    throw malformed("An answer", cause);
-  }
-}
-
-function songsOf(bytes: Uint8Array): Song[] {
+/** A list of songs as the server writes it. @internal */
+export function songsOf(bytes: Uint8Array): Song[] {
   const rows = json<Record<string, never>[]>(bytes);
   if (!Array.isArray(rows)) throw malformed("A song list");
   return rows.map((row) => ({
@@ -219,6 +206,20 @@ function songsOf(bytes: Uint8Array): Song[] {
     url: row["url"] ?? undefined,
     popularity: row["popularity"] ?? 0,
   }));
+}
+
+/** A body as bytes. @internal */
+export async function bytesOf(response: Response): Promise<Uint8Array> {
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** A body as what its JSON says. @internal */
+export function json<T>(bytes: Uint8Array): T {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as T;
+  } catch (cause) {
+    throw malformed("An answer", cause);
+  }
 }
 
 function malformed(what: string, cause?: unknown): SottovoceError {

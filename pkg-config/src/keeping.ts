@@ -3,7 +3,7 @@
 import type { Door } from "./door.js";
 import type { EventRow } from "./event.js";
 import type { CoreContext } from "./settings.js";
-import type { Consents, Storage } from "./types.js";
+import type { Consents, Song, Storage } from "./types.js";
 
 /** What the engine was told, as a line of the journal. Short names: a line is written after every event. */
 export type Line =
@@ -14,12 +14,21 @@ export type Line =
   /** A note of the page. */
   | readonly ["n", key: string, value: unknown];
 
+/** Songs that were asked for, and where asking stands; of `sottovoce/full` alone. */
+export interface Asked {
+  /** The shards' ETags: of another catalogue the songs mean nothing. */
+  readonly of: string;
+  /** The engine's part, base64. */
+  readonly state: string;
+  readonly songs: readonly Song[];
+}
+
 /** The state beside the engine's snapshot. */
 export interface State {
   /** The page's notes. */
   notes: Record<string, unknown>;
   /** What only this package knows of the listener's will. */
-  settings: { paused?: boolean; consents?: Pick<Consents, "recall" | "learning"> };
+  settings: { paused?: boolean; consents?: Pick<Consents, "recall" | "learning">; asked?: Asked };
 }
 
 /** Keeps an engine's state, somewhere or nowhere. */

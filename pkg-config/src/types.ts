@@ -79,7 +79,7 @@ export interface Context {
 export interface Consents {
   /** Taking part in federated rounds: one clipped update a round leaves the device. Off to begin with. */
   readonly rounds: boolean;
-  /** Asking the server for candidates with a noised embedding. Off to begin with. */
+  /** Asking the server for songs with noised interests, in `sottovoce/full`; see its `fetchCandidates`. Off to begin with. */
   readonly recall: boolean;
   /** Letting the personal weights on this device learn from what is heard. On to begin with: nothing of it leaves. */
   readonly learning: boolean;
@@ -265,7 +265,7 @@ export interface Erasure {
 export type EngineEvent =
   | {
       readonly type: "change";
-      readonly cause: "observe" | "undo" | "weights" | "delete" | "restore" | "import" | "config" | "interests";
+      readonly cause: "observe" | "undo" | "weights" | "delete" | "restore" | "import" | "config" | "interests" | "songs";
     }
   | { readonly type: "ledger" }
   | { readonly type: "consent"; /** For the rounds. */ readonly on: boolean; readonly consents: Consents }

@@ -9,10 +9,10 @@ use axum::http::{Method, Request, Response, StatusCode};
 use proptest::prelude::*;
 use serde_json::Value;
 use sottovoce::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
-use sottovoce::privacy::Gradient;
+use sottovoce::privacy::{Epsilon, Gradient, Interest, Noise, NoiseKey};
 use sottovoce::protocol::{
-    CatalogueShard, MEDIA_TYPE, Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights, WeightUpdate, decode,
-    encode, send,
+    CatalogueShard, MEDIA_TYPE, RecallQuery, Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights,
+    WeightUpdate, decode, encode, send,
 };
 use sottovoce_server::catalog::{SHARD_SONGS, Song, shards};
 use sottovoce_server::federated::{Coordinator, CoordinatorConfig};
@@ -95,6 +95,13 @@ fn update(round: u64, from: u64, values: Vec<f32>, clip: f32) -> Vec<u8> {
     send(&WeightUpdate::new(RoundId(round), WeightsVersion(from), Gradient::new(values).clip(clip)))
 }
 
+/// A question of that dimension.
+fn question(songs: u32, dimension: usize) -> Vec<u8> {
+    let mut noise = Noise::new(NoiseKey::new([5; 32]));
+    let direction = Interest::new(vec![1.0; dimension]).clip(1.0).noised(Epsilon::new(50.0).unwrap(), &mut noise);
+    send(&RecallQuery::new(songs, &[direction]).unwrap())
+}
+
 fn key(i: u8) -> String {
     format!("{i:032x}")
 }
@@ -166,6 +173,11 @@ const GETS: [(&str, &str, &str); 8] = [
     ("/v1/rounds/{round}", "/v1/rounds/1", JSON),
 ];
 const UPDATE: &str = "/v1/rounds/{round}/updates/{key}";
+const RECALL: [(&str, &str); 2] = [("/v1/recall", MEDIA_TYPE), ("/v1/recall/songs", JSON)];
+
+async fn post(router: &Router, uri: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    call(router, build(Method::POST, uri, headers, body.into())).await
+}
 
 #[tokio::test]
 async fn every_promised_status_is_kept_and_none_is_left_out() {
@@ -252,6 +264,28 @@ async fn every_promised_status_is_kept_and_none_is_left_out() {
         }
     }
 
+    // The question, likewise.
+    for (route, media_type) in RECALL {
+        let cbor = ("content-type", MEDIA_TYPE);
+        let good = question(3, 4);
+        for (headers, body, status) in [
+            (vec![("content-type", JSON)], good.clone(), 415),
+            (vec![cbor, ("accept", "text/html")], good.clone(), 406),
+            (vec![cbor], vec![0; 4096], 413),
+            (vec![cbor], b"no CBOR".to_vec(), 400),
+            (vec![cbor], update(1, 0, vec![0.1; P], 1.0), 400),
+            (vec![cbor], question(3, 5), 422),
+            (vec![cbor, ("accept", media_type)], good, 200),
+        ] {
+            let answer = post(&w.router, route, &headers, body).await;
+            note(&mut seen, "post", route, &answer, status);
+            assert_eq!(answer.header("cache-control"), "no-store");
+            if status == 200 {
+                assert_eq!(answer.header("content-type"), media_type);
+            }
+        }
+    }
+
     // Resting, busy, slow, and too often: each in a world where that happens.
     let resting = world(CoordinatorConfig { rest_ms: 5000, ..rules(1) }, HttpConfig::default()).await;
     get(&resting.router, "/v1/rounds/next", &[]).await;
@@ -275,6 +309,11 @@ async fn every_promised_status_is_kept_and_none_is_left_out() {
     let request =
         build(Method::PUT, &format!("/v1/rounds/1/updates/{}", key(1)), &[("content-type", MEDIA_TYPE)], never);
     note(&mut seen, "put", UPDATE, &call(&slow.router, request).await, 408);
+    for (route, _) in RECALL {
+        let never = Body::from_stream(NeverEnding);
+        let answer = post(&slow.router, route, &[("content-type", MEDIA_TYPE)], never).await;
+        note(&mut seen, "post", route, &answer, 408);
+    }
 
     for (route, uri, _) in GETS {
         let limits = LimitConfig { address_per_second: 1, address_burst: 1, ..LimitConfig::default() };
@@ -282,6 +321,14 @@ async fn every_promised_status_is_kept_and_none_is_left_out() {
         get(&w.router, uri, &[]).await;
         note(&mut seen, "get", route, &get(&w.router, uri, &[]).await, 429);
         assert_eq!(get(&w.router, "/health", &[]).await.status, 200, "whoever watches the server is not held back");
+    }
+    for (route, _) in RECALL {
+        let limits = LimitConfig { question_per_second: 1, question_burst: 1, ..LimitConfig::default() };
+        let w = world(rules(1), HttpConfig { limits, ..HttpConfig::default() }).await;
+        post(&w.router, route, &[("content-type", MEDIA_TYPE)], question(3, 4)).await;
+        let answer = post(&w.router, route, &[("content-type", MEDIA_TYPE)], question(3, 4)).await;
+        note(&mut seen, "post", route, &answer, 429);
+        assert_eq!(get(&w.router, "/v1/catalogue", &[]).await.status, 200, "what else is asked is not held back");
     }
     let limits = LimitConfig { round_per_second: 1, round_burst: 1, ..LimitConfig::default() };
     let w = world(rules(1), HttpConfig { limits, ..HttpConfig::default() }).await;
@@ -477,6 +524,17 @@ proptest! {
                 let uri = format!("/v1/rounds/{round}/updates/{}", key.replace(|c: char| !c.is_ascii_alphanumeric(), "%7E"));
                 if let Ok(request) = Request::builder().method("PUT").uri(uri).header("content-type", MEDIA_TYPE).body(Body::from(body)) {
                     assert!(!call(&w.router, request).await.status.is_server_error());
+                }
+            }
+            let mut turned = question(3, 4);
+            for (at, byte) in &turns {
+                let at = at.index(turned.len());
+                turned[at] = *byte;
+            }
+            for body in [noise.clone(), turned] {
+                for (route, _) in RECALL {
+                    let answer = post(&w.router, route, &[("content-type", MEDIA_TYPE)], body.clone()).await;
+                    assert!(!answer.status.is_server_error(), "{}", answer.status);
                 }
             }
             for path in ["/v1/candidates", "/v1/rounds", "/"] {

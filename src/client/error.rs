@@ -60,6 +60,27 @@ pub enum Error {
     /// The listener has not agreed to contribute.
     #[error("the listener has not agreed to contribute; call setConsent(true) once they have")]
     ConsentOff,
+    /// The listener has not agreed to ask the server for songs.
+    #[cfg(feature = "full")]
+    #[error(
+        "the listener has not agreed to ask the server for songs; call setConsent({{ recall: true }}) once they have"
+    )]
+    RecallConsentOff,
+    /// Neither weights nor songs say of which dimension a question would be.
+    #[cfg(feature = "full")]
+    #[error("there are neither weights nor songs to ask from; fetch the current weights first")]
+    NothingToAskFrom,
+    /// A setting of a question that is out of its range.
+    #[cfg(feature = "full")]
+    #[error("a question's {what} is out of its range; see AskConfig")]
+    Question {
+        /// Which.
+        what: &'static str,
+    },
+    /// An answer where nothing was asked.
+    #[cfg(feature = "full")]
+    #[error("no question waits for this answer; ask first")]
+    NotAsked,
     /// No round is on offer.
     #[error("no round is on offer; receive one first")]
     NoOffer,
@@ -105,6 +126,18 @@ impl Error {
                 "the round starts from other weights than are held; fetch the current weights first"
             }
             Error::ConsentOff => "the listener has not agreed to contribute; call setConsent(true) once they have",
+            #[cfg(feature = "full")]
+            Error::RecallConsentOff => {
+                "the listener has not agreed to ask the server for songs; call setConsent({ recall: true }) once they have"
+            }
+            #[cfg(feature = "full")]
+            Error::NothingToAskFrom => {
+                "there are neither weights nor songs to ask from; fetch the current weights first"
+            }
+            #[cfg(feature = "full")]
+            Error::Question { .. } => "a setting of the question is out of its range",
+            #[cfg(feature = "full")]
+            Error::NotAsked => "no question waits for this answer; ask first",
             Error::NoOffer => "no round is on offer; receive one first",
             Error::UnknownSong { .. } => "the song is not on this device; load its catalogue shard first",
             Error::Snapshot { .. } => "the saved state is damaged; the engine keeps its present state",
@@ -124,6 +157,10 @@ impl Error {
             Error::WeightsVersion { needed, held } => (held.map(|v| v.0), Some(needed.0)),
             Error::UnknownSong { song } => (Some(song.0.into()), None),
             Error::SnapshotVersion { got, newest } => (Some(got.into()), Some(newest.into())),
+            #[cfg(feature = "full")]
+            Error::RecallConsentOff | Error::NothingToAskFrom | Error::Question { .. } | Error::NotAsked => {
+                (None, None)
+            }
             Error::SongsShared | Error::ConsentOff | Error::NoOffer | Error::Snapshot { .. } => (None, None),
         };
         [found, expected]
@@ -145,6 +182,14 @@ impl Error {
             Error::WeightsDimension { .. } => "weights/dimension",
             Error::WeightsVersion { .. } => "weights/version",
             Error::ConsentOff => "consent/off",
+            #[cfg(feature = "full")]
+            Error::RecallConsentOff => "consent/off",
+            #[cfg(feature = "full")]
+            Error::NothingToAskFrom => "recall/nothing",
+            #[cfg(feature = "full")]
+            Error::Question { .. } => "recall/question",
+            #[cfg(feature = "full")]
+            Error::NotAsked => "recall/not-asked",
             Error::NoOffer => "round/no-offer",
             Error::UnknownSong { .. } => "song/unknown",
             Error::Snapshot { .. } => "snapshot/damaged",

@@ -62,7 +62,7 @@ impl Recommender {
     }
 
     /// Forgets the listener: history, session, interests, personal weights, ledger, consent and what waits to go out. Songs and shared
-    /// weights stay; they say nothing of the listener.
+    /// weights stay; they say nothing of the listener. Songs that were asked for do, and go.
     pub fn forget(&mut self) {
         if let Some((_, _, tower)) = &mut self.tower {
             let shared = tower.shared().len();
@@ -71,6 +71,8 @@ impl Recommender {
         self.context = Context::default();
         self.kept = Kept::default();
         self.invited = None;
+        #[cfg(feature = "full")]
+        self.forget_asking();
         self.ranking = Ranking::default();
         self.replay();
     }

@@ -1,6 +1,10 @@
 //! The engine of one listener, sans I/O: events and bytes come in, slates and messages come out. Brings the rooms above together;
 //! may be imported by `wasm` and the server's simulator.
 
+#[cfg(feature = "full")]
+mod asking;
+#[cfg(all(test, feature = "full"))]
+mod asking_tests;
 mod config;
 mod error;
 mod federation;
@@ -20,6 +24,8 @@ mod tastes;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "full")]
+pub use asking::{AskConfig, RecallAccount};
 pub use config::{ConfigError, EngineConfig};
 pub use error::Error;
 pub use federation::Received;

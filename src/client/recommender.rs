@@ -60,6 +60,8 @@ pub struct Recommender {
     personal: PersonalStep,
     row: Vec<f32>,
     pub(super) invited: Option<Invited>,
+    #[cfg(feature = "full")]
+    pub(super) asking: super::asking::Asking,
 }
 
 impl Recommender {
@@ -88,6 +90,8 @@ impl Recommender {
             personal: PersonalStep::default(),
             row: Vec::new(),
             invited: None,
+            #[cfg(feature = "full")]
+            asking: super::asking::Asking::default(),
         }
     }
 

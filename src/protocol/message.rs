@@ -4,11 +4,11 @@ use super::codec::{DecodeError, Reader, Writer};
 use crate::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
 use crate::privacy::Clipped;
 
-mod sealed {
+pub(super) mod sealed {
     pub trait Sealed {}
 }
 
-/// Anything that travels. Sealed: only this file makes messages.
+/// Anything that travels. Sealed: only this room makes messages.
 pub trait Message: Sized + sealed::Sealed {
     /// The number in the envelope.
     const KIND: u8;
@@ -37,7 +37,7 @@ pub trait Uplink: Message {}
 /// What comes down to a device. Sealed.
 pub trait Downlink: Message {}
 
-fn invalid(what: &'static str, detail: &'static str) -> DecodeError {
+pub(super) fn invalid(what: &'static str, detail: &'static str) -> DecodeError {
     DecodeError::Invalid { what, detail }
 }
 

@@ -13,6 +13,8 @@
 
 mod codec;
 mod message;
+#[cfg(feature = "full")]
+mod recall;
 
 pub use codec::{
     DecodeError, Element, MAX_MESSAGE_BYTES, MEDIA_TYPE, Reader, VERSION, Writer, decode, encode, kind, send,
@@ -21,3 +23,5 @@ pub use message::{
     CatalogueShard, Downlink, Extraction, LocalPlan, Message, Receipt, ReceiptStatus, RoundOffer, TowerShape,
     TowerWeights, Uplink, WeightUpdate,
 };
+#[cfg(feature = "full")]
+pub use recall::RecallQuery;

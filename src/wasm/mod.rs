@@ -3,6 +3,8 @@
 //!
 //! With the feature `slim` the door is `slim.rs` alone, and the rest is not compiled.
 
+#[cfg(all(feature = "full", not(feature = "slim")))]
+mod asking;
 #[cfg(not(feature = "slim"))]
 mod engine;
 #[cfg(not(feature = "slim"))]

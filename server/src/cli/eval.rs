@@ -3,6 +3,7 @@
 use super::bar::Bar;
 use super::frontier;
 use super::output::say;
+use super::recall_noise;
 use super::source::Source;
 use crate::config::ChannelConfig;
 use crate::eval::{Answer, DEEP, Holdout, Line, NEAR, Protocol, evaluate};
@@ -21,6 +22,7 @@ Examples:
   sottovoce-server eval --data lastfm-hetrec2k --json          one JSON object a line
   sottovoce-server eval --data DIR --on validation --config recall.toml
   sottovoce-server eval frontier --data lastfm-hetrec2k --html frontier.html
+  sottovoce-server eval recall-noise --data lastfm-hetrec2k
 
 Logs of totals (no times): a random fifth of each listener's songs is held out, drawn as numpy draws it, so that figures can be
 compared with other people's. Logs with an order: each listener's last finished song. The whole catalogue is ranked. Choose
@@ -54,6 +56,8 @@ pub(crate) struct Args {
 enum Verb {
     /// What diversity costs: DPP, MMR and SSD on the same candidates, relevance against difference
     Frontier(frontier::Args),
+    /// What noise costs a listener who asks the server for songs, and what it still tells of them
+    RecallNoise(recall_noise::Args),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -65,8 +69,10 @@ enum On {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    if let Some(Verb::Frontier(args)) = args.verb {
-        return frontier::run(args).await;
+    match args.verb {
+        Some(Verb::Frontier(args)) => return frontier::run(args).await,
+        Some(Verb::RecallNoise(args)) => return recall_noise::run(args).await,
+        None => {}
     }
     let dataset = args.source.load().await?;
     let config = args.config.as_deref().map_or_else(|| Ok(ChannelConfig::default()), ChannelConfig::load)?;

@@ -1,10 +1,12 @@
 //! Evaluation: held-out songs and lists of candidates come in, numbers come out. Pure functions; no model in sight.
 //!
 //! `protocol` says what is held out, `ranking` what a list is worth, `auc` what a score is worth, `bootstrap` how sure that is, `report`
-//! adds up over listeners and says it in lines; `frontier` sets relevance against difference, `picture` draws.
+//! adds up over listeners and says it in lines; `frontier` sets relevance against difference, `blur` noise against
+//! what is found and what is told, `picture` draws.
 //! A score that is not finite is an error, never a place in a ranking. May be imported by `cli` and by tests.
 
 mod auc;
+mod blur;
 mod bootstrap;
 mod error;
 mod frontier;
@@ -14,6 +16,7 @@ mod ranking;
 mod report;
 
 pub use auc::{Sorted, auc, auc_within};
+pub use blur::{Blur, NEAREST, blur};
 pub use bootstrap::{Bootstrap, Interval, weighted_mean};
 pub use error::EvalError;
 pub use frontier::{Catalogue, Contender, Duel, Frontier, Point, Question, SLATE, frontier};

@@ -4,12 +4,14 @@ use super::app::App;
 use super::conditional::{Named, digest};
 use super::negotiate::takes;
 use super::problem::{Details, Problem};
+use super::recall::Asked;
 use crate::catalog::Song;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
 use sottovoce::protocol::{CatalogueShard, MEDIA_TYPE, encode};
+use std::sync::{Arc, OnceLock};
 use utoipa::ToSchema;
 
 const JSON: &str = "application/json";
@@ -21,6 +23,8 @@ pub struct Catalogue {
     fingerprint: String,
     manifest: Named,
     shards: Vec<Shard>,
+    dimension: u32,
+    asked: Arc<OnceLock<Asked>>,
 }
 
 #[derive(Clone, Debug)]
@@ -110,7 +114,14 @@ impl Catalogue {
         let etags: String = entries.iter().map(|entry| entry.etag.as_str()).collect();
         let dimension = shards.first().map_or(0, |shard| shard.dimension);
         let manifest = json(&Manifest { name: name.to_owned(), songs: songs.len(), dimension, shards: entries });
-        Self { songs: songs.len(), fingerprint: digest(etags.as_bytes(), 16), manifest, shards: encoded }
+        Self {
+            songs: songs.len(),
+            fingerprint: digest(etags.as_bytes(), 16),
+            manifest,
+            shards: encoded,
+            dimension,
+            asked: Arc::default(),
+        }
     }
 
     /// A hash of all embeddings: weights that were trained over others mean nothing here.
@@ -123,6 +134,17 @@ impl Catalogue {
     #[must_use]
     pub fn songs(&self) -> usize {
         self.songs
+    }
+
+    /// Dimension of the embeddings; 0 for a catalogue without songs.
+    pub(super) fn dimension(&self) -> u32 {
+        self.dimension
+    }
+
+    /// The catalogue, ready for questions. The first call takes a while.
+    pub(super) fn asked(&self) -> &Asked {
+        let files = || self.shards.iter().map(|shard| (&shard.embeddings.bytes[..], &shard.songs.bytes[..]));
+        self.asked.get_or_init(|| Asked::of(files()))
     }
 
     fn shard(&self, index: &str) -> Result<&Shard, Problem> {

@@ -51,7 +51,7 @@ pub(super) fn cors(origins: &[String]) -> Result<Option<CorsLayer>, HttpError> {
     Ok(Some(
         CorsLayer::new()
             .allow_origin(origins)
-            .allow_methods([Method::GET, Method::PUT])
+            .allow_methods([Method::GET, Method::POST, Method::PUT])
             .allow_headers([header::ACCEPT, header::CONTENT_TYPE, header::IF_NONE_MATCH])
             .expose_headers([header::ETAG, header::RETRY_AFTER])
             .max_age(Duration::from_secs(3600)),

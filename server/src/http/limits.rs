@@ -19,6 +19,10 @@ pub struct LimitConfig {
     pub address_per_second: u32,
     /// Requests that one address may send at once.
     pub address_burst: u32,
+    /// Questions for songs (`/v1/recall…`) a second that one address may keep up: each is a scan of the catalogue for every direction.
+    pub question_per_second: u32,
+    /// Questions that one address may send at once.
+    pub question_burst: u32,
     /// Updates a second that one round takes in, counted or not, from all addresses together.
     pub round_per_second: u32,
     /// Updates that one round takes in at once.
@@ -32,6 +36,8 @@ impl Default for LimitConfig {
         Self {
             address_per_second: 50,
             address_burst: 200,
+            question_per_second: 2,
+            question_burst: 40,
             round_per_second: 500,
             round_burst: 2000,
             timeout: Duration::from_secs(20),
@@ -42,10 +48,14 @@ impl Default for LimitConfig {
 /// Room for the CBOR around an update's values.
 const ENVELOPE_BYTES: usize = 256;
 
+/// Under it lie the questions for songs.
+const RECALL: &str = "/v1/recall";
+
 /// The addresses live here, in memory, for as long as they are limited, and nowhere else.
 #[derive(Debug)]
 pub(super) struct Limits {
     address: DefaultKeyedRateLimiter<IpAddr>,
+    question: DefaultKeyedRateLimiter<IpAddr>,
     round: DefaultKeyedRateLimiter<RoundId>,
     pub(super) update_bytes: usize,
 }
@@ -61,6 +71,11 @@ impl Limits {
                 "requests of an address",
                 config.address_per_second,
                 config.address_burst,
+            )?),
+            question: RateLimiter::keyed(quota(
+                "questions of an address",
+                config.question_per_second,
+                config.question_burst,
             )?),
             round: RateLimiter::keyed(quota("updates of a round", config.round_per_second, config.round_burst)?),
             update_bytes: parameters * size_of::<f32>() + ENVELOPE_BYTES,
@@ -81,9 +96,15 @@ impl Limits {
         wait.map_err(|wait| Problem::too_many("from this address", seconds(wait)))
     }
 
+    fn question_of(&self, address: IpAddr) -> Result<(), Problem> {
+        let wait = self.question.check_key(&address).map_err(|no| no.wait_time_from(self.question.clock().now()));
+        wait.map_err(|wait| Problem::too_many("for songs from this address", seconds(wait)))
+    }
+
     /// Drops whoever has not been near a limit for a while.
     pub(super) fn forget(&self) {
         self.address.retain_recent();
+        self.question.retain_recent();
         self.round.retain_recent();
     }
 }
@@ -97,7 +118,13 @@ fn seconds(wait: Duration) -> u64 {
 pub(super) async fn per_address(State(app): State<App>, request: Request, next: Next) -> Response {
     let address =
         request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.0.ip());
-    match app.0.limits.request_of(household(address)) {
+    let household = household(address);
+    let asks = request.uri().path().starts_with(RECALL);
+    let allowed = app.0.limits.request_of(household).and_then(|()| match asks {
+        true => app.0.limits.question_of(household),
+        false => Ok(()),
+    });
+    match allowed {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
@@ -130,6 +157,8 @@ mod tests {
     fn a_burst_passes_then_waits() {
         let config = LimitConfig { address_per_second: 1, address_burst: 2, ..LimitConfig::default() };
         let limits = Limits::new(config, 10).unwrap();
+        let questions = (0..100).take_while(|_| limits.question_of(IpAddr::V4(Ipv4Addr::LOCALHOST)).is_ok()).count();
+        assert!((40..50).contains(&questions), "{questions}");
         let (a, b) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::BROADCAST));
         assert!(limits.request_of(a).is_ok() && limits.request_of(a).is_ok());
         assert!(limits.request_of(a).is_err());

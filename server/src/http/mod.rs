@@ -1,11 +1,13 @@
 //! The HTTP face of the server (`docs/http.md`). Requests come in, catalogue shards, candidates, weights and invitations go
-//! out, and the one thing a device may send: an update.
+//! out, and the two things a device may send: an update and a
+//! noised question.
 //!
 //! Tensors travel as CBOR (`sottovoce::protocol`), everything else as JSON; what goes wrong is `application/problem+json` with a
 //! `next` that says what to do. No cookies; no body and no address is ever logged. [`router`] is the whole of it and opens no
 //! socket, so tests call it like a function. May be imported by `cli`.
 
 mod app;
+mod body;
 mod candidates;
 mod catalogue;
 mod conditional;
@@ -14,6 +16,7 @@ mod limits;
 mod negotiate;
 mod ops;
 mod problem;
+mod recall;
 mod rounds;
 mod router;
 mod static_files;

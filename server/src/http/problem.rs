@@ -88,13 +88,13 @@ impl Problem {
         .with_header(header::ACCEPT, HeaderValue::from_static(MEDIA_TYPE))
     }
 
-    pub(super) fn too_large(limit: usize) -> Self {
+    pub(super) fn too_large(what: &str, limit: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too-large",
             "The body is too long",
-            format!("an update for these weights has at most {limit} bytes"),
-            "fetch the weights and train from them; their length is the update's",
+            format!("{what} has at most {limit} bytes"),
+            "fetch the weights and go from them; the message's length follows from theirs",
         )
     }
 

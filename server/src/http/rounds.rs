@@ -1,16 +1,16 @@
-//! Rounds: the invitation, their state, and the one thing a device may send.
+//! Rounds: the invitation, their state, and the update that a device may send.
 
 use super::app::App;
+use super::body::read;
 use super::conditional::{Named, digest};
 use super::negotiate::{brings_cbor, takes};
 use super::problem::{Details, Problem};
 use crate::federated::{Round, RoundState, parse_key};
 use axum::Json;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::LengthLimitError;
 use serde::Serialize;
 use sottovoce::ids::RoundId;
 use sottovoce::protocol::{MEDIA_TYPE, Receipt, ReceiptStatus, WeightUpdate, decode, encode};
@@ -166,7 +166,8 @@ pub(super) async fn update(
     let round = number(&round)?;
     let key = parse_key(&key)?;
     app.0.limits.update_of(round)?;
-    let update: WeightUpdate = decode(&read(&headers, body, app.0.limits.update_bytes).await?)?;
+    let update: WeightUpdate =
+        decode(&read(&headers, body, app.0.limits.update_bytes, "an update for these weights").await?)?;
     let receipt = app.0.rounds.accept(app.now(), round, key, &update).await?;
     let status = match receipt.status {
         ReceiptStatus::Accepted => StatusCode::CREATED,
@@ -175,22 +176,6 @@ pub(super) async fn update(
     };
     Ok((status, [(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")], encode::<Receipt>(&receipt))
         .into_response())
-}
-
-/// Reads at most `limit` bytes; a longer body is refused by its header, or else as soon as it is over.
-async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
-    let announced =
-        headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
-    if announced.is_some_and(|announced| announced > limit) {
-        return Err(Problem::too_large(limit));
-    }
-    to_bytes(body, limit).await.map_err(|error| {
-        if error.into_inner().is::<LengthLimitError>() {
-            Problem::too_large(limit)
-        } else {
-            Problem::malformed("the body broke off", "send the same request again")
-        }
-    })
 }
 
 fn number(round: &str) -> Result<RoundId, Problem> {

@@ -1,7 +1,7 @@
 //! All routes, and the layers around them.
 
 use super::app::{App, HttpConfig, HttpError};
-use super::{candidates, catalogue, headers, limits, ops, problem, rounds, static_files, tower};
+use super::{candidates, catalogue, headers, limits, ops, problem, recall, rounds, static_files, tower};
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
@@ -24,11 +24,12 @@ pub(super) struct Cbor(Vec<u8>);
 #[openapi(
     info(
         title = "sottovoce",
-        description = "Catalogue, candidates, user-tower weights and federated rounds. Tensors are CBOR of the media type's version; problems are RFC 9457."
+        description = "Catalogue, candidates, recall, user-tower weights and federated rounds. Tensors are CBOR of the media type's version; problems are RFC 9457."
     ),
     tags(
         (name = "catalogue", description = "What there is to hear"),
         (name = "candidates", description = "Recall on the server"),
+        (name = "recall", description = "Songs for devices that ask with a noised question instead of holding the catalogue"),
         (name = "rounds", description = "Federated training of the user tower"),
         (name = "operations", description = "For whoever runs the server"),
     )
@@ -42,6 +43,8 @@ fn v1() -> OpenApiRouter<App> {
         .routes(routes!(catalogue::songs))
         .routes(routes!(catalogue::embeddings))
         .routes(routes!(candidates::candidates))
+        .routes(routes!(recall::recall))
+        .routes(routes!(recall::songs))
         .routes(routes!(tower::weights))
         .routes(routes!(rounds::next))
         .routes(routes!(rounds::list))

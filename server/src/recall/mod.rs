@@ -3,12 +3,14 @@
 //! A fitted channel holds what it needs and answers a [`crate::stage::Query`] with [`crate::stage::Candidate`]s; it knows
 //! neither the other channels nor where its answer goes. [`Interactions`] is what they are fitted on, [`Merge`] makes one list
 //! of theirs. `Channels`, all of them fitted by one call, is put together in `registry.rs`, the one room that knows all names.
+//! [`NoisedRecall`] is no channel: it answers a device that asks with noised directions.
 
 mod error;
 mod index;
 mod interactions;
 mod item_cf;
 mod merge;
+mod noised;
 mod popular;
 mod select;
 mod song2vec;
@@ -19,6 +21,7 @@ pub use index::ExactIndex;
 pub use interactions::{Interactions, taste};
 pub use item_cf::{ItemCf, ItemCfConfig};
 pub use merge::{ChannelShare, Fusion, Merge, MergeConfig, Merged};
+pub use noised::NoisedRecall;
 pub use popular::Popular;
 pub use song2vec::{Song2VecRecall, Song2VecRecallConfig};
 pub use spectral::{Spectral, SpectralConfig};
