@@ -29,7 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     write(&Path::new(folder).join("vectors.f32"), rows.iter().flatten())?;
     write(&Path::new(folder).join("relevance.f32"), relevance.iter())?;
 
-    let mut slates = Slates { items: ItemBlocks::new(d), top: TopK::new(), order: vec![], falling: vec![], dpp: Dpp::default() };
+    let mut slates =
+        Slates { items: ItemBlocks::new(d), top: TopK::new(), order: vec![], falling: vec![], dpp: Dpp::default() };
     let picks: Vec<String> = slates.write(&rows, &relevance, k).iter().map(usize::to_string).collect();
     println!("{}", picks.join(" "));
     for line in std::io::stdin().lock().lines() {

@@ -140,6 +140,13 @@ pub fn axpy(s: f32, x: &[f32], y: &mut [f32]) {
     }
 }
 
+/// `x ← (x − mean) / spread`.
+pub fn standardize(mean: f32, spread: f32, x: &mut [f32]) {
+    for x in x {
+        *x = (*x - mean) / spread;
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::float_cmp, reason = "exact bits are the claim")]
 mod tests {

@@ -3,10 +3,11 @@
 
 use super::{EngineConfig, Library, Resident, Tastes};
 use crate::ids::{ArtistId, Millis, SongId};
-use crate::math::{ItemBlocks, Real, Search, TopK};
+use crate::math::{ItemBlocks, Real, Search, TopK, axpy};
 use crate::rerank::{Before, Candidates, Classes, DppConfig, ExploreConfig, RerankConfig, Reranker, RuleConfig, Slate};
 use crate::session::{Session, SessionConfig};
 use crate::tower::Embedding;
+use sottovoce_lanes::dense;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -39,13 +40,22 @@ pub(crate) struct Ranking {
     search: Search,
     /// By candidate: slot, interests' score, session score, total score.
     slots: Vec<u32>,
+    /// Whether that is every resident song, in order: columns by slot are columns by candidate then.
+    whole: bool,
     taste: Vec<f32>,
     session: Vec<f32>,
     session_query: Vec<f32>,
     total: Vec<f32>,
+    /// The unit of the tower's logits.
+    spread: f32,
     muted: Vec<f32>,
-    /// By slot: never to come in this slate.
-    barred: Vec<bool>,
+    /// The slots that are never to come in this slate: some dozens.
+    barred: Vec<u32>,
+    /// By slot, what exploring adds; and for which catalogue and settings that was worked out.
+    bonus: Vec<f32>,
+    bonus_of: Option<(u64, ExploreConfig)>,
+    /// A column by slot, picked for the candidates.
+    column: Vec<f32>,
     around: Vec<f32>,
     pool: Vec<u32>,
     share: Vec<u32>,
@@ -152,7 +162,6 @@ impl Ranking {
         self.around.clear();
         self.gather_slots(config, items, listener, Some(songs));
         self.barred.clear();
-        self.barred.resize(items.len(), false);
         self.score(config, items, listener, now);
         let mut totals = self.total.iter().copied();
         let resident = |s: &SongId| if items.slot(*s).is_some() { totals.next() } else { None };
@@ -169,10 +178,24 @@ impl Ranking {
         listener: Listener<'_>,
         candidates: Option<&[SongId]>,
     ) {
+        let cells = items.cells().filter(|_| cfg!(feature = "full"));
+        if candidates.is_none() && cells.is_none() {
+            // Mostly they stand there already.
+            if !self.whole || self.slots.len() != items.len() {
+                self.slots.clear();
+                self.slots.extend(0..u32::try_from(items.len()).unwrap_or(u32::MAX));
+            }
+            self.whole = true;
+            return;
+        }
+        self.whole = false;
         self.slots.clear();
-        match (candidates, items.cells().filter(|_| cfg!(feature = "full"))) {
-            (Some(songs), _) => self.slots.extend(songs.iter().filter_map(|s| items.slot(*s))),
-            (None, None) => self.slots.extend(0..u32::try_from(items.len()).unwrap_or(u32::MAX)),
+        match (candidates, cells) {
+            (None, None) => {}
+            (Some(songs), _) => {
+                self.slots.extend(songs.iter().filter_map(|s| items.slot(*s)));
+                self.whole = self.slots.len() == items.len() && self.slots.iter().zip(0..).all(|(s, i)| *s == i);
+            }
             (None, Some(cells)) => {
                 let queries = if self.around.is_empty() { &listener.user.queries } else { &self.around };
                 let probes = cells.cells().div_ceil(8);
@@ -188,12 +211,9 @@ impl Ranking {
 
     /// Blocked songs never come; songs just heard not yet.
     fn bar(&mut self, items: &Resident, listener: Listener<'_>, around: Option<u32>) {
-        self.barred.clear();
-        self.barred.resize(items.len(), false);
         let heard = listener.session.newest_first().map(|(heard, _)| heard.event.impression.song);
-        for slot in heard.chain(listener.library.blocked()).filter_map(|song| items.slot(song)).chain(around) {
-            self.barred[slot as usize] = true;
-        }
+        self.barred.clear();
+        self.barred.extend(heard.chain(listener.library.blocked()).filter_map(|song| items.slot(song)).chain(around));
     }
 
     /// `z = (logit − mean) / sd + γ·session + explore + ln(boost)`: the tower's logits in units of their own spread over these
@@ -201,47 +221,46 @@ impl Ranking {
     fn score(&mut self, config: &EngineConfig, items: &Resident, listener: Listener<'_>, now: Millis) {
         let (user, session) = (listener.user, listener.session);
         let queries = if self.around.is_empty() { &user.queries } else { &self.around };
-        dots(items, &self.slots, queries, &mut self.taste);
+        let picked = Picked { slots: &self.slots, whole: self.whole };
+        picked.dots(items, queries, &mut self.taste);
         for muted in listener.tastes.muted() {
-            dots(items, &self.slots, &muted.vector, &mut self.muted);
+            picked.dots(items, &muted.vector, &mut self.muted);
             for (taste, near) in self.taste.iter_mut().zip(&self.muted) {
                 *taste -= listener.tastes.weight(user) * near.max(0.0);
             }
         }
-        let popularity = items.popularity();
         let weight = if self.around.is_empty() { user.popularity } else { 0.0 };
         self.total.clear();
-        let logits = self.slots.iter().zip(&self.taste);
-        self.total.extend(logits.map(|(&slot, taste)| taste + weight * popularity[slot as usize]));
+        self.total.extend_from_slice(&self.taste);
+        axpy(weight, picked.column(items.popularity(), &mut self.column), &mut self.total);
         let (mean, spread) = spread(&self.total);
-        for logit in &mut self.total {
-            *logit = (*logit - mean) / spread;
-        }
+        dense::standardize(mean, spread, &mut self.total);
         self.session.clear();
         if !session.is_empty() {
             session.taste_into(now, &mut self.session_query);
-            dots(items, &self.slots, &self.session_query, &mut self.session);
-            for (total, session) in self.total.iter_mut().zip(&self.session) {
-                *total += config.session * session;
+            picked.dots(items, &self.session_query, &mut self.session);
+            axpy(config.session, &self.session, &mut self.total);
+        }
+        let of = (items.version(), explore(config));
+        if self.bonus_of != Some(of) {
+            let exploring = of.1.among(items.total_plays());
+            self.bonus.clear();
+            self.bonus.extend(items.plays().iter().map(|plays| exploring.bonus(*plays)));
+            self.bonus_of = Some(of);
+        }
+        for column in [&self.bonus, items.boosts()] {
+            if !column.is_empty() {
+                axpy(1.0, picked.column(column, &mut self.column), &mut self.total);
             }
         }
-        let (exploring, boosts) = (explore(config).among(items.total_plays()), items.boosts());
-        let plays = items.plays();
-        for (total, &slot) in self.total.iter_mut().zip(&self.slots) {
-            let slot = slot as usize;
-            if self.barred[slot] {
-                *total = f32::NEG_INFINITY;
-                continue;
-            }
-            *total += exploring.bonus(plays[slot]);
-            if let Some(boost) = boosts.get(slot) {
-                *total += boost;
+        if self.whole {
+            self.barred.iter().for_each(|slot| self.total[*slot as usize] = f32::NEG_INFINITY);
+        } else {
+            for (total, slot) in self.total.iter_mut().zip(&self.slots) {
+                *total = if self.barred.contains(slot) { f32::NEG_INFINITY } else { *total };
             }
         }
-        // The pool's parts are told apart by the same spread.
-        for taste in &mut self.taste {
-            *taste /= spread;
-        }
+        self.spread = spread;
     }
 
     /// The best by total; with a quota, an equal share for each interest's own favourites first (row R17).
@@ -250,18 +269,17 @@ impl Ranking {
         let (size, interests) = (config.pool.max(k), user.queries.len() / d);
         self.pool.clear();
         if config.quota && self.around.is_empty() && interests > 1 {
+            self.column.clear();
+            self.column.resize(self.total.len(), f32::NEG_INFINITY);
             for query in user.queries.chunks_exact(d) {
-                dots(items, &self.slots, query, &mut self.muted);
+                Picked { slots: &self.slots, whole: self.whole }.dots(items, query, &mut self.muted);
                 for (own, total) in self.muted.iter_mut().zip(&self.total) {
                     *own = if *total > f32::NEG_INFINITY { *own } else { f32::NEG_INFINITY };
                 }
                 self.top.select(&self.muted, size / interests, &mut self.share);
-                self.pool.extend_from_slice(&self.share);
+                self.share.iter().for_each(|&i| self.column[i as usize] = self.total[i as usize]);
             }
-            self.pool.sort_unstable();
-            self.pool.dedup();
-            let total = &self.total;
-            self.pool.sort_unstable_by(|a, b| total[*b as usize].total_cmp(&total[*a as usize]).then(a.cmp(b)));
+            self.top.select(&self.column, size, &mut self.pool);
         } else {
             self.top.select(&self.total, size, &mut self.pool);
         }
@@ -278,14 +296,14 @@ impl Ranking {
         drawn.artists.clear();
         drawn.artists.extend(drawn.slots.iter().map(|&s| items.artist(s)));
         drawn.taste.clear();
-        drawn.taste.extend(pool.iter().map(|&i| self.taste[i as usize]));
+        // The pool's parts are told apart by the same unit.
+        drawn.taste.extend(pool.iter().map(|&i| self.taste[i as usize] / self.spread));
         drawn.session.clear();
         if !session.is_empty() {
             drawn.session.extend(pool.iter().map(|&i| self.session[i as usize]));
         }
-        let exploring = explore(config).among(items.total_plays());
         drawn.explore.clear();
-        drawn.explore.extend(drawn.slots.iter().map(|&s| exploring.bonus(items.plays()[s as usize])));
+        drawn.explore.extend(drawn.slots.iter().map(|&s| self.bonus[s as usize]));
         drawn.weights.clear();
         if !items.boosts().is_empty() {
             drawn.weights.extend(drawn.slots.iter().map(|&s| Real::exp(items.boosts()[s as usize])));
@@ -311,13 +329,31 @@ pub(super) fn explore(config: &EngineConfig) -> ExploreConfig {
     ExploreConfig { weight: config.explore, budget: config.explore_budget }
 }
 
-/// The largest `⟨query, v⟩` by candidate: one pass over the blocks where most songs are asked for, a gather where few are.
-fn dots(items: &Resident, slots: &[u32], queries: &[f32], out: &mut Vec<f32>) {
-    let everything = slots.len() == items.len() && slots.iter().zip(0..).all(|(s, i)| *s == i);
-    if everything {
-        items.blocks().dot_max(queries, out);
-    } else {
-        items.blocks().dot_max_slots(queries, slots, out);
+/// The candidates of a request.
+#[derive(Clone, Copy)]
+struct Picked<'a> {
+    slots: &'a [u32],
+    whole: bool,
+}
+
+impl Picked<'_> {
+    /// The largest `⟨query, v⟩` of each: one pass over the blocks where all songs are asked for, else one by one.
+    fn dots(self, items: &Resident, queries: &[f32], out: &mut Vec<f32>) {
+        if self.whole {
+            items.blocks().dot_max(queries, out);
+        } else {
+            items.blocks().dot_max_slots(queries, self.slots, out);
+        }
+    }
+
+    /// Of a column by slot, what belongs to each.
+    fn column<'c>(self, by_slot: &'c [f32], scratch: &'c mut Vec<f32>) -> &'c [f32] {
+        if self.whole {
+            return by_slot;
+        }
+        scratch.clear();
+        scratch.extend(self.slots.iter().map(|slot| by_slot[*slot as usize]));
+        scratch
     }
 }
 

@@ -18,6 +18,7 @@ pub struct Resident {
     boosts: Vec<f32>,
     plays: Vec<u32>,
     total_plays: u64,
+    version: u64,
     /// Slot + 1 by song id; 0 = not here.
     slots: Vec<u32>,
     cells: Option<Ivf>,
@@ -88,6 +89,7 @@ impl Resident {
             self.boosts.resize(self.songs.len(), 0.0);
         }
         self.cells = None;
+        self.version += 1;
         Some(self.songs.len() - before)
     }
 
@@ -173,6 +175,12 @@ impl Resident {
     #[must_use]
     pub fn plays(&self) -> &[u32] {
         &self.plays
+    }
+
+    /// Rises with every shard: what was worked out of the columns holds for one version.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// The sum of all plays.
