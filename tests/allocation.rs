@@ -59,7 +59,6 @@ fn step(engine: &mut Recommender, turn: u64) {
 }
 
 #[test]
-#[ignore = "the engine still allocates in between; this says how often"]
 fn a_warm_engine_allocates_nothing() {
     let mut engine = engine();
     (0..WARM_UP).for_each(|turn| step(&mut engine, turn));

@@ -7,7 +7,7 @@ use crate::math::Rng;
 use crate::privacy::Gradient;
 use crate::protocol::LocalPlan;
 use crate::session::Behaviour;
-use crate::tower::{Example, TowerInput, UserTower};
+use crate::tower::{Example, UserTower};
 
 /// At most so many songs that were left shortly before are set against the one that was finished.
 const SKIPS: usize = 4;
@@ -94,10 +94,8 @@ impl Lesson {
         }
         popularity.clear();
         popularity.extend(slots.iter().map(|&s| items.popularity()[s as usize]));
-        let songs: Vec<&[f32]> = rows.chunks_exact(d.max(1)).collect();
-        let history = past.heard(i);
-        let input = TowerInput { history: &history, context: past.context(i) };
-        teach(&Example { input, songs: &songs, popularity, ranked, outcomes }, scratch)
+        let input = past.input(i, past.context(i));
+        teach(&Example { input, songs: rows, popularity, ranked, outcomes }, scratch)
     }
 }
 
@@ -152,6 +150,7 @@ const LONGEST_STEP: f32 = 1e6;
 #[derive(Clone, Debug, Default)]
 pub(super) struct PersonalStep {
     lesson: Lesson,
+    chances: Vec<f32>,
     gradient: Vec<f32>,
 }
 
@@ -172,7 +171,7 @@ impl PersonalStep {
         if behaviour == Behaviour::Ignore {
             return;
         }
-        let Self { lesson, gradient } = self;
+        let Self { lesson, chances, gradient } = self;
         let outcome = if behaviour.wanted() {
             past.choose(newest, Some((items, NEGATIVES)), rng, &mut lesson.slots);
             (0, behaviour)
@@ -185,7 +184,7 @@ impl PersonalStep {
         gradient.clear();
         gradient.resize(items.dimension(), 0.0);
         lesson.give(past, newest, items, true, &[outcome], |example, scratch| {
-            tower.learn_personal(example, scratch, gradient);
+            tower.learn_personal(example, scratch, chances, gradient);
         });
         // Hostile weights or songs can make a step that is no number, and one is enough: what is kept of the listener could not be read
         // again. NaN is not below the bound.

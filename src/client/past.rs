@@ -3,7 +3,7 @@
 use super::Resident;
 use crate::ids::Millis;
 use crate::session::{Behaviour, ListenEvent};
-use crate::tower::{Context, Fields, Heard, TowerInput};
+use crate::tower::{Context, Heard, TowerInput};
 
 /// An event and the surroundings in which it happened.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -19,18 +19,15 @@ pub struct Remembered {
 pub struct Past {
     dimension: usize,
     rows: Vec<f32>,
+    heard: Vec<Heard>,
     moments: Vec<Moment>,
 }
 
-/// One event without its embedding.
+/// What the tower does not read of an event.
 #[derive(Clone, Copy, Debug)]
 struct Moment {
     slot: u32,
-    behaviour: Behaviour,
-    fields: Fields,
     context: Context,
-    gap: u32,
-    lasted: u32,
     at: Millis,
 }
 
@@ -52,15 +49,14 @@ impl Past {
         self.rows.resize(start + self.dimension, 0.0);
         items.blocks().row(slot, &mut self.rows[start..]);
         let seconds = |from: Millis, to: Millis| u32::try_from(to.since(from) / 1000).unwrap_or(u32::MAX);
-        self.moments.push(Moment {
-            slot,
+        self.heard.push(Heard {
             behaviour: event.feedback.behaviour(),
             fields: items.fields(slot),
-            context: *context,
             gap: self.moments.last().map_or(u32::MAX, |before| seconds(before.at, event.impression.at)),
             lasted: seconds(event.impression.at, event.at),
-            at: event.at,
+            scene: context.scene,
         });
+        self.moments.push(Moment { slot, context: *context, at: event.at });
     }
 
     /// Forgets all but the newest `keep` events once there are twice as many.
@@ -68,6 +64,7 @@ impl Past {
         if self.moments.len() >= 2 * keep {
             let gone = self.moments.len() - keep;
             self.moments.drain(..gone);
+            self.heard.drain(..gone);
             self.rows.drain(..gone * self.dimension);
         }
     }
@@ -89,7 +86,7 @@ impl Past {
     }
 
     pub(super) fn behaviour(&self, i: usize) -> Behaviour {
-        self.moments[i].behaviour
+        self.heard[i].behaviour
     }
 
     pub(super) fn context(&self, i: usize) -> Context {
@@ -102,17 +99,9 @@ impl Past {
 
     /// The first `end` events as the tower sees them, oldest first; of more than [`TowerInput::HISTORY`], the newest.
     #[must_use]
-    pub fn heard(&self, end: usize) -> Vec<Heard<'_>> {
+    pub fn input(&self, end: usize, context: Context) -> TowerInput<'_> {
         let start = end.saturating_sub(TowerInput::HISTORY);
-        let each = self.moments[start..end].iter().zip(start..);
-        each.map(|(moment, i)| Heard {
-            song: self.row(i),
-            behaviour: moment.behaviour,
-            fields: moment.fields,
-            gap: moment.gap,
-            lasted: moment.lasted,
-            scene: moment.context.scene,
-        })
-        .collect()
+        let songs = &self.rows[start * self.dimension..end * self.dimension];
+        TowerInput { heard: &self.heard[start..end], songs, context }
     }
 }

@@ -239,8 +239,7 @@ impl Recommender {
             self.embedding = Embedding { queries: vec![0.0; d], interests: vec![0.0; d], popularity: 1.0 };
             return;
         };
-        let history = self.past.heard(self.past.len());
-        let input = TowerInput { history: &history, context: self.context };
+        let input = self.past.input(self.past.len(), self.context);
         tower.embed_into(&input, config.utility, &mut self.scratch, &mut self.embedding);
     }
 

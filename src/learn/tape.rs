@@ -222,6 +222,21 @@ impl<'a, R: Number> Tape<'a, R> {
         Self::result(start, count, columns, false)
     }
 
+    /// A matrix that `fill` works out from `x` off the tape, with some room to work in; it is not differentiated.
+    pub fn aside(
+        &mut self,
+        x: Var,
+        rows: usize,
+        columns: usize,
+        fill: impl FnOnce(&[R], &mut Vec<R>, &mut [R]),
+    ) -> Var {
+        let start = self.s.values.len();
+        self.s.values.resize(start + rows * columns, R::ZERO);
+        let (before, y) = self.s.values.split_at_mut(start);
+        fill(self.lent.read(before, x), &mut self.s.turned, y);
+        Self::result(start, rows, columns, false)
+    }
+
     /// A row of zeros, which is not differentiated.
     pub fn zeros(&mut self, columns: usize) -> Var {
         let start = self.s.values.len();

@@ -29,10 +29,17 @@ pub struct Int8Blocks {
 }
 
 /// A query in 16 bits: `≈ pairs · scale`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Query {
-    pairs: Vec<[i16; 2]>,
+    /// As many as the items have; the others are zeros.
+    pairs: [[i16; 2]; 128],
     scale: f32,
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self { pairs: [[0; 2]; 128], scale: 0.0 }
+    }
 }
 
 impl Int8Blocks {
@@ -156,8 +163,9 @@ impl Int8Blocks {
             let y = if usable { v / query.scale } else { 0.0 };
             (if y < 0.0 { y - 0.5 } else { y + 0.5 }).clamp(-32_767.0, 32_767.0) as i16
         };
-        query.pairs.clear();
-        query.pairs.extend((0..self.pairs()).map(|p| [round(at(2 * p)), round(at(2 * p + 1))]));
+        for (p, pair) in query.pairs[..self.pairs()].iter_mut().enumerate() {
+            *pair = [round(at(2 * p)), round(at(2 * p + 1))];
+        }
     }
 
     /// The largest inner product of any of the `queries` (one after the other, `d` numbers each) with every item: `out[slot]`.
@@ -177,7 +185,7 @@ impl Int8Blocks {
     /// The scores of the blocks from `first` on, as many as `out` holds.
     pub(super) fn score(&self, query: &Query, first: usize, keep_larger: bool, out: &mut [[f32; LANES]]) {
         let (lanes, scales) = (&self.lanes[first * self.pairs()..], &self.scales[first..]);
-        int8::scores(&query.pairs, query.scale, lanes, scales, keep_larger, out);
+        int8::scores(&query.pairs[..self.pairs()], query.scale, lanes, scales, keep_larger, out);
     }
 
     /// The largest inner product of any of the `queries` with the items in `slots`, in that order; 0 for a slot that is not held. The
@@ -193,7 +201,7 @@ impl Int8Blocks {
                 let (block, lane) = (*slot as usize / LANES, *slot as usize % LANES);
                 if (*slot as usize) < self.len {
                     let block_lanes = &self.lanes[block * self.pairs()..(block + 1) * self.pairs()];
-                    let sum = query.pairs.iter().zip(block_lanes).fold(0i32, |sum, (q, pair)| {
+                    let sum = query.pairs[..self.pairs()].iter().zip(block_lanes).fold(0i32, |sum, (q, pair)| {
                         let [a, b] = pair[lane].map(i32::from);
                         sum + i32::from(q[0]) * a + i32::from(q[1]) * b
                     });

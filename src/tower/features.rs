@@ -66,11 +66,9 @@ pub struct Fields {
     pub album: u32,
 }
 
-/// One song of the past.
+/// One song of the past, without its embedding.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Heard<'a> {
-    /// The song's embedding, `d` numbers.
-    pub song: &'a [f32],
+pub struct Heard {
     /// What the listener did with it.
     pub behaviour: Behaviour,
     /// What the catalogue says about it.
@@ -100,11 +98,11 @@ impl Table {
     pub(crate) const COLUMNS: u32 = Self::ALBUM + 64;
 }
 
-impl<'a> Heard<'a> {
-    /// A song of which only the embedding and the behaviour are known.
+impl Heard {
+    /// A song of which only the behaviour is known.
     #[must_use]
-    pub fn new(song: &'a [f32], behaviour: Behaviour) -> Self {
-        Self { song, behaviour, fields: Fields::default(), gap: 0, lasted: 0, scene: None }
+    pub fn new(behaviour: Behaviour) -> Self {
+        Self { behaviour, fields: Fields::default(), gap: 0, lasted: 0, scene: None }
     }
 
     /// One column of each group. Ids beyond a group's columns share them (the hashing trick).
@@ -139,8 +137,10 @@ fn scatter(id: u32) -> u32 {
 /// Everything the tower looks at: the past, oldest first, and the surroundings.
 #[derive(Clone, Copy, Debug)]
 pub struct TowerInput<'a> {
-    /// Of each behaviour the newest are used, as many as [`TowerInput::at_most`] says.
-    pub history: &'a [Heard<'a>],
+    /// Of each behaviour the newest are used, as many as [`TowerInput::at_most`] says, of the newest [`TowerInput::HISTORY`].
+    pub heard: &'a [Heard],
+    /// Their embeddings, `d` numbers each, one after the other.
+    pub songs: &'a [f32],
     /// The surroundings.
     pub context: Context,
 }
@@ -148,6 +148,9 @@ pub struct TowerInput<'a> {
 impl TowerInput<'_> {
     /// How many events are worth handing over: of more, the oldest are not looked at.
     pub const HISTORY: usize = 120;
+
+    /// How many songs are looked at, at most.
+    pub(super) const MOST: usize = 100;
 
     /// How many of the newest songs of a behaviour the tower looks at.
     #[must_use]
@@ -197,18 +200,13 @@ mod tests {
         for short in 0..5000u16 {
             let i = u32::from(short);
             let fields = Fields { style: short, language: short.wrapping_mul(7), artist: i * 31, album: u32::MAX - i };
-            let heard = Heard {
-                fields,
-                gap: i * i,
-                lasted: i,
-                scene: u8::try_from(i).ok(),
-                ..Heard::new(&[], Behaviour::Skip)
-            };
+            let heard =
+                Heard { fields, gap: i * i, lasted: i, scene: u8::try_from(i).ok(), ..Heard::new(Behaviour::Skip) };
             for (column, group) in heard.columns(i as usize).iter().zip(bounds.windows(2)) {
                 assert!((group[0]..group[1]).contains(column), "{column} of {group:?}");
             }
         }
-        let unknown = Heard::new(&[], Behaviour::Complete).columns(0);
+        let unknown = Heard::new(Behaviour::Complete).columns(0);
         assert_eq!(unknown[5..], [Table::STYLE, Table::LANGUAGE, Table::ARTIST, Table::ALBUM]);
     }
 }

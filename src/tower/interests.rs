@@ -30,8 +30,15 @@ pub(super) fn count(most: usize, n: usize) -> usize {
     (n.max(1).ilog2() as usize).clamp(1, most.max(1))
 }
 
-/// The routing weights that a differentiation counts as given; gradient checks hold on to them.
-pub(super) type Routing<R> = Option<Vec<R>>;
+/// The routing weights that a differentiation counts as given.
+#[derive(Debug)]
+pub(super) enum Routing<R> {
+    /// Found anew for every past.
+    Anew,
+    /// Those that were found first: gradient checks hold on to them.
+    #[cfg_attr(not(test), allow(dead_code, reason = "gradient checks are tests"))]
+    Held(Option<Vec<R>>),
+}
 
 /// `Z`, `K′ × d`, from the songs `V` and their keys `tanh(W X + b)`. Both have at least one row.
 pub(super) fn extract<R: Number>(
@@ -51,30 +58,37 @@ pub(super) fn extract<R: Number>(
         }
         Extraction::Capsules => {
             let behaviours = t.linear(layout.capsule, None, songs);
-            let weights = routing.get_or_insert_with(|| route(t.value(behaviours), songs.rows(), k));
-            let weights = t.constant(songs.rows(), weights.iter().copied());
+            let n = songs.rows();
+            let weights = match routing {
+                Routing::Held(Some(weights)) => t.constant(n, weights.iter().copied()),
+                _ => t.aside(behaviours, k, n, |songs, room, weights| route(songs, n, k, room, weights)),
+            };
+            if let Routing::Held(weights_held @ None) = routing {
+                *weights_held = Some(t.value(weights).to_vec());
+            }
             let capsules = t.product(weights, behaviours);
             t.squash(capsules)
         }
     }
 }
 
-/// The routing weights of the last turn, `K′ × n`, from the mapped songs, `n × d`.
-fn route<R: Number>(songs: &[R], n: usize, k: usize) -> Vec<R> {
+/// The routing weights of the last turn, `K′ × n`, from the mapped songs, `n × d`. `room` is storage that is used again.
+fn route<R: Number>(songs: &[R], n: usize, k: usize, room: &mut Vec<R>, weights: &mut [R]) {
     let d = songs.len() / n.max(1);
+    room.clear();
+    room.resize(2 * n * k + d, R::ZERO);
+    let (logits, rest) = room.split_at_mut(n * k);
+    let (shares, capsule) = rest.split_at_mut(n * k);
     let mut rng = Rng::new(n as u64).split("capsules");
     // One row a song: softmax runs over the capsules.
-    let mut logits: Vec<R> = (0..n * k).map(|_| R::from_f32(rng.normal())).collect();
-    let mut weights = vec![R::ZERO; k * n];
-    let mut capsule = vec![R::ZERO; d];
-    let mut shares = logits.clone();
+    logits.iter_mut().for_each(|b| *b = R::from_f32(rng.normal()));
     for turn in 0..TURNS {
-        shares.copy_from_slice(&logits);
+        shares.copy_from_slice(logits);
         for b in shares.chunks_exact_mut(k) {
             let most = b.iter().copied().fold(b[0], R::maximum);
             b.iter_mut().for_each(|b| *b -= most);
         }
-        R::exp_all(&mut shares);
+        R::exp_all(shares);
         for (j, e) in shares.chunks_exact(k).enumerate() {
             let sum = e.iter().fold(R::ZERO, |s, &e| s + e);
             for (i, &e) in e.iter().enumerate() {
@@ -87,16 +101,15 @@ fn route<R: Number>(songs: &[R], n: usize, k: usize) -> Vec<R> {
         for i in 0..k {
             capsule.fill(R::ZERO);
             for (w, song) in weights[i * n..(i + 1) * n].iter().zip(songs.chunks_exact(d)) {
-                R::axpy(*w, song, &mut capsule);
+                R::axpy(*w, song, capsule);
             }
-            let square = R::dot(&capsule, &capsule);
+            let square = R::dot(capsule, capsule);
             let factor = square.sqrt() / (R::ONE + square);
             for (b, song) in logits.chunks_exact_mut(k).zip(songs.chunks_exact(d)) {
-                b[i] += factor * R::dot(&capsule, song);
+                b[i] += factor * R::dot(capsule, song);
             }
         }
     }
-    weights
 }
 
 #[cfg(test)]
@@ -112,7 +125,8 @@ mod tests {
     fn routing_tells_two_kinds_of_songs_apart() {
         // Sixteen songs, eight along each axis, well away from zero.
         let songs: Vec<f32> = (0..16).flat_map(|j| if j % 2 == 0 { [3.0, 0.1] } else { [-0.1, 3.0] }).collect();
-        let weights = route(&songs, 16, 2);
+        let mut weights = [0.0; 32];
+        route(&songs, 16, 2, &mut vec![], &mut weights);
         let share = |i: usize, kind: usize| -> f32 { (kind..16).step_by(2).map(|j| weights[i * 16 + j]).sum() };
         let (a, b) = (share(0, 0) - share(1, 0), share(0, 1) - share(1, 1));
         assert!(a * b < 0.0 && a.abs() > 1.0 && b.abs() > 1.0, "{a} {b}");

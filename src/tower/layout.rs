@@ -135,7 +135,7 @@ impl TowerLayout {
     }
 
     /// The table entries that are added to a song of the past, `age` events before the newest.
-    pub(crate) fn entries(&self, heard: &Heard<'_>, age: usize) -> impl Iterator<Item = Part> + use<> {
+    pub(crate) fn entries(&self, heard: &Heard, age: usize) -> impl Iterator<Item = Part> + use<> {
         let table = self.table;
         heard.columns(age).into_iter().map(move |column| table.column(column))
     }

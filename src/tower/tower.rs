@@ -25,8 +25,8 @@ pub struct Embedding {
 pub struct Example<'a> {
     /// The past up to then.
     pub input: TowerInput<'a>,
-    /// The songs it is about.
-    pub songs: &'a [&'a [f32]],
+    /// The songs it is about, `d` numbers each, one after the other.
+    pub songs: &'a [f32],
     /// Popularity of each of `songs`, in `[0, 1]`.
     pub popularity: &'a [f32],
     /// Whether `songs[0]` was heard to its end rather than any of the others.
@@ -101,16 +101,15 @@ impl UserTower {
     ) {
         let (layout, d) = (&self.layout, self.layout.dimension());
         let mut t = Tape::new(&self.weights, scratch);
-        let user = forward(layout, &mut t, input, &mut Routing::None);
+        let user = forward(layout, &mut t, input, &mut Routing::Anew);
         // Σ_t w_t·logit_t is one inner product a song and interest: gains and offsets are summed over the tasks first.
         let (mut gain, mut popularity) = (0.0, 0.0);
-        let mut offset = vec![0.0; d];
         let at = |part: Part, task: Task| self.weights[part.range().start + task as usize];
-        for (task, weight) in Task::ALL.into_iter().zip(utility.weights()) {
-            let sharp = weight * Real::exp(at(layout.sharpness, task));
-            gain += sharp * at(layout.taste, task);
+        let sharp = |(task, weight): (Task, f32)| weight * Real::exp(at(layout.sharpness, task));
+        let tasks = || Task::ALL.into_iter().zip(utility.weights());
+        for (task, weight) in tasks() {
+            gain += sharp((task, weight)) * at(layout.taste, task);
             popularity += weight * at(layout.popularity, task);
-            axpy(sharp, t.value(user.offsets[task as usize]), &mut offset);
         }
         embedding.popularity = popularity;
         embedding.interests.clear();
@@ -119,36 +118,45 @@ impl UserTower {
         embedding.queries.extend_from_slice(&embedding.interests);
         // A negative gain would turn the nearest interest into the farthest.
         scale(gain.max(0.0), &mut embedding.queries);
-        embedding.queries.chunks_exact_mut(d).for_each(|q| axpy(1.0, &offset, q));
+        for (task, weight) in tasks() {
+            let (sharp, offset) = (sharp((task, weight)), t.value(user.offsets[task as usize]));
+            embedding.queries.chunks_exact_mut(d).for_each(|q| axpy(sharp, offset, q));
+        }
     }
 
     /// What [`UserTower::learn`] adds to the gradient of `δ`, in closed form: `δ` moves every logit of task `t` by `eᵗγ_t v`, so that the
-    /// gradient is a sum over the songs, and the step after every event needs no backward sweep.
-    pub fn learn_personal(&self, example: &Example<'_>, scratch: &mut Scratch<f32>, gradient: &mut [f32]) {
-        let layout = &self.layout;
+    /// gradient is a sum over the songs, and the step after every event needs no backward sweep. `p` is storage that is used again.
+    pub fn learn_personal(
+        &self,
+        example: &Example<'_>,
+        scratch: &mut Scratch<f32>,
+        p: &mut Vec<f32>,
+        gradient: &mut [f32],
+    ) {
+        let (layout, d) = (&self.layout, self.layout.dimension());
+        let song = |place: usize| &example.songs[place * d..(place + 1) * d];
         let mut t = Tape::new(&self.weights, scratch);
-        let user = forward(layout, &mut t, &example.input, &mut Routing::None);
+        let user = forward(layout, &mut t, &example.input, &mut Routing::Anew);
         let at = |part: Part, task: Task| self.weights[part.range().start + task as usize];
         let logit = |place: usize, like: &[f32], task: Task| {
-            let song = example.songs[place];
             let near = |k: usize| dot(t.value(user.interests.row(k)), like);
             let k = (1..user.interests.rows()).fold(0, |best, k| if near(k) > near(best) { k } else { best });
-            let interest = dot(t.value(user.interests.row(k)), song);
-            let taste = at(layout.taste, task) * interest + dot(t.value(user.offsets[task as usize]), song);
+            let interest = dot(t.value(user.interests.row(k)), song(place));
+            let taste = at(layout.taste, task) * interest + dot(t.value(user.offsets[task as usize]), song(place));
             Real::exp(at(layout.sharpness, task)) * taste + at(layout.popularity, task) * example.popularity[place]
         };
         let pull = |task: Task| Real::exp(at(layout.sharpness, task)) * at(layout.taste, task);
         if example.ranked {
             // The interest is the one nearest to the wanted song, for all.
-            let mut p: Vec<f32> =
-                (0..example.songs.len()).map(|i| logit(i, example.songs[0], Task::Complete)).collect();
-            f32::softmax(&mut p);
+            p.clear();
+            p.extend((0..example.songs.len() / d).map(|i| logit(i, song(0), Task::Complete)));
+            f32::softmax(p);
             p[0] -= 1.0;
             let pull = pull(Task::Complete);
-            p.iter().zip(example.songs).for_each(|(p, song)| axpy(pull * p, song, gradient));
+            p.iter().zip(example.songs.chunks_exact(d)).for_each(|(p, song)| axpy(pull * p, song, gradient));
         }
         for &(place, behaviour) in example.outcomes {
-            let song = example.songs[place];
+            let song = song(place);
             for (task, label) in labels(behaviour) {
                 let z = logit(place, song, task) + at(layout.bias, task);
                 let wrong = crate::math::sigmoid(z) - if label { 1.0 } else { 0.0 };
@@ -160,7 +168,7 @@ impl UserTower {
     /// The loss of an example: `−ln softmax(logits)[0]` of the task *complete* where it is ranked, and a tenth of the binary
     /// cross-entropy of *like* and *skip* for each outcome. Adds `scale` times its gradient to `gradient` (`layout.total()` long).
     pub fn learn(&self, example: &Example<'_>, scale: f32, scratch: &mut Scratch<f32>, gradient: &mut [f32]) -> f32 {
-        loss(&self.layout, &self.weights, example, scale, scratch, gradient, &mut Routing::None)
+        loss(&self.layout, &self.weights, example, scale, scratch, gradient, &mut Routing::Anew)
     }
 }
 
@@ -217,7 +225,7 @@ fn loss<R: Number>(
 ) -> R {
     let mut t = Tape::new(weights, scratch);
     let user = forward(layout, &mut t, &example.input, routing);
-    let songs = t.rows(layout.dimension(), example.songs.iter().copied());
+    let songs = t.rows(layout.dimension(), example.songs.chunks_exact(layout.dimension()));
     let popularity = t.rows(example.popularity.len(), core::iter::once(example.popularity));
     let mut total = t.constant(1, [R::ZERO]);
     if example.ranked {

@@ -15,7 +15,7 @@ fn songs(count: usize, seed: u64) -> Vec<Vec<f32>> {
     (0..count).map(|_| (0..4).map(|_| 2.0 * rng.uniform() - 1.0).collect()).collect()
 }
 
-fn ranked<'a>(input: TowerInput<'a>, songs: &'a [&'a [f32]], popularity: &'a [f32]) -> Example<'a> {
+fn ranked<'a>(input: TowerInput<'a>, songs: &'a [f32], popularity: &'a [f32]) -> Example<'a> {
     Example { input, songs, popularity, ranked: true, outcomes: &[] }
 }
 
@@ -33,16 +33,16 @@ proptest! {
         let mut rng = Rng::new(seed);
         let weights: Vec<f64> = (0..layout.total()).map(|_| f64::from(rng.uniform()) - 0.5).collect();
         let bank = songs(12, seed + 1);
-        let history: Vec<Heard<'_>> = codes.iter().zip(&bank).zip(0u16..).map(|((&code, v), i)| Heard {
+        let heard: Vec<Heard> = codes.iter().zip(0u16..).map(|(&code, i)| Heard {
             fields: Fields { style: i, language: 1, artist: u32::from(i), album: 0 },
             gap: 100 * u32::from(i),
             scene: hour.map(|h| h % 8),
-            ..Heard::new(v, Behaviour::from_u8(code).expect("0 to 4"))
+            ..Heard::new(Behaviour::from_u8(code).expect("0 to 4"))
         }).collect();
-        let others: Vec<&[f32]> = bank[8..].iter().map(Vec::as_slice).collect();
+        let (past, others) = (bank[..codes.len()].concat(), bank[8..].concat());
         let context = Context { hour, ..Context::default() };
         let example = Example {
-            input: TowerInput { history: &history, context },
+            input: TowerInput { heard: &heard, songs: &past, context },
             songs: &others,
             popularity: &[0.9, 0.1, 0.4, 0.0],
             ranked,
@@ -51,7 +51,7 @@ proptest! {
         let mut scratch = Scratch::default();
         let mut gradient = vec![0.0; layout.total()];
         // What routing found counts as given, here as in training.
-        let mut routing = Routing::None;
+        let mut routing = Routing::Held(None);
         loss(&layout, &weights, &example, 1.0, &mut scratch, &mut gradient, &mut routing);
         let mut sink = vec![0.0; layout.total()];
         let mut at = |moved: &[f64]| loss(&layout, moved, &example, 1.0, &mut scratch, &mut sink, &mut routing);
@@ -77,14 +77,10 @@ fn the_personal_gradient_is_the_tapes() {
         let mut tower = UserTower::new(shape, &weights[..layout.shared()]).expect("same shape");
         tower.weights_mut().copy_from_slice(&weights);
         let bank = songs(20, 5);
-        let history: Vec<Heard<'_>> = bank[..14]
-            .iter()
-            .zip(0u8..)
-            .map(|(v, i)| Heard::new(v, Behaviour::from_u8(i % 5).expect("0 to 4")))
-            .collect();
-        let others: Vec<&[f32]> = bank[14..].iter().map(Vec::as_slice).collect();
+        let heard: Vec<Heard> = (0..14u8).map(|i| Heard::new(Behaviour::from_u8(i % 5).expect("0 to 4"))).collect();
+        let (past, others) = (bank[..14].concat(), bank[14..].concat());
         let example = Example {
-            input: TowerInput { history: &history, context: Context::default() },
+            input: TowerInput { heard: &heard, songs: &past, context: Context::default() },
             songs: &others,
             popularity: &[0.1, 0.9, 0.3, 0.2, 0.0, 1.0],
             ranked,
@@ -93,7 +89,7 @@ fn the_personal_gradient_is_the_tapes() {
         let mut scratch = Scratch::default();
         let (mut whole, mut own) = (vec![0.0; layout.total()], vec![0.0; 4]);
         tower.learn(&example, 1.0, &mut scratch, &mut whole);
-        tower.learn_personal(&example, &mut scratch, &mut own);
+        tower.learn_personal(&example, &mut scratch, &mut vec![], &mut own);
         for (own, whole) in own.iter().zip(&whole[layout.shared()..]) {
             assert!((own - whole).abs() < 1e-5 * (1.0 + whole.abs()), "{extraction:?}: {own} {whole}");
         }
@@ -106,16 +102,16 @@ fn overfits_eight_examples() {
         let shape = shape(extraction);
         let bank = songs(40, 7);
         let mut tower = UserTower::new(shape, &initial_weights(shape, 1)).expect("same shape");
-        let history: Vec<Vec<Heard<'_>>> =
-            (0..8).map(|i| (0..3).map(|j| Heard::new(&bank[i * 3 + j], Behaviour::Complete)).collect()).collect();
-        let picks: Vec<Vec<&[f32]>> =
-            (0..8).map(|i| (0..4).map(|j| bank[(24 + i * 2 + j * 3) % 40].as_slice()).collect()).collect();
+        let heard = [Heard::new(Behaviour::Complete); 3];
+        let pasts: Vec<Vec<f32>> = (0..8).map(|i| bank[i * 3..i * 3 + 3].concat()).collect();
+        let picks: Vec<Vec<f32>> =
+            (0..8).map(|i| (0..4).flat_map(|j| bank[(24 + i * 2 + j * 3) % 40].clone()).collect()).collect();
         let mut scratch = Scratch::default();
         let mut epoch = |tower: &mut UserTower, adam: &mut crate::learn::Adam| {
             let mut gradient = vec![0.0; tower.weights().len()];
             let mut total = 0.0;
-            for (history, songs) in history.iter().zip(&picks) {
-                let input = TowerInput { history, context: Context::default() };
+            for (past, songs) in pasts.iter().zip(&picks) {
+                let input = TowerInput { heard: &heard, songs: past, context: Context::default() };
                 total += tower.learn(&ranked(input, songs, &[0.0; 4]), 0.125, &mut scratch, &mut gradient);
             }
             adam.step(tower.weights_mut(), &gradient);
@@ -133,7 +129,8 @@ fn an_empty_past_is_an_embedding_too() {
     for extraction in BOTH {
         let shape = shape(extraction);
         let tower = UserTower::new(shape, &initial_weights(shape, 1)).expect("same shape");
-        let embedding = tower.embed(&TowerInput { history: &[], context: Context::default() }, Utility::default());
+        let embedding =
+            tower.embed(&TowerInput { heard: &[], songs: &[], context: Context::default() }, Utility::default());
         assert_eq!(embedding.queries.len(), 4);
         assert!(embedding.queries.iter().all(|v| v.is_finite()));
     }
@@ -151,13 +148,13 @@ fn queries_are_the_weighed_logits() {
         let mut tower = UserTower::new(shape, &weights[..layout.shared()]).expect("same shape");
         tower.weights_mut().copy_from_slice(&weights);
         let bank = songs(20, 9);
-        let history: Vec<Heard<'_>> = bank[..16].iter().map(|v| Heard::new(v, Behaviour::Complete)).collect();
-        let input = TowerInput { history: &history, context: Context::default() };
+        let (heard, past) = ([Heard::new(Behaviour::Complete); 16], bank[..16].concat());
+        let input = TowerInput { heard: &heard, songs: &past, context: Context::default() };
         let utility = Utility { complete: 1.0, like: 0.5, skip: 0.4 };
         let embedding = tower.embed(&input, utility);
         let mut scratch = Scratch::default();
         let mut t = Tape::new(tower.weights(), &mut scratch);
-        let user = forward(&layout, &mut t, &input, &mut Routing::None);
+        let user = forward(&layout, &mut t, &input, &mut Routing::Anew);
         for song in &bank {
             let var = t.constant(4, song.iter().copied());
             let popularity = t.constant(1, [0.3]);
@@ -186,10 +183,10 @@ fn trained_loss(shape: TowerShape, cases: &[Case], epochs: u32, keep: impl Fn(Be
         let mut gradient = vec![0.0; tower.weights().len()];
         last = 0.0;
         for (past, next) in cases {
-            let history: Vec<Heard<'_>> =
-                past.iter().filter(|(_, b)| keep(*b)).map(|(v, b)| Heard::new(v, *b)).collect();
-            let songs = [next[0].as_slice(), next[1].as_slice()];
-            let input = TowerInput { history: &history, context: Context::default() };
+            let kept = || past.iter().filter(|(_, b)| keep(*b));
+            let heard: Vec<Heard> = kept().map(|(_, b)| Heard::new(*b)).collect();
+            let (past, songs): (Vec<f32>, _) = (kept().flat_map(|(v, _)| v.clone()).collect(), next.concat());
+            let input = TowerInput { heard: &heard, songs: &past, context: Context::default() };
             last += share * tower.learn(&ranked(input, &songs, &[0.0; 2]), share, &mut scratch, &mut gradient);
         }
         adam.step(tower.weights_mut(), &gradient);

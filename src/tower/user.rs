@@ -45,15 +45,14 @@ pub(super) fn forward<R: Number>(
     routing: &mut Routing<R>,
 ) -> Forward {
     let d = layout.dimension();
-    let past = arrange(input.history);
-    let songs = t.rows(d, past.order.iter().map(|(heard, _)| heard.song));
+    let past = arrange(input.heard);
+    let songs = t.rows(d, past.order().map(|(i, _)| &input.songs[i * d..(i + 1) * d]));
     let nothing = t.zeros(d);
     let x = t.lookup(
         songs,
-        past.order
-            .iter()
+        past.order()
             .enumerate()
-            .flat_map(|(row, (heard, age))| layout.entries(heard, *age).map(move |e| (row, e))),
+            .flat_map(|(row, (i, age))| layout.entries(&input.heard[i], age).map(move |entry| (row, entry))),
     );
     let keys = t.linear(layout.score, Some(layout.score_bias), x);
     let keys = t.tanh(keys);
@@ -163,9 +162,9 @@ pub(super) fn nearest<R: Number>(t: &Tape<'_, R>, interests: Var, song: Var) -> 
 }
 
 /// The past, one behaviour after the other, each oldest first: so every sequence is a run of rows.
-pub(super) struct Arranged<'h, 'v> {
-    /// With how many events lie between each and the newest.
-    pub(super) order: Vec<(&'h Heard<'v>, usize)>,
+pub(super) struct Arranged {
+    /// The place of each among what was heard, and how many events lie between it and the newest.
+    rows: [(u8, u8); TowerInput::MOST],
     ends: [usize; Behaviour::COUNT],
     /// The row of the newest song that was wanted.
     last: Option<usize>,
@@ -175,21 +174,31 @@ pub(super) struct Arranged<'h, 'v> {
 const ORDER: [Behaviour; Behaviour::COUNT] =
     [Behaviour::Complete, Behaviour::Like, Behaviour::Skip, Behaviour::Ignore, Behaviour::Dislike];
 
-pub(super) fn arrange<'h, 'v>(history: &'h [Heard<'v>]) -> Arranged<'h, 'v> {
-    let mut order = Vec::with_capacity(history.len());
+#[allow(clippy::cast_possible_truncation, reason = "of the newest 120")]
+pub(super) fn arrange(heard: &[Heard]) -> Arranged {
+    let (mut rows, mut len) = ([(0u8, 0u8); TowerInput::MOST], 0);
+    let first = heard.len().saturating_sub(TowerInput::HISTORY);
     let mut ends = [0; Behaviour::COUNT];
     for (behaviour, end) in ORDER.into_iter().zip(&mut ends) {
-        let start = order.len();
-        let newest_first = history.iter().rev().enumerate().map(|(age, heard)| (heard, age));
-        order.extend(newest_first.filter(|(h, _)| h.behaviour == behaviour).take(TowerInput::at_most(behaviour)));
-        order[start..].reverse();
-        *end = order.len();
+        let start = len;
+        let newest_first = heard[first..].iter().enumerate().rev().filter(|(_, h)| h.behaviour == behaviour);
+        for (i, _) in newest_first.take(TowerInput::at_most(behaviour)) {
+            rows[len] = (i as u8, (heard.len() - first - 1 - i) as u8);
+            len += 1;
+        }
+        rows[start..len].reverse();
+        *end = len;
     }
-    let last = (0..ends[1]).min_by_key(|&row| order[row].1);
-    Arranged { order, ends, last }
+    let last = (0..ends[1]).min_by_key(|&row| rows[row].1);
+    Arranged { rows, ends, last }
 }
 
-impl Arranged<'_, '_> {
+impl Arranged {
+    /// Row by row, the place among the newest [`TowerInput::HISTORY`], and the age.
+    pub(super) fn order(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.rows[..self.ends[Behaviour::COUNT - 1]].iter().map(|(i, age)| (usize::from(*i), usize::from(*age)))
+    }
+
     fn of(&self, behaviour: Behaviour) -> core::ops::Range<usize> {
         let place = ORDER.iter().position(|b| *b == behaviour).unwrap_or(0);
         let start = if place == 0 { 0 } else { self.ends[place - 1] };

@@ -61,7 +61,7 @@ pub fn evaluate(
                 })
                 .collect();
             let past = Past::new(&events, items);
-            let input = TowerInput { history: &past.heard(past.len()), context: Context::default() };
+            let input = past.input(past.len(), Context::default());
             // What is held out was heard, so the task is hearing alone.
             let user = tower.embed(&input, Utility { complete: 1.0, like: 0.0, skip: 0.0 });
             let mut scores = Vec::new();
