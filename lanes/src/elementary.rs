@@ -47,15 +47,6 @@ pub fn tanh(values: &mut [f32]) {
     values.iter_mut().for_each(|x| *x = 1.0 - 2.0 / (*x + 1.0));
 }
 
-/// `softmax`, shifted by the maximum; the sum runs upwards.
-pub fn softmax(values: &mut [f32]) {
-    let most = values.iter().fold(f32::NEG_INFINITY, |m, v| if *v > m { *v } else { m });
-    values.iter_mut().for_each(|v| *v -= most);
-    exp(values);
-    let sum: f32 = values.iter().fold(0.0, |s, v| s + v);
-    values.iter_mut().for_each(|v| *v /= sum);
-}
-
 /// The same bits for a value whatever its place: the rest is filled up and goes the same way.
 fn in_eights(values: &mut [f32], mut each: impl FnMut(&mut [[f32; 8]])) {
     let whole = values.len() / 8 * 8;

@@ -1,6 +1,6 @@
 // The engine that may ask for songs: for catalogues too large to download. Of `sottovoce/full` alone.
 
-import { ask, type Coming } from "./catalogue.js";
+import type { Coming } from "./catalogue.js";
 import type { Door } from "./door.js";
 import { Sottovoce as Engine } from "./engine.js";
 import { SottovoceError, codeOf } from "./errors.js";
@@ -95,7 +95,7 @@ export class Sottovoce extends Engine {
    * @throws {@link SottovoceError} `wasm/…`, `server/…`; the engine's own errors for a catalogue it cannot read.
    */
   static override async open(options: FullOptions = {}): Promise<Sottovoce> {
-    return (await super.open(options)) as Sottovoce;
+    return (await super.opened(options, Sottovoce, options.catalogue === "asked" ? 0 : undefined)) as Sottovoce;
   }
 
   /**
@@ -156,11 +156,6 @@ export class Sottovoce extends Engine {
   override async close(): Promise<void> {
     this.#stop();
     await super.close();
-  }
-
-  /** @internal */
-  protected static override ask(http: Http, options: FullOptions): Coming {
-    return options.catalogue === "asked" ? ask(http, options, 0) : super.ask(http, options);
   }
 
   /** @internal */

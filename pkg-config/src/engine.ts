@@ -79,7 +79,13 @@ export class Sottovoce extends Taste {
    *
    * @throws {@link SottovoceError} `wasm/…`, `server/…`; the engine's own errors for a catalogue it cannot read.
    */
-  static async open(options: OpenOptions = {}): Promise<Sottovoce> {
+  static open(options: OpenOptions = {}): Promise<Sottovoce> {
+    // Not by way of `this`: hooks and callers take `open` off its class.
+    return Sottovoce.opened(options, Sottovoce);
+  }
+
+  /** Opens an engine of this kind, with so many shards on their way at once. @internal */
+  protected static async opened(options: OpenOptions, Kind: typeof Sottovoce, ahead?: number): Promise<Sottovoce> {
     const prefix = `sottovoce:${options.name ?? "default"}`;
     const { store = "indexeddb" } = options;
     // What needs no other is on its way at once: the engine, the catalogue, the weights, the parts that are fetched when asked for.
@@ -104,12 +110,12 @@ export class Sottovoce extends Taste {
         if (there) there.#emit({ type: "connection", online });
       },
     });
-    const coming = this.ask(http, options);
+    const coming = ask(http, options, ahead);
     const [taping, persist] = await loading;
     const seed = options.seed ?? crypto.getRandomValues(new BigUint64Array(1))[0]!;
     const core = new Recommender(coreConfig(options.config ?? {}), seed) as unknown as Door;
     const tape = taping?.record(core, { seed, config: options.config ?? {} });
-    const engine = new this(tape?.door ?? core, options, http, shelf, tape);
+    const engine = new Kind(tape?.door ?? core, options, http, shelf, tape);
     try {
       const manifest = await coming.manifest;
       const name = `${prefix}:${manifest.name}`;
@@ -425,11 +431,6 @@ export class Sottovoce extends Taste {
   protected get hands() {
     void this.songs;
     return { http: this.#http, songs: this.#songs, keeper: this.#keeper, emit: (event: EngineEvent) => this.#emit(event) };
-  }
-
-  /** Asks for what opening needs. @internal */
-  protected static ask(http: Http, options: OpenOptions): Coming {
-    return ask(http, options);
   }
 
   /** Brings the songs in. @internal */

@@ -28,8 +28,8 @@ export function shelfOf(name: string, { cacheBytes = CACHE_BYTES }: OpenOptions)
   if (!globalThis.caches || cacheBytes <= 0) return undefined;
   const opened = async () => new (await import("./cache.js")).Shards(name, cacheBytes);
   let shards: Promise<Shards> | undefined;
-  // Undefined where site data are blocked: nothing is read or written then.
-  const there = caches.has(name).then((has) => has && !!(shards = opened()), () => undefined);
+  // Undefined where site data are blocked, or where caches have no names: nothing is read or written then.
+  const there = (async () => (await caches.has(name)) && !!(shards = opened()))().catch(() => undefined);
   let waiting: ((shards: Shards) => Promise<void>)[] = [];
   let writing = there as Promise<unknown>;
   const write = async () => {

@@ -27,7 +27,9 @@ export function init(source?: WasmSource): Promise<void> {
 }
 
 /** The settings that ranking alone has; the same as the whole engine's. */
-export type SlimConfig = Pick<EngineConfig, (typeof SETTINGS)[number][0]>;
+export type SlimConfig = Pick<
+  EngineConfig, "pool" | "diversity" | "artistGap" | "session" | "halfLifeMinutes" | "noRepeat" | "explore" | "exploreBudget"
+>;
 
 /** What a {@link Recommender} is made with. */
 export interface SlimOptions {
@@ -45,7 +47,7 @@ const SETTINGS = [
   ["noRepeat", 1, 1e4],
   ["explore", 0, 100],
   ["exploreBudget", 0, 1e9],
-] as const satisfies readonly (readonly [keyof EngineConfig, number, number])[];
+] as const satisfies readonly (readonly [keyof SlimConfig, number, number])[];
 
 /** By the engine's numbers, from 1. */
 const REFUSED = [

@@ -2,7 +2,7 @@
 
 use crate::math::Real;
 use nalgebra::{DMatrixView, DMatrixViewMut, DVectorView};
-use sottovoce_lanes::{dense, elementary};
+use sottovoce_lanes::{blocks, dense, elementary};
 
 /// A number the tape works in.
 pub trait Number: Real {
@@ -57,7 +57,11 @@ impl Number for f32 {
     }
 
     fn softmax(values: &mut [f32]) {
-        elementary::softmax(values);
+        let most = blocks::largest(values);
+        values.iter_mut().for_each(|v| *v -= most);
+        elementary::exp(values);
+        let sum = values.iter().fold(0.0, |s, v| s + v);
+        values.iter_mut().for_each(|v| *v /= sum);
     }
 
     fn extend(values: &mut Vec<f32>, row: &[f32]) {

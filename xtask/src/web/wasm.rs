@@ -64,6 +64,20 @@ impl Wasm {
     /// larger.
     fn compile(&self, workspace: &Workspace, toolchain: &WasmToolchain) -> Result<PathBuf> {
         let small = toolchain.has_std_sources()?;
+        // Variants of one package leave a file of one name, so that cargo takes each for stale after another was built. What they are made of
+        // is known.
+        let kept = workspace.scratch("wasm").join(format!("{}.wasm", self.name));
+        let inputs =
+            ["Cargo.toml", "Cargo.lock", "src", "lanes", "benches/device/kernels"].map(|i| workspace.root.join(i));
+        let rustc = run::capture(toolchain.command("rustc", &[])?.arg("-vV"))?;
+        let root = workspace.root.display().to_string();
+        let mut words =
+            vec![self.package, &rustc, &root, if self.simd { "simd" } else { "" }, if small { "small" } else { "" }];
+        words.extend(self.arguments);
+        let stamp = Stamp::of(workspace, &format!("wasm-{}", self.name), &inputs, &words)?;
+        if stamp.holds(std::slice::from_ref(&kept)) {
+            return Ok(kept);
+        }
         let mut cargo = toolchain.command("cargo", &[])?;
         cargo.current_dir(&workspace.root).args(["build", "--package", self.package, "--lib", "--profile", "wasm"]);
         cargo.args(["--target", TARGET]).args(self.arguments);
@@ -83,11 +97,10 @@ impl Wasm {
         cargo.env("RUSTFLAGS", flags.join(" "));
         run::say(&format!("{} for the page: cargo build, profile wasm, {with}", self.name));
         run::run(&mut cargo)?;
-        // Variants of one package leave a file of one name: this one's is kept before the next is built.
         let built = target.join(TARGET).join("wasm").join(format!("{}.wasm", self.package.replace('-', "_")));
-        let kept = workspace.scratch("wasm").join(format!("{}.wasm", self.name));
         make_folder(&workspace.scratch("wasm"))?;
         std::fs::copy(&built, &kept).with_context(|| format!("cargo left no {}", built.display()))?;
+        stamp.keep()?;
         Ok(kept)
     }
 

@@ -21,7 +21,7 @@ export async function use(): Promise<void> {
   engine.configure({ relevence: 1 });
   // @ts-expect-error no such event
   engine.on("chnage", () => {});
-  engine.on("change", ({ cause }) => cause satisfies "observe" | "undo" | "weights" | "delete" | "restore" | "import" | "config" | "interests");
+  engine.on("change", ({ cause }) => cause satisfies "observe" | "undo" | "weights" | "delete" | "restore" | "import" | "config" | "interests" | "songs");
   told({ type: "consent", on: true, consents: engine.consents });
   engine.setConsent({ recall: true });
   engine.portrait().explore?.stars satisfies 1 | 2 | 3 | 4 | 5 | undefined;
