@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sottovoce::client::{Past, Remembered, Resident};
 use sottovoce::session::{Impression, ListenEvent};
-use sottovoce::tower::{Context, TowerInput, UserTower, Utility};
+use sottovoce::tower::{Context, UserTower, Utility};
 
 /// Which of the two held-out songs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
