@@ -217,6 +217,10 @@ impl Recommender {
         asking.consent = self.asking.consent;
         let before = self.items.len();
         if !songs || !asking.answers.iter().all(|answer| self.load_shard(answer).is_ok()) {
+            // Songs of the answers before the one that did not fit would outlive a deletion: nobody would know any more that they were asked for.
+            if before == 0 {
+                self.items = Arc::default();
+            }
             asking = Asking { consent: asking.consent, account: asking.account, ..Asking::default() };
         }
         self.asking = asking;
@@ -254,6 +258,12 @@ impl Recommender {
 }
 
 impl Asking {
+    /// Adds an answer that cannot be read.
+    #[cfg(test)]
+    pub(super) fn spoil(&mut self) {
+        self.answers.push(vec![0]);
+    }
+
     /// Whether a new question is worth its price. A clock that went back counts as time enough.
     fn due(&self, from: &[f32], d: usize, config: &AskConfig, now: Millis) -> bool {
         let Some(Asked { from: then, at }) = &self.answered else { return true };

@@ -186,6 +186,11 @@ fn a_restart_keeps_songs_and_account_but_not_consent() {
     elsewhere.set_recall_consent(true);
     assert!(ask(&mut elsewhere, 2, HOUR).is_some(), "another catalogue is another question");
     assert_eq!(elsewhere.recall_account().questions, 2, "but the account goes on");
+    // A second answer that is no shard: the songs of the first are left out with it.
+    engine.asking.spoil();
+    let mut spoilt = start();
+    assert_eq!((spoilt.restore_recall(&engine.recall_state(), true), spoilt.items().len()), (Ok(0), 0));
+    assert_eq!(spoilt.recall_account(), engine.recall_account());
     for cut in 0..state.len() {
         let before = again.recall_state();
         assert!(matches!(again.restore_recall(&state[..cut], true), Err(Error::Snapshot { .. })), "{cut} bytes");
