@@ -5,6 +5,7 @@
 //! The sum over coordinates runs upwards from 0, whatever stands beside it.
 
 use crate::LANES;
+use crate::madd::madd;
 use bytemuck::must_cast;
 use wide::f32x8;
 
@@ -32,10 +33,10 @@ pub fn dots(query: &[f32], dimension: usize, lanes: &[[f32; LANES]], out: &mut [
         for (q, (a, b)) in query.iter().zip(a.iter().zip(b)) {
             let q = f32x8::splat(*q);
             let (a, b) = (load(a), load(b));
-            x[0] += q * a[0];
-            x[1] += q * a[1];
-            y[0] += q * b[0];
-            y[1] += q * b[1];
+            x[0] = madd(x[0], q, a[0]);
+            x[1] = madd(x[1], q, a[1]);
+            y[0] = madd(y[0], q, b[0]);
+            y[1] = madd(y[1], q, b[1]);
         }
         *pair = [must_cast(x), must_cast(y)];
     }
@@ -44,8 +45,8 @@ pub fn dots(query: &[f32], dimension: usize, lanes: &[[f32; LANES]], out: &mut [
         for (q, a) in query.iter().zip(rest) {
             let q = f32x8::splat(*q);
             let a = load(a);
-            x[0] += q * a[0];
-            x[1] += q * a[1];
+            x[0] = madd(x[0], q, a[0]);
+            x[1] = madd(x[1], q, a[1]);
         }
         *sums = must_cast(x);
     }
@@ -89,8 +90,8 @@ pub fn squared_norms(dimension: usize, lanes: &[[f32; LANES]], out: &mut [[f32; 
         let mut x = [f32x8::ZERO; 2];
         for a in block {
             let a = load(a);
-            x[0] += a[0] * a[0];
-            x[1] += a[1] * a[1];
+            x[0] = madd(x[0], a[0], a[0]);
+            x[1] = madd(x[1], a[1], a[1]);
         }
         *sums = must_cast(x);
     }
@@ -103,7 +104,7 @@ pub fn spread(dots: &[[f32; LANES]], constant: f32, sign: f32, floor: f32, left:
         let (d, l) = (load(dots), load(left));
         let step = |d: f32x8, l: f32x8| {
             let e = d + constant;
-            let next = l + sign * (e * e);
+            let next = madd(l, sign, e * e);
             next.simd_lt(floor).select(floor, next)
         };
         *left = must_cast([step(d[0], l[0]), step(d[1], l[1])]);
@@ -131,10 +132,10 @@ pub fn dots_of_block(queries: &[f32], stride: usize, block: &[[f32; LANES]], out
         let (mut x, mut y) = ([f32x8::ZERO; 2], [f32x8::ZERO; 2]);
         for (a, (p, q)) in block.iter().zip(p.iter().zip(q)) {
             let (a, p, q) = (load(a), f32x8::splat(*p), f32x8::splat(*q));
-            x[0] += p * a[0];
-            x[1] += p * a[1];
-            y[0] += q * a[0];
-            y[1] += q * a[1];
+            x[0] = madd(x[0], p, a[0]);
+            x[1] = madd(x[1], p, a[1]);
+            y[0] = madd(y[0], q, a[0]);
+            y[1] = madd(y[1], q, a[1]);
         }
         *pair = [must_cast(x), must_cast(y)];
     }
@@ -142,8 +143,8 @@ pub fn dots_of_block(queries: &[f32], stride: usize, block: &[[f32; LANES]], out
         let mut x = [f32x8::ZERO; 2];
         for (a, q) in block.iter().zip(query) {
             let (a, q) = (load(a), f32x8::splat(*q));
-            x[0] += q * a[0];
-            x[1] += q * a[1];
+            x[0] = madd(x[0], q, a[0]);
+            x[1] = madd(x[1], q, a[1]);
         }
         *sums = must_cast(x);
     }
@@ -168,6 +169,7 @@ fn most(m: f32x8) -> f32 {
 
 /// The largest of any number of values; negative infinity where there is none. NaN loses.
 #[must_use]
+#[inline(never)]
 pub fn largest(values: &[f32]) -> f32 {
     let (whole, rest) = values.as_chunks::<8>();
     let mut last = [f32::NEG_INFINITY; 8];

@@ -5,6 +5,8 @@
 //! uses (Moshier, 1989). Off by at most 2 units in the last place within `[−87, 88]`; beyond, the ends of that range.
 //! `tanh x = 1 − 2 / (e²ˣ + 1)`: off by at most 2·10⁻⁷.
 
+use crate::madd::madd;
+use crate::{blocks, dense};
 use bytemuck::must_cast;
 use wide::{f32x8, i32x8};
 
@@ -26,9 +28,9 @@ fn exp8(x: f32x8) -> f32x8 {
     let r = r - n * f32x8::splat(LN2_LOW);
     let mut p = f32x8::splat(POLYNOMIAL[0]);
     for c in &POLYNOMIAL[1..] {
-        p = p * r + f32x8::splat(*c);
+        p = madd(f32x8::splat(*c), p, r);
     }
-    let e = p * (r * r) + r + f32x8::ONE;
+    let e = madd(r, p, r * r) + f32x8::ONE;
     // The exponent's field is moved up by n: the low bits of `shifted` are n already.
     let bits: i32x8 = must_cast(e);
     let n: i32x8 = must_cast(shifted);
@@ -37,7 +39,15 @@ fn exp8(x: f32x8) -> f32x8 {
 
 /// `x ← eˣ`, for every one. NaN stays NaN or becomes an end of the range.
 pub fn exp(values: &mut [f32]) {
-    in_eights(values, |eights| eights.iter_mut().for_each(|x| *x = must_cast(exp8(must_cast(*x)))));
+    exp_of_less(values, 0.0);
+}
+
+/// `x ← eˣ⁻ˡ`.
+fn exp_of_less(values: &mut [f32], less: f32) {
+    let less = f32x8::splat(less);
+    in_eights(values, |eights| {
+        eights.iter_mut().for_each(|x| *x = must_cast(exp8(must_cast::<[f32; 8], f32x8>(*x) - less)));
+    });
 }
 
 /// `x ← tanh x`, for every one.
@@ -45,6 +55,21 @@ pub fn tanh(values: &mut [f32]) {
     values.iter_mut().for_each(|x| *x *= 2.0);
     exp(values);
     values.iter_mut().for_each(|x| *x = 1.0 - 2.0 / (*x + 1.0));
+}
+
+/// `softmax`, shifted by the maximum; eight sums over values 8 apart are added as a tree.
+pub fn softmax(values: &mut [f32]) {
+    exp_of_less(values, blocks::largest(values));
+    let (whole, rest) = values.as_chunks::<8>();
+    let mut last = [0.0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let mut sums: f32x8 = must_cast(last);
+    for eight in whole {
+        sums += must_cast::<[f32; 8], f32x8>(*eight);
+    }
+    let s: [f32; 8] = must_cast(sums);
+    let s = [s[0] + s[4], s[1] + s[5], s[2] + s[6], s[3] + s[7]];
+    dense::standardize(0.0, (s[0] + s[2]) + (s[1] + s[3]), values);
 }
 
 /// The same bits for a value whatever its place: the rest is filled up and goes the same way.
@@ -81,6 +106,18 @@ mod tests {
         }
         assert!(worst_exp < 2.4e-7, "{worst_exp:e}");
         assert!(worst_tanh < 2e-7, "{worst_tanh:e}");
+    }
+
+    #[test]
+    fn shares_of_the_whole() {
+        for n in 1u16..40 {
+            let mut shares: Vec<f32> = (0..n).map(|i| f32::from(i * 7 % 5) - 90.0).collect();
+            let exact: Vec<f64> = shares.iter().map(|x| f64::from(*x + 90.0).exp()).collect();
+            let all: f64 = exact.iter().sum();
+            softmax(&mut shares);
+            assert!(shares.iter().zip(&exact).all(|(share, e)| (f64::from(*share) - e / all).abs() < 1e-6), "{n}");
+        }
+        softmax(&mut []);
     }
 
     proptest! {

@@ -51,15 +51,8 @@ pub fn row(block: &[Pair], lane: usize, scale: f32, out: &mut [f32]) {
     }
 }
 
-/// `out[b][i] = (Σ query · item i of block b) · scales[b][i] · scale`, or the larger of that and what stood there.
-pub fn scores(
-    query: &[[i16; 2]],
-    scale: f32,
-    lanes: &[Pair],
-    scales: &[[f32; LANES]],
-    keep_larger: bool,
-    out: &mut [[f32; LANES]],
-) {
+/// `out[b][i] = (Σ query · item i of block b) · scales[b][i] · scale`.
+pub fn scores(query: &[[i16; 2]], scale: f32, lanes: &[Pair], scales: &[[f32; LANES]], out: &mut [[f32; LANES]]) {
     if query.is_empty() {
         return out.fill([0.0; LANES]);
     }
@@ -67,12 +60,7 @@ pub fn scores(
     for ((out, scales), block) in out.iter_mut().zip(scales).zip(lanes.chunks_exact(query.len())) {
         let x = sums(query, block);
         let s: [f32x8; 2] = must_cast(*scales);
-        let mut y = [x[0].round_float() * s[0] * scale, x[1].round_float() * s[1] * scale];
-        if keep_larger {
-            let before: [f32x8; 2] = must_cast(*out);
-            y = [0, 1].map(|i| before[i].simd_gt(y[i]).select(before[i], y[i]));
-        }
-        *out = must_cast(y);
+        *out = must_cast([x[0].round_float() * s[0] * scale, x[1].round_float() * s[1] * scale]);
     }
 }
 
@@ -101,13 +89,13 @@ mod tests {
             };
             let scales: Vec<[f32; LANES]> = (0..blocks).map(|b| core::array::from_fn(|i| (b * 16 + i) as f32)).collect();
             let mut y = vec![[0.25; LANES]; blocks];
-            scores(&query, 0.5, &items, &scales, true, &mut y);
+            scores(&query, 0.5, &items, &scales, &mut y);
             for (b, block) in items.chunks_exact(pairs).enumerate() {
                 for lane in 0..LANES {
                     let sum = i32::try_from(plain(block, lane));
                     prop_assert!(sum.is_ok(), "a sum of more than 31 bits");
                     let score = sum.map_or(0.0, |sum| sum as f32 * scales[b][lane] * 0.5);
-                    prop_assert_eq!(y[b][lane], score.max(0.25));
+                    prop_assert_eq!(y[b][lane], score);
                 }
             }
         }

@@ -6,12 +6,14 @@
 //!
 //! **Same bits everywhere.** Lanes hold different results, never parts of one sum, or the parts are added in an order that is written
 //! down here; multiplication and addition are two roundings, never one; `exp` and `tanh` are polynomials over these. So x86-64,
-//! aarch64 and wasm32, with simd128 or without, agree to the last bit.
+//! aarch64 and wasm32, with simd128 or without, agree to the last bit. A build for WebAssembly's relaxed SIMD gives that up for
+//! fused multiplication and addition: `target-feature=+relaxed-simd`.
 
 pub mod blocks;
 pub mod dense;
 pub mod elementary;
 pub mod int8;
+mod madd;
 
 /// How many items lie side by side in a block.
 pub const LANES: usize = 16;

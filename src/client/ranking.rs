@@ -42,26 +42,26 @@ pub(crate) struct Ranking {
     slots: Vec<u32>,
     /// Whether that is every resident song, in order: columns by slot are columns by candidate then.
     whole: bool,
+    /// A column of scores for each interest, so far apart, and the largest of each candidate's.
+    interests: Vec<f32>,
+    stride: usize,
     taste: Vec<f32>,
     session: Vec<f32>,
     session_query: Vec<f32>,
     total: Vec<f32>,
     /// The unit of the tower's logits.
     spread: f32,
-    muted: Vec<f32>,
     /// The slots that are never to come in this slate: some dozens.
     barred: Vec<u32>,
     /// By slot, what exploring adds; and for which catalogue and settings that was worked out.
     bonus: Vec<f32>,
     bonus_of: Option<(u64, ExploreConfig)>,
-    /// A column by slot, picked for the candidates.
+    /// A column for the candidates, of whatever is worked on.
     column: Vec<f32>,
     around: Vec<f32>,
     pool: Vec<u32>,
     share: Vec<u32>,
     drawn: Pool,
-    /// By song asked for in [`Ranking::scores`].
-    asked: Vec<f32>,
 }
 
 /// What the re-ranker sees of the pool.
@@ -114,7 +114,7 @@ impl Ranking {
         self.gather_slots(config, items, listener, request.candidates);
         self.bar(items, listener, around);
         self.score(config, items, listener, request.now);
-        self.choose_pool(config, items, listener.user, request.k);
+        self.choose_pool(config, request.k);
         self.draw(items, config, listener.session);
         let pool = &self.drawn;
         let rerank = RerankConfig {
@@ -165,9 +165,9 @@ impl Ranking {
         self.score(config, items, listener, now);
         let mut totals = self.total.iter().copied();
         let resident = |s: &SongId| if items.slot(*s).is_some() { totals.next() } else { None };
-        self.asked.clear();
-        self.asked.extend(songs.iter().map(resident).map(|total| total.unwrap_or(f32::NAN)));
-        &self.asked
+        self.column.clear();
+        self.column.extend(songs.iter().map(resident).map(|total| total.unwrap_or(f32::NAN)));
+        &self.column
     }
 
     /// The candidates' slots. Of a catalogue in cells only the most promising are looked at, each interest asking for itself.
@@ -222,10 +222,13 @@ impl Ranking {
         let (user, session) = (listener.user, listener.session);
         let queries = if self.around.is_empty() { &user.queries } else { &self.around };
         let picked = Picked { slots: &self.slots, whole: self.whole };
-        picked.dots(items, queries, &mut self.taste);
+        self.stride = picked.dots(items, queries, &mut self.interests);
+        self.taste.clear();
+        self.taste.resize(self.slots.len(), if self.interests.is_empty() { 0.0 } else { f32::NEG_INFINITY });
+        self.interests.chunks_exact(self.stride.max(1)).for_each(|column| dense::raise(column, &mut self.taste));
         for muted in listener.tastes.muted() {
-            picked.dots(items, &muted.vector, &mut self.muted);
-            for (taste, near) in self.taste.iter_mut().zip(&self.muted) {
+            picked.dots(items, &muted.vector, &mut self.column);
+            for (taste, near) in self.taste.iter_mut().zip(&self.column) {
                 *taste -= listener.tastes.weight(user) * near.max(0.0);
             }
         }
@@ -253,30 +256,28 @@ impl Ranking {
                 axpy(1.0, picked.column(column, &mut self.column), &mut self.total);
             }
         }
+        let Self { slots, barred, total, interests, stride, .. } = self;
+        let mut bar = |place: usize| {
+            total[place] = f32::NEG_INFINITY;
+            interests[place..].iter_mut().step_by(*stride).for_each(|own| *own = f32::NEG_INFINITY);
+        };
         if self.whole {
-            self.barred.iter().for_each(|slot| self.total[*slot as usize] = f32::NEG_INFINITY);
+            barred.iter().for_each(|slot| bar(*slot as usize));
         } else {
-            for (total, slot) in self.total.iter_mut().zip(&self.slots) {
-                *total = if self.barred.contains(slot) { f32::NEG_INFINITY } else { *total };
-            }
+            slots.iter().enumerate().filter(|(_, slot)| barred.contains(slot)).for_each(|(place, _)| bar(place));
         }
         self.spread = spread;
     }
 
     /// The best by total; with a quota, an equal share for each interest's own favourites first (row R17).
-    fn choose_pool(&mut self, config: &EngineConfig, items: &Resident, user: &Embedding, k: usize) {
-        let d = items.dimension().max(1);
-        let (size, interests) = (config.pool.max(k), user.queries.len() / d);
+    fn choose_pool(&mut self, config: &EngineConfig, k: usize) {
+        let (size, interests) = (config.pool.max(k), self.interests.len() / self.stride.max(1));
         self.pool.clear();
         if config.quota && self.around.is_empty() && interests > 1 {
             self.column.clear();
             self.column.resize(self.total.len(), f32::NEG_INFINITY);
-            for query in user.queries.chunks_exact(d) {
-                Picked { slots: &self.slots, whole: self.whole }.dots(items, query, &mut self.muted);
-                for (own, total) in self.muted.iter_mut().zip(&self.total) {
-                    *own = if *total > f32::NEG_INFINITY { *own } else { f32::NEG_INFINITY };
-                }
-                self.top.select(&self.muted, size / interests, &mut self.share);
+            for own in self.interests.chunks_exact(self.stride.max(1)) {
+                self.top.select(&own[..self.total.len()], size / interests, &mut self.share);
                 self.share.iter().for_each(|&i| self.column[i as usize] = self.total[i as usize]);
             }
             self.top.select(&self.column, size, &mut self.pool);
@@ -337,13 +338,14 @@ struct Picked<'a> {
 }
 
 impl Picked<'_> {
-    /// The largest `⟨query, v⟩` of each: one pass over the blocks where all songs are asked for, else one by one.
-    fn dots(self, items: &Resident, queries: &[f32], out: &mut Vec<f32>) {
+    /// `⟨query, v⟩` of each, a column a query, and how far apart the columns are: by passes over the blocks where all songs are asked for,
+    /// else one by one.
+    fn dots(self, items: &Resident, queries: &[f32], out: &mut Vec<f32>) -> usize {
         if self.whole {
-            items.blocks().dot_max(queries, out);
-        } else {
-            items.blocks().dot_max_slots(queries, self.slots, out);
+            return items.blocks().dots(queries, out);
         }
+        items.blocks().dots_slots(queries, self.slots, out);
+        self.slots.len()
     }
 
     /// Of a column by slot, what belongs to each.

@@ -7,7 +7,7 @@ use super::tape::{Lent, Op, Place, Scratch, Var};
 pub(super) fn sweep<R: Number>(lent: Lent<'_, R>, s: &mut Scratch<R>, loss: Var, seed: R, gradient: &mut [R]) {
     let Scratch { values, adjoint, nodes, vars, numbers, turned } = s;
     adjoint.clear();
-    adjoint.resize(values.len(), R::ZERO);
+    R::grow(adjoint, values.len());
     if loss.place == Place::Result {
         adjoint[loss.start()] = seed;
     }
@@ -119,7 +119,7 @@ impl<R: Number> Step<'_, R> {
     fn linear(&mut self, w: Part, b: Option<Part>, x: Var, g: &[R], adjoint: &mut [R]) {
         let (m, n, k) = (x.rows(), w.rows as usize, w.columns as usize);
         let rows = self.lent.read(self.values, x);
-        turned_times(k, n, m, rows, g, self.turned, &mut self.gradient[w.range()]);
+        R::turned_multiply(k, n, m, rows, g, &mut self.gradient[w.range()]);
         if let Some(b) = b {
             g.chunks_exact(n.max(1)).for_each(|g| R::axpy(R::ONE, g, &mut self.gradient[b.range()]));
         }
@@ -138,7 +138,7 @@ impl<R: Number> Step<'_, R> {
             times_turned(m, n, k, g, right, self.turned, to.of(a));
         }
         if b.learns {
-            turned_times(k, n, m, left, g, self.turned, to.of(b));
+            R::turned_multiply(k, n, m, left, g, to.of(b));
         }
     }
 
@@ -151,7 +151,7 @@ impl<R: Number> Step<'_, R> {
             R::multiply(m, k, n, g, right, to.of(a));
         }
         if b.learns {
-            turned_times(n, k, m, g, left, self.turned, to.of(b));
+            R::turned_multiply(n, k, m, g, left, to.of(b));
         }
     }
 }
@@ -197,19 +197,9 @@ fn times_turned<R: Number>(m: usize, n: usize, k: usize, g: &[R], b: &[R], turne
     R::multiply(m, k, n, g, turned, c);
 }
 
-/// `c ← c + aᵀ·b` with `a: k × m`, `b: k × n` and `c: m × n`, all row by row.
-fn turned_times<R: Number>(m: usize, n: usize, k: usize, a: &[R], b: &[R], turned: &mut Vec<R>, c: &mut [R]) {
-    // A single row or column is its own transpose.
-    if m == 1 || k == 1 {
-        return R::multiply(m, n, k, a, b, c);
-    }
-    turn(m, a, turned);
-    R::multiply(m, n, k, turned, b, c);
-}
-
 fn turn<R: Number>(n: usize, b: &[R], turned: &mut Vec<R>) {
     turned.clear();
-    turned.resize(b.len(), R::ZERO);
+    R::grow(turned, b.len());
     R::turn(n, b, turned);
 }
 

@@ -2,12 +2,14 @@
 
 use crate::math::Real;
 use nalgebra::{DMatrixView, DMatrixViewMut, DVectorView};
-use sottovoce_lanes::{blocks, dense, elementary};
+use sottovoce_lanes::{dense, elementary};
 
 /// A number the tape works in.
 pub trait Number: Real {
     /// `c ← c + a·b` with `a: m × k`, `b: k × n` and `c: m × n`, all row by row.
     fn multiply(m: usize, n: usize, k: usize, a: &[Self], b: &[Self], c: &mut [Self]);
+    /// `c ← c + aᵀ·b` with `a: k × m`, `b: k × n` and `c: m × n`, all row by row.
+    fn turned_multiply(m: usize, n: usize, k: usize, a: &[Self], b: &[Self], c: &mut [Self]);
     /// `c ← c + a·bᵀ`: every row of `a` with every row of `b`, rows of `k` numbers.
     fn scores(k: usize, a: &[Self], b: &[Self], c: &mut [Self]);
     /// `to ← bᵀ` where `b` is stored as rows of `n`.
@@ -22,6 +24,8 @@ pub trait Number: Real {
     fn tanh_all(values: &mut [Self]);
     /// `softmax`, shifted by the maximum, of at least one number.
     fn softmax(values: &mut [Self]);
+    /// Appends so many zeros.
+    fn grow(values: &mut Vec<Self>, zeros: usize);
     /// Appends a row of f32.
     fn extend(values: &mut Vec<Self>, row: &[f32]);
 }
@@ -30,6 +34,10 @@ pub trait Number: Real {
 impl Number for f32 {
     fn multiply(m: usize, n: usize, k: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
         dense::multiply(m, n, k, a, b, c);
+    }
+
+    fn turned_multiply(m: usize, n: usize, k: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
+        dense::turned_multiply(m, n, k, a, b, c);
     }
 
     fn scores(k: usize, a: &[f32], b: &[f32], c: &mut [f32]) {
@@ -57,11 +65,11 @@ impl Number for f32 {
     }
 
     fn softmax(values: &mut [f32]) {
-        let most = blocks::largest(values);
-        values.iter_mut().for_each(|v| *v -= most);
-        elementary::exp(values);
-        let sum = values.iter().fold(0.0, |s, v| s + v);
-        values.iter_mut().for_each(|v| *v /= sum);
+        elementary::softmax(values);
+    }
+
+    fn grow(values: &mut Vec<f32>, zeros: usize) {
+        dense::grow(values, zeros);
     }
 
     fn extend(values: &mut Vec<f32>, row: &[f32]) {
@@ -77,6 +85,16 @@ impl Number for f64 {
         }
         // Row by row is nalgebra's column by column, transposed: cᵀ ← cᵀ + bᵀ·aᵀ.
         let a = DMatrixView::from_slice(&a[..m * k], k, m);
+        let b = DMatrixView::from_slice(&b[..k * n], n, k);
+        DMatrixViewMut::from_slice(&mut c[..m * n], n, m).gemm(1.0, &b, &a, 1.0);
+    }
+
+    fn turned_multiply(m: usize, n: usize, k: usize, a: &[f64], b: &[f64], c: &mut [f64]) {
+        if m == 0 || n == 0 || k == 0 {
+            return;
+        }
+        // cᵀ ← cᵀ + bᵀ·a, in nalgebra's columns.
+        let a = DMatrixView::from_slice(&a[..m * k], m, k).transpose();
         let b = DMatrixView::from_slice(&b[..k * n], n, k);
         DMatrixViewMut::from_slice(&mut c[..m * n], n, m).gemm(1.0, &b, &a, 1.0);
     }
@@ -115,6 +133,10 @@ impl Number for f64 {
         z.iter_mut().for_each(|v| *v = Real::exp(*v - most));
         let sum: f64 = z.iter().sum();
         z.iter_mut().for_each(|v| *v /= sum);
+    }
+
+    fn grow(values: &mut Vec<f64>, zeros: usize) {
+        values.resize(values.len() + zeros, 0.0);
     }
 
     fn extend(values: &mut Vec<f64>, row: &[f32]) {

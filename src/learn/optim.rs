@@ -1,10 +1,10 @@
 //! Optimisers over flat vectors. Fixed order, no FMA: the same bits on every machine.
 
+use sottovoce_lanes::dense;
+
 /// One step of stochastic gradient descent: `w ← w − η·g`.
 pub fn sgd(weights: &mut [f32], gradient: &[f32], learning_rate: f32) {
-    for (w, g) in weights.iter_mut().zip(gradient) {
-        *w -= learning_rate * g;
-    }
+    dense::axpy(-learning_rate, gradient, weights);
 }
 
 /// Adam with bias correction.

@@ -231,7 +231,7 @@ impl<'a, R: Number> Tape<'a, R> {
         fill: impl FnOnce(&[R], &mut Vec<R>, &mut [R]),
     ) -> Var {
         let start = self.s.values.len();
-        self.s.values.resize(start + rows * columns, R::ZERO);
+        R::grow(&mut self.s.values, rows * columns);
         let (before, y) = self.s.values.split_at_mut(start);
         fill(self.lent.read(before, x), &mut self.s.turned, y);
         Self::result(start, rows, columns, false)
@@ -240,7 +240,7 @@ impl<'a, R: Number> Tape<'a, R> {
     /// A row of zeros, which is not differentiated.
     pub fn zeros(&mut self, columns: usize) -> Var {
         let start = self.s.values.len();
-        self.s.values.resize(start + columns, R::ZERO);
+        R::grow(&mut self.s.values, columns);
         Self::result(start, 1, columns, false)
     }
 
@@ -259,7 +259,7 @@ impl<'a, R: Number> Tape<'a, R> {
         let start = self.s.values.len();
         match b {
             Some(b) => (0..m).for_each(|_| self.s.values.extend_from_slice(&self.lent.parameters[b.range()])),
-            None => self.s.values.resize(start + m * n, R::ZERO),
+            None => R::grow(&mut self.s.values, m * n),
         }
         let (before, y) = self.s.values.split_at_mut(start);
         R::multiply(m, n, k, self.lent.read(before, x), &self.lent.parameters[w.range()], y);
@@ -272,7 +272,7 @@ impl<'a, R: Number> Tape<'a, R> {
         let (m, n, k) = (a.rows(), b.columns(), b.rows());
         assert_eq!(a.columns(), k, "inner lengths differ");
         let start = self.s.values.len();
-        self.s.values.resize(start + m * n, R::ZERO);
+        R::grow(&mut self.s.values, m * n);
         let (before, y) = self.s.values.split_at_mut(start);
         R::multiply(m, n, k, self.lent.read(before, a), self.lent.read(before, b), y);
         self.seal(Op::Product(a, b), start, m, n, a.learns || b.learns)
@@ -283,7 +283,7 @@ impl<'a, R: Number> Tape<'a, R> {
     pub fn scores(&mut self, a: Var, b: Var) -> Var {
         assert_eq!(a.columns(), b.columns(), "rows differ in length");
         let start = self.s.values.len();
-        self.s.values.resize(start + a.rows() * b.rows(), R::ZERO);
+        R::grow(&mut self.s.values, a.rows() * b.rows());
         let (before, y) = self.s.values.split_at_mut(start);
         R::scores(a.columns(), self.lent.read(before, a), self.lent.read(before, b), y);
         self.seal(Op::Scores(a, b), start, a.rows(), b.rows(), a.learns || b.learns)
@@ -295,7 +295,7 @@ impl<'a, R: Number> Tape<'a, R> {
         let (n, d) = (weights.columns(), rows.columns());
         assert_eq!(weights.rows() * n, rows.rows(), "not a weight a row");
         let start = self.s.values.len();
-        self.s.values.resize(start + weights.rows() * d, R::ZERO);
+        R::grow(&mut self.s.values, weights.rows() * d);
         let (before, y) = self.s.values.split_at_mut(start);
         for (i, y) in y.chunks_exact_mut(d.max(1)).enumerate() {
             let w = self.lent.read(before, weights.row(i));

@@ -5,6 +5,7 @@
 //! `sottovoce_lanes::int8`.
 
 use super::{ItemBlocks, LANES};
+use sottovoce_lanes::dense;
 use sottovoce_lanes::int8::{self, Pair, QUERY_MAX};
 
 /// Item vectors of one dimension `d` as int8 rows with a scale each, in blocks of [`LANES`].
@@ -168,47 +169,59 @@ impl Int8Blocks {
         }
     }
 
-    /// The largest inner product of any of the `queries` (one after the other, `d` numbers each) with every item: `out[slot]`.
-    pub fn dot_max(&self, queries: &[f32], out: &mut Vec<f32>) {
+    /// The inner products of the `queries` (one after the other, `d` numbers each) with every item: `out[query · stride + slot]`. Answers
+    /// the stride; between two columns lie the empty lanes of the last block.
+    pub fn dots(&self, queries: &[f32], out: &mut Vec<f32>) -> usize {
+        let (d, stride) = (self.dimension.max(1), self.len.next_multiple_of(LANES));
         let mut query = Query::default();
-        out.resize(self.len.next_multiple_of(LANES), 0.0);
-        if queries.len() < self.dimension {
-            out.fill(0.0);
-        }
-        for (i, values) in queries.chunks_exact(self.dimension.max(1)).enumerate() {
+        out.resize(queries.len() / d * stride, 0.0);
+        for (values, out) in queries.chunks_exact(d).zip(out.chunks_exact_mut(stride.max(1))) {
             self.query(values, &mut query);
-            self.score(&query, 0, i > 0, out.as_chunks_mut().0);
+            self.score(&query, 0, out.as_chunks_mut().0);
         }
-        out.truncate(self.len);
+        stride
+    }
+
+    /// The largest inner product of any of the `queries` with every item: `out[slot]`; zeros without a query.
+    pub fn dot_max(&self, queries: &[f32], out: &mut Vec<f32>) {
+        let stride = self.dots(queries, out);
+        let most = stride.min(out.len());
+        let (most, others) = out.split_at_mut(most);
+        others.chunks_exact(stride.max(1)).for_each(|column| dense::raise(column, most));
+        out.resize(self.len, 0.0);
+    }
+
+    /// As many pairs as the items have.
+    fn cut<'q>(&self, query: &'q Query) -> &'q [[i16; 2]] {
+        &query.pairs[..self.pairs()]
     }
 
     /// The scores of the blocks from `first` on, as many as `out` holds.
-    pub(super) fn score(&self, query: &Query, first: usize, keep_larger: bool, out: &mut [[f32; LANES]]) {
+    pub(super) fn score(&self, query: &Query, first: usize, out: &mut [[f32; LANES]]) {
         let (lanes, scales) = (&self.lanes[first * self.pairs()..], &self.scales[first..]);
-        int8::scores(&query.pairs[..self.pairs()], query.scale, lanes, scales, keep_larger, out);
+        int8::scores(self.cut(query), query.scale, lanes, scales, out);
     }
 
-    /// The largest inner product of any of the `queries` with the items in `slots`, in that order; 0 for a slot that is not held. The
-    /// bits are those of [`Int8Blocks::dot_max`].
+    /// The inner products of the `queries` with the items in `slots`, in that order: `out[query · slots + place]`; 0 for a slot that is
+    /// not held. The bits are those of [`Int8Blocks::dots`].
     #[allow(clippy::cast_precision_loss, reason = "as the lanes do")]
-    pub fn dot_max_slots(&self, queries: &[f32], slots: &[u32], out: &mut Vec<f32>) {
+    pub fn dots_slots(&self, queries: &[f32], slots: &[u32], out: &mut Vec<f32>) {
         let mut query = Query::default();
         out.clear();
-        out.resize(slots.len(), 0.0);
-        for (turn, values) in queries.chunks_exact(self.dimension.max(1)).enumerate() {
+        for values in queries.chunks_exact(self.dimension.max(1)) {
             self.query(values, &mut query);
-            for (out, slot) in out.iter_mut().zip(slots) {
+            out.extend(slots.iter().map(|slot| {
                 let (block, lane) = (*slot as usize / LANES, *slot as usize % LANES);
-                if (*slot as usize) < self.len {
-                    let block_lanes = &self.lanes[block * self.pairs()..(block + 1) * self.pairs()];
-                    let sum = query.pairs[..self.pairs()].iter().zip(block_lanes).fold(0i32, |sum, (q, pair)| {
-                        let [a, b] = pair[lane].map(i32::from);
-                        sum + i32::from(q[0]) * a + i32::from(q[1]) * b
-                    });
-                    let score = sum as f32 * self.scales[block][lane] * query.scale;
-                    *out = if turn > 0 && *out > score { *out } else { score };
+                if *slot as usize >= self.len {
+                    return 0.0;
                 }
-            }
+                let block_lanes = &self.lanes[block * self.pairs()..(block + 1) * self.pairs()];
+                let sum = self.cut(&query).iter().zip(block_lanes).fold(0i32, |sum, (q, pair)| {
+                    let [a, b] = pair[lane].map(i32::from);
+                    sum + i32::from(q[0]) * a + i32::from(q[1]) * b
+                });
+                sum as f32 * self.scales[block][lane] * query.scale
+            }));
         }
     }
 
@@ -252,12 +265,17 @@ mod tests {
             let (items, rows) = random(n, d, seed);
             let mut rng = Rng::new(!seed);
             let queries: Vec<f32> = (0..k * d).map(|_| rng.normal()).collect();
-            let (mut all, mut some) = (vec![3.0; 5], vec![]);
+            let (mut all, mut each, mut some) = (vec![3.0; 5], vec![4.0; 3], vec![]);
             items.dot_max(&queries, &mut all);
+            let stride = items.dots(&queries, &mut each);
             let slots: Vec<u32> = (0..n as u32).rev().collect();
-            items.dot_max_slots(&queries, &slots, &mut some);
-            some.reverse();
-            prop_assert_eq!(&all, &some);
+            items.dots_slots(&queries, &slots, &mut some);
+            prop_assert_eq!((each.len(), some.len()), (k * stride, k * n));
+            for slot in 0..n {
+                let of = |q: usize| each[q * stride + slot];
+                prop_assert!((0..k).all(|q| of(q) == some[q * n + n - 1 - slot]));
+                prop_assert_eq!(all[slot], (0..k).map(of).fold(f32::MIN, f32::max));
+            }
             for (score, row) in all.iter().zip(&rows) {
                 let exact = queries.chunks_exact(d).map(|q| dot(q, row)).fold(f32::MIN, f32::max);
                 prop_assert!((score - exact).abs() < 0.05 * (d as f32).sqrt() * 2.0, "{} {}", score, exact);

@@ -127,7 +127,7 @@ impl Ivf {
         for cell in &s.order {
             let (first, end) = (self.starts[*cell as usize] as usize, self.starts[*cell as usize + 1] as usize);
             s.scores.resize(end - first, [0.0; LANES]);
-            self.items.score(&s.query, first, false, &mut s.scores);
+            self.items.score(&s.query, first, &mut s.scores);
             // The empty lanes are at the end.
             let used = self.slots[first * LANES..end * LANES].partition_point(|slot| *slot != u32::MAX);
             s.leaders.offer(&s.scores.as_flattened()[..used], (first * LANES) as u32);
