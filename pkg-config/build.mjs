@@ -18,6 +18,8 @@ const dist = (...parts) => at("dist", ...parts);
 const wasm = at("src", "generated", "sottovoce_bg.wasm");
 /** The same engine without simd128, for the few browsers that have none. */
 const scalar = at("src", "generated-scalar", "sottovoce_bg.wasm");
+/** The same in relaxed SIMD. */
+const relaxed = at("src", "generated-relaxed", "sottovoce_bg.wasm");
 /** With everything. */
 const full = at("src", "generated-full", "sottovoce_bg.wasm");
 /** Ranking only. */
@@ -29,6 +31,7 @@ const lazy = ["additions", "cache", "persist", "portable", "replay", "rounds", "
 /** Entries beside `index`, which they import as users do, so that there is one engine however many of them a page takes. */
 const beside = {
   inline: "inline.ts",
+  ...(existsSync(relaxed) && { relaxed: "relaxed.ts" }),
   worker: "worker.ts",
   "worker-host": "worker-host.ts",
   "worker-host-full": "worker-host-full.ts",
@@ -120,9 +123,10 @@ async function buildPackage() {
   await writeFile(dist("sottovoce.wasm"), await shipped(wasm));
   await writeFile(dist("sottovoce-full.wasm"), await shipped(full));
   await writeFile(dist("sottovoce-slim.wasm"), await shipped(slim));
-  if (existsSync(scalar)) {
-    await sameDoor(wasm, scalar);
-    await writeFile(dist("sottovoce-scalar.wasm"), await shipped(scalar));
+  for (const [name, other] of Object.entries({ scalar, relaxed })) {
+    if (!existsSync(other)) continue;
+    await sameDoor(wasm, other);
+    await writeFile(dist(`sottovoce-${name}.wasm`), await shipped(other));
   }
   await types();
 }
@@ -244,14 +248,8 @@ function later() {
   };
 }
 
-/** Both files must fit the one glue. */
+/** Both files must fit the one glue: the names in it carry what they take and give. */
 async function sameDoor(one, other) {
-  const [a, b] = await Promise.all(
-    [one, other].map(async (file) => {
-      const module = await WebAssembly.compile(await readFile(file));
-      const list = [...WebAssembly.Module.imports(module), ...WebAssembly.Module.exports(module)];
-      return JSON.stringify(list.map(({ module = "", name, kind }) => `${module} ${name} ${kind}`).sort());
-    }),
-  );
+  const [a, b] = await Promise.all([one, other].map(async (file) => [...shortNames(await readFile(file)).keys()].join()));
   if (a !== b) throw new Error(`${other} does not fit the glue of ${one}: build both from one state of src/wasm`);
 }

@@ -39,7 +39,7 @@ try {
 
 /** The kernels beside other engines: a line an operation, and one of what the machine can do. */
 async function ops(beside) {
-  const engines = ["own", ...beside].join(",");
+  const engines = ["own", "relaxed", ...beside].join(",");
   const result = await pages.result(`ops.html?engines=${engines}&samples=${values.samples ?? 60}`);
   if (result.disagreements) throw new Error(`the engines do not do the same work: ${JSON.stringify(result.disagreements, null, 1)}`);
   for (const [op, { own, ...peers }] of Object.entries(result.ops)) {

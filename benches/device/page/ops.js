@@ -1,5 +1,5 @@
 // Each kernel beside the same work in other engines: first whether they agree, then sample by sample in turn, so that whatever else
-// the machine does meets all of them alike. `?engines=own,js,ort,tfjs&samples=60`
+// the machine does meets all of them alike. `?engines=own,relaxed,js,ort,tfjs&samples=60`
 
 import { SHAPE, makeData } from "/peers/data.js";
 
@@ -9,6 +9,9 @@ const samples = Number(asked.get("samples") ?? 60);
 /** A sample lasts at least this long, in milliseconds: a hundred times the clock's step. */
 const SAMPLE_MS = 0.5;
 const WARM_UP_MS = 150;
+
+/** The product's kernels, and what relaxed SIMD makes of them. */
+const OURS = new Set(["own", "relaxed"]);
 
 const data = makeData();
 const OPS = {
@@ -86,7 +89,7 @@ async function measure(running, op) {
 async function everything() {
   const running = {};
   for (const name of engines) {
-    const { create } = await import(name === "own" ? "./own.js" : `/peers/${name}.js`);
+    const { create } = await import(OURS.has(name) ? `./${name}.js` : `/peers/${name}.js`);
     running[name] = await create(makeData());
   }
   const versions = Object.fromEntries(engines.map((name) => [name, running[name].version]));

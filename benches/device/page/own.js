@@ -1,12 +1,15 @@
 // The engine's kernels behind the same four calls as every peer: one copy in, one copy out.
 
-import start, { Limits, Scorer, Slates, Tower } from "/kernels/kernels.js";
 import { RIDGE, SHAPE } from "/peers/data.js";
 
 const { batch: B, history: H, d: D, user: U, songs: SONGS, top: TOP, pool: POOL, slate: SLATE } = SHAPE;
 
-export async function create({ weights, items }) {
-  const { memory } = await start({ module_or_path: "/kernels/kernels_bg.wasm" });
+export const create = (data) => started(data, "kernels");
+
+/** The engine of `/kernels/{kernels}.js`. */
+export async function started({ weights, items }, kernels) {
+  const { default: start, Limits, Scorer, Slates, Tower } = await import(`/kernels/${kernels}.js`);
+  const { memory } = await start({ module_or_path: `/kernels/${kernels}_bg.wasm` });
   const [tower, scorer, slates] = [new Tower(), new Scorer(U, TOP), new Slates(POOL, D, SLATE)];
   for (let i = 0; i < SONGS; i += 1) {
     new Float32Array(memory.buffer, scorer.row(), U).set(items.subarray(i * U, (i + 1) * U));
@@ -46,7 +49,7 @@ export async function create({ weights, items }) {
       quality().set(qualities);
       return slate().slice(0, slates.dpp(k, RIDGE));
     },
-    limits: () => limits(scorer),
+    limits: () => limits(scorer, new Limits(SONGS * U)),
   };
 }
 
@@ -54,8 +57,8 @@ export async function create({ weights, items }) {
  * What this page's machine can do, and what the scan makes of it, in turn. The memory that is read is as large as the songs are.
  * `shares` are of whichever limit the scan is nearer to.
  */
-function limits(scorer) {
-  const [loops, bytes, operations] = [new Limits(SONGS * U), 4 * SONGS * U, 2 * SONGS * U];
+function limits(scorer, loops) {
+  const [bytes, operations] = [4 * SONGS * U, 2 * SONGS * U];
   const TIMES = 20;
   const seconds = (work) => {
     const begin = performance.now();

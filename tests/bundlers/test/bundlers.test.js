@@ -81,6 +81,15 @@ describe("the tarball works in", { concurrency: 2 }, () => {
     assertWorker(report.worker);
   });
 
+  test("a plain script in relaxed SIMD", { skip: noBrowser }, async () => {
+    const folder = await project("relaxed", tarball);
+    await cp(join(here, "projects/journey.js"), join(folder, "journey.js"));
+    const report = await visited(folder);
+    assertJourney(report);
+    assert.equal(report.sameErrors, true);
+    assert.deepEqual(report.wasm, [report.known ? "sottovoce-relaxed.wasm" : "sottovoce.wasm"], "one file, the one this browser knows");
+  });
+
   test("esbuild", { skip: noBrowser }, async () => {
     const folder = await project("esbuild", tarball);
     const { build } = await import("esbuild");

@@ -37,13 +37,15 @@ pub(crate) fn build_package(workspace: &Workspace) -> Result<PathBuf> {
     Ok(package)
 }
 
-/// Builds the kernels for the bench; gives the folder of `kernels.js` and `kernels_bg.wasm`.
+/// Builds the kernels for the bench, in fixed and in relaxed SIMD; gives the folder of `kernels*.js` and `kernels*_bg.wasm`.
 pub(crate) fn build_kernels(workspace: &Workspace) -> Result<PathBuf> {
     let toolchain = WasmToolchain::ready(workspace)?;
     let bindgen = setup::wasm_bindgen(workspace)?;
     setup::npm_packages(workspace)?;
     let folder = workspace.scratch("kernels");
-    variants::KERNELS.make(workspace, &toolchain, &bindgen, &folder)?;
+    for variant in [variants::KERNELS, variants::KERNELS_RELAXED] {
+        variant.make(workspace, &toolchain, &bindgen, &folder)?;
+    }
     Ok(folder)
 }
 

@@ -36,8 +36,48 @@ pub(super) struct Wasm {
     pub(super) package: &'static str,
     /// Features, as one would type them.
     pub(super) arguments: &'static [&'static str],
-    /// With simd128, as nearly every browser has it.
-    pub(super) simd: bool,
+    /// Which vectors it computes in.
+    pub(super) simd: Simd,
+}
+
+/// The vectors of a build.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Simd {
+    /// None.
+    Scalar,
+    /// simd128, as nearly every browser has it: the same bits as everywhere.
+    Fixed,
+    /// simd128 and its relaxed operations: other bits on other processors.
+    Relaxed,
+}
+
+impl Simd {
+    /// What the compiler is told.
+    fn features(self) -> &'static str {
+        match self {
+            Simd::Scalar => "-simd128",
+            Simd::Fixed => "+simd128",
+            Simd::Relaxed => "+simd128,+relaxed-simd",
+        }
+    }
+
+    /// What wasm-opt may leave in.
+    fn enabled(self) -> &'static [&'static str] {
+        match self {
+            Simd::Scalar => &[],
+            Simd::Fixed => &["--enable-simd"],
+            Simd::Relaxed => &["--enable-simd", "--enable-relaxed-simd"],
+        }
+    }
+
+    /// The folder where cargo builds it: other flags are another std, and in one folder they would push each other out.
+    fn folder(self) -> &'static str {
+        match self {
+            Simd::Scalar => "page-scalar",
+            Simd::Fixed => "page",
+            Simd::Relaxed => "page-relaxed",
+        }
+    }
 }
 
 impl Wasm {
@@ -71,8 +111,7 @@ impl Wasm {
             ["Cargo.toml", "Cargo.lock", "src", "lanes", "benches/device/kernels"].map(|i| workspace.root.join(i));
         let rustc = run::capture(toolchain.command("rustc", &[])?.arg("-vV"))?;
         let root = workspace.root.display().to_string();
-        let mut words =
-            vec![self.package, &rustc, &root, if self.simd { "simd" } else { "" }, if small { "small" } else { "" }];
+        let mut words = vec![self.package, &rustc, &root, self.simd.features(), if small { "small" } else { "" }];
         words.extend(self.arguments);
         let stamp = Stamp::of(workspace, &format!("wasm-{}", self.name), &inputs, &words)?;
         if stamp.holds(std::slice::from_ref(&kept)) {
@@ -81,15 +120,16 @@ impl Wasm {
         let mut cargo = toolchain.command("cargo", &[])?;
         cargo.current_dir(&workspace.root).args(["build", "--package", self.package, "--lib", "--profile", "wasm"]);
         cargo.args(["--target", TARGET]).args(self.arguments);
-        // Other flags are another std: each set has a folder, or they would push each other out.
-        let target = toolchain.target.join(if self.simd { "page" } else { "page-scalar" });
+        let target = toolchain.target.join(self.simd.folder());
         cargo.env("CARGO_TARGET_DIR", &target);
-        let mut flags = vec![format!("-Ctarget-feature={}simd128", if self.simd { "+" } else { "-" })];
+        let mut flags = vec![format!("-Ctarget-feature={}", self.simd.features())];
         let with = if small {
             cargo.args(["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"]);
             cargo.args(["--config", "profile.wasm.lto='fat'"]);
             cargo.env("RUSTC_BOOTSTRAP", "1");
-            flags.extend(["-Zunstable-options".to_owned(), "-Cpanic=immediate-abort".to_owned()]);
+            // Nobody reads where in the sources something went wrong, and the paths would be this machine's.
+            let silent = ["-Zunstable-options", "-Cpanic=immediate-abort", "-Zlocation-detail=none"];
+            flags.extend(silent.map(str::to_owned));
             "with its own std"
         } else {
             "larger than it need be: no std sources here"
@@ -108,9 +148,7 @@ impl Wasm {
     fn glue(&self, workspace: &Workspace, bindgen: &Path, wasm: &Path, folder: &Path) -> Result<()> {
         let version = workspace.locked("wasm-bindgen")?;
         let mut words = WASM_OPT.to_vec();
-        if self.simd {
-            words.push("--enable-simd");
-        }
+        words.extend(self.simd.enabled());
         let flags = words.clone();
         words.push(&version);
         let inputs = [wasm.to_path_buf(), workspace.root.join("package-lock.json")];
