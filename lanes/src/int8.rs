@@ -51,6 +51,19 @@ pub fn row(block: &[Pair], lane: usize, scale: f32, out: &mut [f32]) {
     }
 }
 
+/// Copies the item in `lane` as numbers, `code · scale`, into a lane of a block of numbers, as many coordinates as both have.
+pub fn copy(block: &[Pair], lane: usize, scale: f32, to: &mut [[f32; LANES]], to_lane: usize) {
+    let (lane, to_lane) = (lane % LANES, to_lane % LANES);
+    let (pairs, odd) = to.as_chunks_mut::<2>();
+    for ([first, second], pair) in pairs.iter_mut().zip(block) {
+        first[to_lane] = f32::from(pair[lane][0]) * scale;
+        second[to_lane] = f32::from(pair[lane][1]) * scale;
+    }
+    if let ([last], Some(pair)) = (odd, block.get(pairs.len())) {
+        last[to_lane] = f32::from(pair[lane][0]) * scale;
+    }
+}
+
 /// `out[b][i] = (Σ query · item i of block b) · scales[b][i] · scale`.
 pub fn scores(query: &[[i16; 2]], scale: f32, lanes: &[Pair], scales: &[[f32; LANES]], out: &mut [[f32; LANES]]) {
     if query.is_empty() {

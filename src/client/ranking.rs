@@ -61,6 +61,8 @@ pub(crate) struct Ranking {
     around: Vec<f32>,
     pool: Vec<u32>,
     share: Vec<u32>,
+    /// The totals of the interests' favourites among all others' −∞, which is what it is again after each slate.
+    favoured: Vec<f32>,
     drawn: Pool,
 }
 
@@ -223,9 +225,12 @@ impl Ranking {
         let queries = if self.around.is_empty() { &user.queries } else { &self.around };
         let picked = Picked { slots: &self.slots, whole: self.whole };
         self.stride = picked.dots(items, queries, &mut self.interests);
+        let (first, others) = self.interests.split_at(self.stride.min(self.interests.len()));
         self.taste.clear();
-        self.taste.resize(self.slots.len(), if self.interests.is_empty() { 0.0 } else { f32::NEG_INFINITY });
-        self.interests.chunks_exact(self.stride.max(1)).for_each(|column| dense::raise(column, &mut self.taste));
+        self.taste.extend_from_slice(first);
+        others.chunks_exact(self.stride.max(1)).for_each(|column| dense::raise(column, &mut self.taste));
+        // Without an interest there is no taste; and a column ends with the last block, not with the last song.
+        self.taste.resize(self.slots.len(), 0.0);
         for muted in listener.tastes.muted() {
             picked.dots(items, &muted.vector, &mut self.column);
             for (taste, near) in self.taste.iter_mut().zip(&self.column) {
@@ -274,13 +279,15 @@ impl Ranking {
         let (size, interests) = (config.pool.max(k), self.interests.len() / self.stride.max(1));
         self.pool.clear();
         if config.quota && self.around.is_empty() && interests > 1 {
-            self.column.clear();
-            self.column.resize(self.total.len(), f32::NEG_INFINITY);
+            let n = self.total.len();
+            self.favoured.resize(n, f32::NEG_INFINITY);
             for own in self.interests.chunks_exact(self.stride.max(1)) {
-                self.top.select(&own[..self.total.len()], size / interests, &mut self.share);
-                self.share.iter().for_each(|&i| self.column[i as usize] = self.total[i as usize]);
+                for i in self.top.best(&own[..n], size / interests) {
+                    self.favoured[i as usize] = self.total[i as usize];
+                }
             }
-            self.top.select(&self.column, size, &mut self.pool);
+            self.top.select(&self.favoured, size, &mut self.pool);
+            self.pool.iter().for_each(|i| self.favoured[*i as usize] = f32::NEG_INFINITY);
         } else {
             self.top.select(&self.total, size, &mut self.pool);
         }

@@ -73,13 +73,20 @@ impl ItemBlocks {
         reason = "2³² items of one coordinate are 16 GiB: more than wasm32 can hold"
     )]
     pub fn push(&mut self, row: &[f32]) -> u32 {
-        let slot = self.len;
-        if slot.is_multiple_of(LANES) {
+        let slot = self.len as u32;
+        let (block, lane) = self.grow();
+        blocks::put(row, lane, block);
+        slot
+    }
+
+    /// Makes room for one item more: its block, and its lane there, which is all zeros where the block is new.
+    pub(super) fn grow(&mut self) -> (&mut [[f32; LANES]], usize) {
+        if self.len.is_multiple_of(LANES) {
             self.lanes.resize(self.lanes.len() + self.dimension, [0.0; LANES]);
         }
         self.len += 1;
-        self.write(slot, row);
-        slot as u32
+        let (start, lane) = self.place(self.len - 1);
+        (&mut self.lanes[start..start + self.dimension], lane)
     }
 
     /// Replaces the item in `slot`; answers false where there is none.

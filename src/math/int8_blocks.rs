@@ -225,14 +225,17 @@ impl Int8Blocks {
         }
     }
 
-    /// Copies the items in `slots`, in that order and as numbers, into `into`, whose storage is used again.
+    /// Copies the items in `slots`, in that order and as numbers, into `into`, whose storage is used again; zeros for a slot that is not
+    /// held.
     pub fn gather(&self, slots: &[u32], into: &mut ItemBlocks) {
         into.reset(self.dimension);
-        let mut row = [0.0; 256];
-        let row = &mut row[..self.dimension.min(256)];
         for slot in slots {
-            self.row(*slot, row);
-            into.push(row);
+            let (block, lane) = (*slot as usize / LANES, *slot as usize % LANES);
+            let (to, to_lane) = into.grow();
+            if (*slot as usize) < self.len {
+                let from = &self.lanes[block * self.pairs()..(block + 1) * self.pairs()];
+                int8::copy(from, lane, self.scales[block][lane], to, to_lane);
+            }
         }
     }
 }

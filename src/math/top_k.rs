@@ -95,6 +95,15 @@ impl TopK {
         Self::default()
     }
 
+    /// The indices of the best `k`, in no order; for less work than [`TopK::select`].
+    #[allow(clippy::cast_possible_truncation, reason = "the lower half of a place is its index")]
+    pub fn best(&mut self, scores: &[f32], k: usize) -> impl Iterator<Item = u32> + '_ {
+        self.leaders.start(k);
+        self.leaders.offer(scores, 0);
+        self.leaders.cut();
+        self.leaders.held.iter().map(|place| !(*place as u32))
+    }
+
     /// Puts the indices of the best `k` into `out`, best first; fewer where fewer scores are numbers above −∞.
     ///
     /// # Example
@@ -143,7 +152,8 @@ fn largest_first(values: &mut [u64], place: usize) -> u64 {
                 j -= 1;
             }
             if i < j {
-                values.swap(i, j - 1);
+                // By hand: compiled for its bytes, `swap` is a call that looks twice whether both are there.
+                (values[i], values[j - 1]) = (values[j - 1], values[i]);
                 i += 1;
                 j -= 1;
             }
