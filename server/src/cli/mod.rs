@@ -6,6 +6,7 @@ mod data;
 mod eval;
 mod frontier;
 mod output;
+mod portrait;
 mod recall_noise;
 mod replay;
 mod serve;
