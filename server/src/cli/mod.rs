@@ -5,6 +5,7 @@ mod bar;
 mod data;
 mod eval;
 mod frontier;
+mod interests;
 mod output;
 mod portrait;
 mod recall_noise;

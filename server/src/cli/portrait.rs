@@ -169,18 +169,25 @@ fn remarks(found: &Portraits) -> Vec<String> {
         (true, true) => "By plays: every other play, a favourite is in both halves. By songs: no song is in both.".to_owned(),
         (true, false) => "This log has totals: halves by plays have the same songs by construction, so only r by songs says anything.".to_owned(),
     }];
-    let judged = |d: &Dimension| if found.ordered || !found.repeats { d.by_plays } else { d.by_songs };
     for each in &found.dimensions {
         let name = each.dimension;
-        lines.push(match judged(each) {
-            None if each.quintiles.is_none() => {
+        // Of totals, the halves by plays say nothing.
+        let by_plays = each.by_plays.filter(|_| found.ordered || !found.repeats).map(|r| r.r.value);
+        let by_songs = each.by_songs.map(|r| r.r.value);
+        lines.push(match (by_plays.or(by_songs), by_songs.or(by_plays)) {
+            _ if each.quintiles.is_none() => {
                 format!("{name}: the catalogue does not say (no years, or no styles and artists).")
             }
-            None => format!("{name}: the same of everybody, so no correlation; this log cannot say."),
-            Some(Retest { r, .. }) if r.value >= STABLE => {
-                format!("{name}: stable, r {:.3} is {STABLE} or more.", r.value)
+            (Some(plays), Some(songs)) if plays >= STABLE && songs >= STABLE => {
+                format!("{name}: stable, r {:.3} is {STABLE} or more.", plays.min(songs))
             }
-            Some(Retest { r, .. }) => format!("{name}: NOT stable, r {:.3} is below {STABLE}.", r.value),
+            (Some(plays), Some(songs)) if plays >= STABLE => {
+                format!(
+                    "{name}: stable only where favourites are in both halves (r {plays:.3}); by songs r {songs:.3}."
+                )
+            }
+            (Some(plays), _) => format!("{name}: NOT stable, r {plays:.3} is below {STABLE}."),
+            (None, _) => format!("{name}: the same of everybody, or of too few to correlate; this log cannot say."),
         });
     }
     let told = |r: Option<Retest>| {

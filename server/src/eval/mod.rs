@@ -25,4 +25,4 @@ pub use picture::{Series, Whisker, lines, page, paragraph, table, whiskers};
 pub use portrait::{DIMENSIONS, Dimension, LEAST_PLAYS, Novelty, Portraits, Retest, portraits};
 pub use protocol::{Case, Holdout, Protocol, Split};
 pub use ranking::{Measures, Spread, measure, spread};
-pub use report::{Answer, DEEP, Line, NEAR, Segment, evaluate};
+pub use report::{Answer, DEEP, Line, NEAR, Segment, evaluate, segments};
