@@ -2,7 +2,9 @@
 
 use super::bar::Bar;
 use super::frontier;
+use super::interests;
 use super::output::say;
+use super::portrait;
 use super::recall_noise;
 use super::source::Source;
 use crate::config::ChannelConfig;
@@ -23,6 +25,8 @@ Examples:
   sottovoce-server eval --data DIR --on validation --config recall.toml
   sottovoce-server eval frontier --data lastfm-hetrec2k --html frontier.html
   sottovoce-server eval recall-noise --data lastfm-hetrec2k
+  sottovoce-server eval portrait --data lastfm-s3rec
+  sottovoce-server eval interests --data lastfm-s3rec
 
 Logs of totals (no times): a random fifth of each listener's songs is held out, drawn as numpy draws it, so that figures can be
 compared with other people's. Logs with an order: each listener's last finished song. The whole catalogue is ranked. Choose
@@ -58,6 +62,10 @@ enum Verb {
     Frontier(frontier::Args),
     /// What noise costs a listener who asks the server for songs, and what it still tells of them
     RecallNoise(recall_noise::Args),
+    /// What the stars of a listener's portrait are worth: how stable they are, and where fifths of a population lie
+    Portrait(portrait::Args),
+    /// What several interests are worth beside one, and an equal quota for each beside a merge
+    Interests(interests::Args),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -72,6 +80,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.verb {
         Some(Verb::Frontier(args)) => return frontier::run(args).await,
         Some(Verb::RecallNoise(args)) => return recall_noise::run(args).await,
+        Some(Verb::Portrait(args)) => return portrait::run(args).await,
+        Some(Verb::Interests(args)) => return interests::run(args).await,
         None => {}
     }
     let dataset = args.source.load().await?;

@@ -113,7 +113,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         );
     }
     let split = leave_one_out(&data);
-    let population = populate(&args, &split)?;
+    let population = populate(args.dimension, args.seed, &split)?;
     let shape = TowerShape::usual(args.dimension);
     let start = TowerWeights { version: WeightsVersion(0), shape, values: initial_weights(shape, args.seed) };
     let tower = |weights: &TowerWeights| {
@@ -123,7 +123,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let report = Report::new(&args, &data);
     report.quality("before", measure(&tower(&start)?, HeldOutPart::Test), None)?;
 
-    let mut population_of_rounds = populate(&args, &split)?;
+    let mut population_of_rounds = populate(args.dimension, args.seed, &split)?;
     let coordinator =
         Coordinator::open(State::in_memory().await?.pool().clone(), args.coordinator(), start.clone()).await?;
     let rounds =
@@ -169,13 +169,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// Embeddings from the training part only, and everyone of it.
-fn populate(args: &Args, split: &LeaveOneOut) -> anyhow::Result<Population> {
+pub(super) fn populate(dimension: u32, seed: u64, split: &LeaveOneOut) -> anyhow::Result<Population> {
     let corpus = Corpus::of(&split.train);
-    let config = Song2VecConfig { dimension: args.dimension as usize, ..Song2VecConfig::default() };
-    let mut embeddings = Song2Vec::train(&corpus, &config, args.seed, &quiet)?.embeddings()?;
+    let config = Song2VecConfig { dimension: dimension as usize, ..Song2VecConfig::default() };
+    let mut embeddings = Song2Vec::train(&corpus, &config, seed, &quiet)?.embeddings()?;
     embeddings.fill_from_catalogue(&split.train);
     let shards = shards(&split.train.songs, &embeddings.rows, embeddings.dimension, &corpus.counts(), SHARD_SONGS)?;
-    Ok(Population::new(split, &shards, args.seed))
+    Ok(Population::new(split, &shards, seed))
 }
 
 fn megabytes(bytes: u64) -> String {

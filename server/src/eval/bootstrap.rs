@@ -97,9 +97,29 @@ pub fn weighted_mean(values: &[Option<f64>], weights: &[f64]) -> f64 {
     if weight > 0.0 { sum / weight } else { 0.0 }
 }
 
+/// Pearson's `r` of pairs, each counted as often as it was drawn; `None` where either side has no spread.
+#[must_use]
+pub fn weighted_correlation(pairs: &[(f64, f64)], weights: &[f64]) -> Option<f64> {
+    let all: f64 = weights.iter().take(pairs.len()).sum();
+    let mean = |f: &dyn Fn(&(f64, f64)) -> f64| pairs.iter().zip(weights).map(|(p, w)| w * f(p)).sum::<f64>() / all;
+    let (x, y) = (mean(&|p| p.0), mean(&|p| p.1));
+    let [xx, yy] = [mean(&|p| (p.0 - x) * (p.0 - x)), mean(&|p| (p.1 - y) * (p.1 - y))];
+    // Values come from single precision: below its rounding there is no spread.
+    let spread = |square: f64, mean: f64| square > 1e-12 * (mean * mean).max(1e-12);
+    (spread(xx, x) && spread(yy, y)).then(|| mean(&|p| (p.0 - x) * (p.1 - y)) / (xx * yy).sqrt())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn correlation_knows_lines_and_no_spread() {
+        let line: Vec<(f64, f64)> = (0..9).map(|i| (f64::from(i), 3.0 - 2.0 * f64::from(i))).collect();
+        assert!((weighted_correlation(&line, &[1.0; 9]).unwrap_or(0.0) + 1.0).abs() < 1e-12);
+        assert_eq!(weighted_correlation(&line, &[0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]), None);
+        assert_eq!(weighted_correlation(&[], &[]), None);
+    }
 
     #[test]
     fn nineteen_intervals_of_twenty_hold_the_mean() {

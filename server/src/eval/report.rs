@@ -162,8 +162,9 @@ fn lines_of(channel: &'static str, scored: &[&Scored], songs: usize) -> Vec<Line
     lines
 }
 
-/// The segment of each song.
-fn segments(listeners: &[f32]) -> Vec<Segment> {
+/// The segment of each song, from how many listeners each has.
+#[must_use]
+pub fn segments(listeners: &[f32]) -> Vec<Segment> {
     let mut heard: Vec<usize> = (0..listeners.len()).filter(|song| listeners[*song] > 0.0).collect();
     heard.sort_by(|a, b| listeners[*b].total_cmp(&listeners[*a]).then(a.cmp(b)));
     let mut segments = vec![Segment::Tail; listeners.len()];

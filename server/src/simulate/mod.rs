@@ -1,17 +1,21 @@
 //! Thousands of listeners on one machine, each the device's own [`sottovoce::client::Recommender`], and one coordinator. A data
 //! set and song embeddings come in; held-out quality before and after the rounds comes out, beside the same tower trained
-//! centrally. May be imported by `cli` and `http` (companions).
+//! centrally. `interests` trains towers that differ in their interests alone, `compare` says what their lists are worth. May be imported by `cli` and `http` (companions).
 
 mod central;
 mod companions;
+mod compare;
 mod evaluate;
+mod interests;
 mod listener;
 mod population;
 mod rounds;
 
 pub use central::{CentralConfig, train_centrally};
 pub use companions::{CompanionError, Companions};
+pub use compare::{Gap, Way, Worth, compare};
 pub use evaluate::{HeldOutPart, Quality, evaluate};
+pub use interests::{CUTS, Given, Mix, Variant, given, train_variant};
 pub use listener::SimulatedListener;
 pub use population::Population;
 pub use rounds::{RoundsConfig, RoundsOutcome, SimulationError, run_rounds};
