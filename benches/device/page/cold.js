@@ -1,5 +1,5 @@
 // An engine whose code was never fetched, to its first recommendation from 10,000 songs: fetch, compile, get ready, answer.
-// `?engine=own|ort|tfjs`, and `own&network` for the catalogue's download as well.
+// `?engine=own|ort|tfjs`, `own&network` for the catalogue's download as well, and `bare` for what nobody can go below.
 //
 // Catalogue and weights cost everyone the same bytes, so they lie in memory before the clock starts. Ours is the npm package as a page
 // uses it: it reads shards and song lists, embeds, scores 64 dimensions, and a DPP under rules writes a slate of 30. The peers get
@@ -44,12 +44,24 @@ async function peer() {
   };
 }
 
+/** One small module and our wasm, compiled and no more: a page's cost of anything of that size. */
+async function bare() {
+  return async () => {
+    await import("/dist/listening.js");
+    await WebAssembly.compileStreaming(fetch("/dist/sottovoce.wasm"));
+    return [];
+  };
+}
+
+const ENGINES = { own: [own, 30], bare: [bare, 0] };
+
 try {
-  const start = await (engine === "own" ? own() : peer());
+  const [ready, wanted] = ENGINES[engine] ?? [peer, 200];
+  const start = await ready();
   const begin = performance.now();
   const songs = await start();
   const ms = performance.now() - begin;
-  if (songs.length !== (engine === "own" ? 30 : 200)) throw new Error(`${songs.length} songs`);
+  if (songs.length !== wanted) throw new Error(`${songs.length} songs`);
   window.result = { isolated: crossOriginIsolated, ms };
 } catch (error) {
   window.result = { error: String(error?.stack ?? error) };
