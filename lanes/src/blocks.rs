@@ -181,6 +181,16 @@ pub fn largest(values: &[f32]) -> f32 {
     most(larger(m, must_cast(last)))
 }
 
+/// `best[b]` is the largest of the sixteen values of block `b`; negative infinity where all are NaN.
+pub fn largest_of_each(values: &[[f32; LANES]], best: &mut Vec<f32>) {
+    best.clear();
+    best.extend(values.iter().map(|values| {
+        let v = load(values);
+        let none = f32x8::splat(f32::NEG_INFINITY);
+        most(larger(larger(none, v[0]), v[1]))
+    }));
+}
+
 /// Which lanes are greater than `threshold`, lane 0 in the lowest bit. NaN is not.
 #[must_use]
 #[allow(clippy::cast_possible_truncation, reason = "eight bits each")]
@@ -279,6 +289,9 @@ mod tests {
             let plain = values[..n].iter().copied().fold(f32::NEG_INFINITY, f32::max);
             assert_eq!(largest(&values[..n]), plain);
         }
+        let (blocks, mut best) = (lanes(1, 3, 7), vec![1.0]);
+        largest_of_each(&blocks, &mut best);
+        assert_eq!(best, [0, 1, 2].map(|b| largest(&blocks[b])));
     }
 
     #[test]

@@ -14,19 +14,6 @@ pub type Pair = [[i8; 2]; LANES];
 /// The largest magnitude of a rounded query: `512 · 127 · 32767` stays within 31 bits.
 pub const QUERY_MAX: i16 = 32_767;
 
-/// `Σ query · item` of the sixteen items of a block.
-#[inline(always)]
-fn sums(query: &[[i16; 2]], block: &[Pair]) -> [i32x8; 2] {
-    let mut x = [i32x8::ZERO; 2];
-    for (q, pair) in query.iter().zip(block) {
-        let q: i16x16 = must_cast([*q; 8]);
-        let [a, b]: [i8x16; 2] = must_cast(*pair);
-        x[0] += i16x16::from_i8x16(a).dot(q);
-        x[1] += i16x16::from_i8x16(b).dot(q);
-    }
-    x
-}
-
 /// Puts a row of codes into a lane of a block. What the row is short of is filled with zeros.
 pub fn put(row: &[i8], lane: usize, block: &mut [Pair]) {
     let (pairs, odd) = row.as_chunks::<2>();
@@ -64,17 +51,60 @@ pub fn copy(block: &[Pair], lane: usize, scale: f32, to: &mut [[f32; LANES]], to
     }
 }
 
+/// A query in 16 bits, two coordinates side by side, and its scale: `≈ pairs · scale`.
+pub type Query<'a> = (&'a [[i16; 2]], f32);
+
 /// `out[b][i] = (Σ query · item i of block b) · scales[b][i] · scale`.
-pub fn scores(query: &[[i16; 2]], scale: f32, lanes: &[Pair], scales: &[[f32; LANES]], out: &mut [[f32; LANES]]) {
-    if query.is_empty() {
+pub fn scores(query: Query<'_>, lanes: &[Pair], scales: &[[f32; LANES]], out: &mut [[f32; LANES]]) {
+    if query.0.is_empty() {
         return out.fill([0.0; LANES]);
     }
-    let scale = f32x8::splat(scale);
-    for ((out, scales), block) in out.iter_mut().zip(scales).zip(lanes.chunks_exact(query.len())) {
-        let x = sums(query, block);
-        let s: [f32x8; 2] = must_cast(*scales);
-        *out = must_cast([x[0].round_float() * s[0] * scale, x[1].round_float() * s[1] * scale]);
+    for ((out, scales), block) in out.iter_mut().zip(scales).zip(lanes.chunks_exact(query.0.len())) {
+        let mut x = [i32x8::ZERO; 2];
+        for (q, pair) in query.0.iter().zip(block) {
+            add(&mut x, *q, widened(pair));
+        }
+        *out = scaled(x, scales, query.1);
     }
+}
+
+/// [`scores`] of two queries of one length, `first` and `second`, in one pass: the items are read and widened once.
+pub fn scores_of_two(
+    (first, second): (Query<'_>, Query<'_>),
+    lanes: &[Pair],
+    scales: &[[f32; LANES]],
+    out: (&mut [[f32; LANES]], &mut [[f32; LANES]]),
+) {
+    let blocks = lanes.chunks_exact(first.0.len().max(1)).zip(scales);
+    for ((block, scales), (a, b)) in blocks.zip(out.0.iter_mut().zip(out.1)) {
+        let (mut x, mut y) = ([i32x8::ZERO; 2], [i32x8::ZERO; 2]);
+        for ((p, q), pair) in first.0.iter().zip(second.0).zip(block) {
+            let items = widened(pair);
+            add(&mut x, *p, items);
+            add(&mut y, *q, items);
+        }
+        *a = scaled(x, scales, first.1);
+        *b = scaled(y, scales, second.1);
+    }
+}
+
+#[inline(always)]
+fn widened(pair: &Pair) -> [i16x16; 2] {
+    let [a, b]: [i8x16; 2] = must_cast(*pair);
+    [i16x16::from_i8x16(a), i16x16::from_i8x16(b)]
+}
+
+#[inline(always)]
+fn add(sums: &mut [i32x8; 2], query: [i16; 2], items: [i16x16; 2]) {
+    let q: i16x16 = must_cast([query; 8]);
+    sums[0] += items[0].dot(q);
+    sums[1] += items[1].dot(q);
+}
+
+#[inline(always)]
+fn scaled(sums: [i32x8; 2], scales: &[f32; LANES], scale: f32) -> [f32; LANES] {
+    let (s, scale): ([f32x8; 2], f32x8) = (must_cast(*scales), f32x8::splat(scale));
+    must_cast([sums[0].round_float() * s[0] * scale, sums[1].round_float() * s[1] * scale])
 }
 
 #[cfg(test)]
@@ -101,8 +131,13 @@ mod tests {
                 terms.sum()
             };
             let scales: Vec<[f32; LANES]> = (0..blocks).map(|b| core::array::from_fn(|i| (b * 16 + i) as f32)).collect();
-            let mut y = vec![[0.25; LANES]; blocks];
-            scores(&query, 0.5, &items, &scales, &mut y);
+            let (mut y, mut z) = (vec![[0.25; LANES]; blocks], vec![[0.5; LANES]; blocks]);
+            scores((&query, 0.5), &items, &scales, &mut y);
+            let other: Vec<[i16; 2]> = query.iter().map(|[a, b]| [*b, *a]).collect();
+            scores((&other, 2.0), &items, &scales, &mut z);
+            let (mut first, mut second) = (vec![[7.0; LANES]; blocks], vec![[9.0; LANES]; blocks]);
+            scores_of_two(((&query, 0.5), (&other, 2.0)), &items, &scales, (&mut first, &mut second));
+            prop_assert_eq!((&first, second), (&y, z));
             for (b, block) in items.chunks_exact(pairs).enumerate() {
                 for lane in 0..LANES {
                     let sum = i32::try_from(plain(block, lane));

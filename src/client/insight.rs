@@ -97,7 +97,7 @@ impl Recommender {
 
     fn nearest(&self, vector: &[f32], k: usize) -> Vec<SongId> {
         let (mut scores, mut best) = (Vec::new(), Vec::new());
-        self.items.blocks().dot_max(vector, &mut scores);
+        self.items.blocks().dot_all(vector, &mut scores);
         TopK::new().select(&scores, k, &mut best);
         best.into_iter().map(|slot| self.items.song(slot)).collect()
     }

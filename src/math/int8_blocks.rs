@@ -173,13 +173,33 @@ impl Int8Blocks {
     /// the stride; between two columns lie the empty lanes of the last block.
     pub fn dots(&self, queries: &[f32], out: &mut Vec<f32>) -> usize {
         let (d, stride) = (self.dimension.max(1), self.len.next_multiple_of(LANES));
-        let mut query = Query::default();
+        let (mut first, mut second) = (Query::default(), Query::default());
         out.resize(queries.len() / d * stride, 0.0);
-        for (values, out) in queries.chunks_exact(d).zip(out.chunks_exact_mut(stride.max(1))) {
-            self.query(values, &mut query);
-            self.score(&query, 0, out.as_chunks_mut().0);
+        if self.dimension == 0 {
+            out.fill(0.0);
+        }
+        // Two queries meet a block while it is in the registers.
+        for (values, out) in queries.chunks(2 * d).zip(out.chunks_mut((2 * stride).max(1))) {
+            let (one, other) = out.split_at_mut(stride);
+            self.query(&values[..d.min(values.len())], &mut first);
+            if other.is_empty() {
+                self.score(&first, 0, one.as_chunks_mut().0);
+                continue;
+            }
+            self.query(&values[d..], &mut second);
+            let out = (one.as_chunks_mut().0, other.as_chunks_mut().0);
+            int8::scores_of_two((self.cut(&first), self.cut(&second)), &self.lanes, &self.scales, out);
         }
         stride
+    }
+
+    /// The inner product of `query` with every item: `out[slot]`.
+    pub fn dot_all(&self, query: &[f32], out: &mut Vec<f32>) {
+        let mut rounded = Query::default();
+        self.query(query, &mut rounded);
+        out.resize(self.len.next_multiple_of(LANES), 0.0);
+        self.score(&rounded, 0, out.as_chunks_mut().0);
+        out.truncate(self.len);
     }
 
     /// The largest inner product of any of the `queries` with every item: `out[slot]`; zeros without a query.
@@ -192,14 +212,14 @@ impl Int8Blocks {
     }
 
     /// As many pairs as the items have.
-    fn cut<'q>(&self, query: &'q Query) -> &'q [[i16; 2]] {
-        &query.pairs[..self.pairs()]
+    fn cut<'q>(&self, query: &'q Query) -> int8::Query<'q> {
+        (&query.pairs[..self.pairs()], query.scale)
     }
 
     /// The scores of the blocks from `first` on, as many as `out` holds.
     pub(super) fn score(&self, query: &Query, first: usize, out: &mut [[f32; LANES]]) {
         let (lanes, scales) = (&self.lanes[first * self.pairs()..], &self.scales[first..]);
-        int8::scores(self.cut(query), query.scale, lanes, scales, out);
+        int8::scores(self.cut(query), lanes, scales, out);
     }
 
     /// The inner products of the `queries` with the items in `slots`, in that order: `out[query · slots + place]`; 0 for a slot that is
@@ -216,7 +236,7 @@ impl Int8Blocks {
                     return 0.0;
                 }
                 let block_lanes = &self.lanes[block * self.pairs()..(block + 1) * self.pairs()];
-                let sum = self.cut(&query).iter().zip(block_lanes).fold(0i32, |sum, (q, pair)| {
+                let sum = self.cut(&query).0.iter().zip(block_lanes).fold(0i32, |sum, (q, pair)| {
                     let [a, b] = pair[lane].map(i32::from);
                     sum + i32::from(q[0]) * a + i32::from(q[1]) * b
                 });

@@ -24,6 +24,10 @@ mod view;
 #[cfg(not(feature = "slim"))]
 mod views;
 
+/// The page's memory. Std's own allocator is three times the bytes of this one.
+#[global_allocator]
+static MEMORY: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
 #[cfg(not(feature = "slim"))]
 pub use recommender::Recommender;
 #[cfg(feature = "slim")]

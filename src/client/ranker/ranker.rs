@@ -200,7 +200,7 @@ impl Ranker {
             take(&mut memory, held, self.items.blocks(), &self.config, row);
         }
         memory.taste_into(now, half_life_ms(&self.config), SessionConfig::default().negative_weight, query);
-        self.items.blocks().dot_max(query, near);
+        self.items.blocks().dot_all(query, near);
     }
 
     /// `z` of every candidate, popularity in units of its own spread; negative infinity for what must not come.

@@ -89,7 +89,7 @@ impl Recall {
 
     /// The best `k` of all bytes; how many.
     pub fn among_all(&mut self, query: usize, k: usize) -> usize {
-        self.bytes.dot_max(&self.queries[query], &mut self.scores);
+        self.bytes.dot_all(&self.queries[query], &mut self.scores);
         self.leaders.start(k);
         self.leaders.offer(&self.scores, 0);
         self.leaders.finish(&mut self.best);

@@ -3,145 +3,21 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 #![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "small numbers")]
 
-use axum::Router;
+mod world;
+
 use axum::body::Body;
-use axum::http::{Method, Request, Response, StatusCode};
+use axum::http::{Method, Request};
 use proptest::prelude::*;
-use serde_json::Value;
-use sottovoce::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
-use sottovoce::privacy::{Epsilon, Gradient, Interest, Noise, NoiseKey};
+use sottovoce::ids::{Millis, RoundId, WeightsVersion};
 use sottovoce::protocol::{
-    CatalogueShard, MEDIA_TYPE, RecallQuery, Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights,
-    WeightUpdate, decode, encode, send,
+    CatalogueShard, MEDIA_TYPE, Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights, decode, encode,
 };
-use sottovoce_server::catalog::{SHARD_SONGS, Song, shards};
 use sottovoce_server::federated::{Coordinator, CoordinatorConfig};
-use sottovoce_server::http::{App, CandidateSource, Catalogue, HttpConfig, HttpError, LimitConfig, openapi, router};
-use sottovoce_server::recall::Merged;
-use sottovoce_server::stage::Query;
-use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sottovoce_server::http::{App, Catalogue, HttpConfig, HttpError, LimitConfig, openapi, router};
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tower::ServiceExt as _;
-
-const P: usize = 8;
-const SONGS: u32 = 10;
-const JSON: &str = "application/json";
-const PROBLEM: &str = "application/problem+json";
-
-/// Proposes the songs after the seed, or from 0.
-struct Neighbours;
-impl CandidateSource for Neighbours {
-    fn candidates(&self, query: &Query) -> Vec<Merged> {
-        let first = query.seeds.first().map_or(0, |(song, _)| song.0 + 1);
-        (first..SONGS)
-            .take(query.k)
-            .map(|song| Merged { song: SongId(song), score: 1.0 / (song + 1) as f32, channels: vec!["next"] })
-            .collect()
-    }
-}
-
-struct World {
-    router: Router,
-    pool: SqlitePool,
-    clock: Arc<AtomicU64>,
-}
-
-async fn world(config: CoordinatorConfig, http: HttpConfig) -> World {
-    let pool = SqlitePoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(Duration::from_millis(300))
-        .connect_with(SqliteConnectOptions::new().in_memory(true))
-        .await
-        .unwrap();
-    sqlx::migrate!("./migrations").run(&pool).await.unwrap();
-    let shape = TowerShape { attention: 2, hidden: 2, ..TowerShape::usual(4) };
-    let initial = TowerWeights { version: WeightsVersion(0), shape, values: vec![0.25; P] };
-    let rounds = Coordinator::open(pool.clone(), config, initial).await.unwrap();
-    let songs: Vec<Song> = (0..SONGS).map(song).collect();
-    let rows: Vec<f32> = (0..SONGS * 4).map(|i| (i % 7) as f32 - 3.0).collect();
-    let shards = shards(&songs, &rows, 4, &[7; SONGS as usize], SHARD_SONGS).unwrap();
-    let catalogue = Catalogue::build("test", &songs, &["Artist".into()], &shards);
-    let clock = Arc::new(AtomicU64::new(1000));
-    let now = Arc::clone(&clock);
-    let app =
-        App::new(catalogue, Neighbours, rounds, http.limits, move || Millis(now.load(Ordering::Relaxed))).unwrap();
-    World { router: router(app, &http).unwrap(), pool, clock }
-}
-
-fn song(id: u32) -> Song {
-    Song {
-        id: SongId(id),
-        key: format!("k{id}"),
-        title: format!("Song {id}"),
-        artist: ArtistId(0),
-        album: None,
-        genre: Some("folk".into()),
-        language: None,
-        attributes: vec![],
-        duration_ms: Some(1000),
-        url: None,
-    }
-}
-
-fn rules(cohort: u32) -> CoordinatorConfig {
-    CoordinatorConfig { cohort, minimum: 1, deadline_ms: 60_000, ..CoordinatorConfig::default() }
-}
-
-fn update(round: u64, from: u64, values: Vec<f32>, clip: f32) -> Vec<u8> {
-    send(&WeightUpdate::new(RoundId(round), WeightsVersion(from), Gradient::new(values).clip(clip)))
-}
-
-/// A question of that dimension.
-fn question(songs: u32, dimension: usize) -> Vec<u8> {
-    let mut noise = Noise::new(NoiseKey::new([5; 32]));
-    let direction = Interest::new(vec![1.0; dimension]).clip(1.0).noised(Epsilon::new(50.0).unwrap(), &mut noise);
-    send(&RecallQuery::new(songs, &[direction]).unwrap())
-}
-
-fn key(i: u8) -> String {
-    format!("{i:032x}")
-}
-
-struct Answer {
-    status: StatusCode,
-    headers: axum::http::HeaderMap,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |v| v.to_str().unwrap())
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-}
-
-async fn call(router: &Router, request: Request<Body>) -> Answer {
-    let response: Response<Body> = router.clone().oneshot(request).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
-    Answer { status: parts.status, headers: parts.headers, body }
-}
-
-async fn get(router: &Router, uri: &str, headers: &[(&str, &str)]) -> Answer {
-    call(router, build(Method::GET, uri, headers, Body::empty())).await
-}
-
-async fn put(router: &Router, round: u64, key: &str, body: Vec<u8>) -> Answer {
-    let uri = format!("/v1/rounds/{round}/updates/{key}");
-    call(router, build(Method::PUT, &uri, &[("content-type", MEDIA_TYPE)], Body::from(body))).await
-}
-
-fn build(method: Method, uri: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
-    let request = Request::builder().method(method).uri(uri);
-    headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).body(body).unwrap()
-}
+use world::*;
 
 /// What was seen of the API: (method, route, status).
 type Seen = BTreeSet<(String, String, u16)>;
@@ -174,10 +50,6 @@ const GETS: [(&str, &str, &str); 8] = [
 ];
 const UPDATE: &str = "/v1/rounds/{round}/updates/{key}";
 const RECALL: [(&str, &str); 2] = [("/v1/recall", MEDIA_TYPE), ("/v1/recall/songs", JSON)];
-
-async fn post(router: &Router, uri: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
-    call(router, build(Method::POST, uri, headers, body.into())).await
-}
 
 #[tokio::test]
 async fn every_promised_status_is_kept_and_none_is_left_out() {
