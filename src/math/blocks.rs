@@ -1,7 +1,6 @@
 //! Resident item vectors, sixteen to a block, dimension by dimension inside a block: one multiplication of a query's
 //! coordinate meets sixteen items, and no horizontal sum is ever needed. The inner loops are `sottovoce_lanes::blocks`.
 
-use super::Leaders;
 use sottovoce_lanes::blocks;
 
 /// Items in a block.
@@ -159,24 +158,6 @@ impl ItemBlocks {
     pub fn squared_norm_blocks(&self, out: &mut Vec<[f32; LANES]>) {
         out.resize(self.len.div_ceil(LANES), [0.0; LANES]);
         blocks::squared_norms(self.dimension, &self.lanes, out);
-    }
-
-    /// The `k` items whose inner product with `query` is largest, best first. Scores and selection go hand in hand, a stripe that
-    /// fits the first cache at a time.
-    pub fn best(&self, query: &[f32], leaders: &mut Leaders, k: usize, out: &mut Vec<u32>) {
-        const STRIPE: usize = 32;
-        leaders.start(k);
-        let mut scores = [[0.0; LANES]; STRIPE];
-        let blocks = self.len.div_ceil(LANES);
-        for first in (0..blocks).step_by(STRIPE) {
-            let count = STRIPE.min(blocks - first);
-            let lanes = &self.lanes[first * self.dimension..(first + count) * self.dimension];
-            blocks::dots(query, self.dimension, lanes, &mut scores[..count]);
-            let items = (self.len - first * LANES).min(count * LANES);
-            #[allow(clippy::cast_possible_truncation, reason = "slots are u32")]
-            leaders.offer(&scores.as_flattened()[..items], (first * LANES) as u32);
-        }
-        leaders.finish(out);
     }
 
     fn whole_blocks(&self, out: &mut Vec<f32>, fill: impl FnOnce(&[[f32; LANES]], &mut [[f32; LANES]])) {

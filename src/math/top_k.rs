@@ -119,22 +119,28 @@ impl TopK {
         self.leaders.finish(out);
     }
 
-    /// Offers them with a threshold to begin with: where `k` blocks have a score each that is no less, so have the `k` best.
+    /// Offers them with a threshold to begin with: where `k` blocks have a score each that is no less, so have the `k` best. A block
+    /// whose best is not above it is not looked at again.
+    #[allow(clippy::cast_possible_truncation, reason = "a key, and indices of scores")]
     fn offer(&mut self, scores: &[f32], k: usize) {
-        self.leaders.start(k);
-        let (whole, _) = scores.as_chunks::<LANES>();
-        if k > 0 && 2 * k <= whole.len() {
-            blocks::largest_of_each(whole, &mut self.most);
-            let held = &mut self.leaders.held;
-            held.extend(self.most.iter().map(|most| u64::from(key(*most))));
-            let least = largest_first(held, k - 1);
-            held.clear();
-            #[allow(clippy::cast_possible_truncation, reason = "a key")]
-            // What equals it has to come in too; and of the two zeros, which have one key, the one above is not greater than the other.
-            let below = (least as u32).saturating_sub(2).max(key(f32::NEG_INFINITY));
-            self.leaders.threshold = score(below);
+        let Self { leaders, most } = self;
+        leaders.start(k);
+        let (whole, rest) = scores.as_chunks::<LANES>();
+        if k == 0 || 2 * k > whole.len() {
+            return leaders.offer(scores, 0);
         }
-        self.leaders.offer(scores, 0);
+        blocks::largest_of_each(whole, most);
+        leaders.held.extend(most.iter().map(|most| u64::from(key(*most))));
+        let least = largest_first(&mut leaders.held, k - 1);
+        leaders.held.clear();
+        // What equals it has to come in too; and of the two zeros, which have one key, the one above is not greater than the other.
+        leaders.threshold = score((least as u32).saturating_sub(2).max(key(f32::NEG_INFINITY)));
+        for (block, (scores, most)) in whole.iter().zip(most.iter()).enumerate() {
+            if *most > leaders.threshold {
+                leaders.offer(scores, (block * LANES) as u32);
+            }
+        }
+        leaders.offer(rest, (whole.len() * LANES) as u32);
     }
 }
 

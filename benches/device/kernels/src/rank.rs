@@ -1,7 +1,7 @@
 //! Scoring resident songs, and writing a slate from candidates.
 
 use super::address;
-use sottovoce::math::{ItemBlocks, Leaders, TopK};
+use sottovoce::math::{ItemBlocks, TopK};
 use sottovoce::rerank::{Dpp, DppConfig};
 use std::hint::black_box;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -14,7 +14,7 @@ pub struct Scorer {
     row: Vec<f32>,
     query: Vec<f32>,
     scores: Vec<f32>,
-    leaders: Leaders,
+    top: TopK,
     best: Vec<u32>,
 }
 
@@ -29,7 +29,7 @@ impl Scorer {
             row: vec![0.0; d],
             query: vec![0.0; d],
             scores: Vec::new(),
-            leaders: Leaders::default(),
+            top: TopK::new(),
             best: Vec::with_capacity(k),
         }
     }
@@ -59,7 +59,8 @@ impl Scorer {
 
     /// The best `k` for the query, best first; how many there are.
     pub fn best_of(&mut self, k: usize) -> usize {
-        self.items.best(&self.query, &mut self.leaders, k, &mut self.best);
+        self.items.dot_all(&self.query, &mut self.scores);
+        self.top.select(&self.scores, k, &mut self.best);
         self.best.len()
     }
 

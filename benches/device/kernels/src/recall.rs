@@ -1,7 +1,7 @@
 //! Private recall: the catalogue as bytes on the device, and the best of it for a query that never leaves.
 
 use super::address;
-use sottovoce::math::{Int8Blocks, ItemBlocks, Ivf, IvfConfig, Leaders, Rng, Search, normalize, quantize_row};
+use sottovoce::math::{Int8Blocks, ItemBlocks, Ivf, IvfConfig, Rng, Search, TopK, normalize, quantize_row};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Songs gather around so many centres, as genres do.
@@ -20,7 +20,7 @@ pub struct Recall {
     cells: Option<Ivf>,
     queries: Vec<Vec<f32>>,
     scores: Vec<f32>,
-    leaders: Leaders,
+    top: TopK,
     search: Search,
     best: Vec<u32>,
 }
@@ -63,7 +63,7 @@ impl Recall {
             cells: None,
             queries,
             scores: Vec::new(),
-            leaders: Leaders::default(),
+            top: TopK::new(),
             search: Search::default(),
             best: Vec::with_capacity(k),
         }
@@ -83,16 +83,15 @@ impl Recall {
 
     /// The best `k` by an exact search in f32; how many.
     pub fn exactly(&mut self, query: usize, k: usize) -> usize {
-        self.exact.best(&self.queries[query], &mut self.leaders, k, &mut self.best);
+        self.exact.dot_all(&self.queries[query], &mut self.scores);
+        self.top.select(&self.scores, k, &mut self.best);
         self.best.len()
     }
 
     /// The best `k` of all bytes; how many.
     pub fn among_all(&mut self, query: usize, k: usize) -> usize {
         self.bytes.dot_all(&self.queries[query], &mut self.scores);
-        self.leaders.start(k);
-        self.leaders.offer(&self.scores, 0);
-        self.leaders.finish(&mut self.best);
+        self.top.select(&self.scores, k, &mut self.best);
         self.best.len()
     }
 
