@@ -66,9 +66,7 @@ impl Slates {
         let quality = quality(relevance);
         self.top.select(&quality, quality.len(), &mut self.order);
         self.items.reset(rows[0].len());
-        for i in &self.order {
-            self.items.push(&rows[*i as usize]);
-        }
+        self.items.extend(self.order.iter().map(|i| &rows[*i as usize][..]));
         self.falling.clear();
         self.falling.extend(self.order.iter().map(|i| quality[*i as usize]));
         self.choose(k)

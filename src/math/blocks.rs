@@ -78,6 +78,24 @@ impl ItemBlocks {
         slot
     }
 
+    /// Adds items one after the other, four at a time where they fall into one block.
+    pub fn extend<'r>(&mut self, mut rows: impl Iterator<Item = &'r [f32]>) {
+        while let Some(first) = rows.next() {
+            let more = [rows.next(), rows.next(), rows.next()];
+            if let [Some(b), Some(c), Some(d)] = more
+                && self.len.is_multiple_of(4)
+                && [first, b, c, d].iter().all(|row| row.len() >= self.dimension)
+            {
+                let (block, lane) = self.grow();
+                blocks::put_four([first, b, c, d], lane, block);
+                self.len += 3;
+            } else {
+                _ = self.push(first);
+                more.into_iter().flatten().for_each(|row| _ = self.push(row));
+            }
+        }
+    }
+
     /// Makes room for one item more: its block, and its lane there, which is all zeros where the block is new.
     pub(super) fn grow(&mut self) -> (&mut [[f32; LANES]], usize) {
         if self.len.is_multiple_of(LANES) {
@@ -232,6 +250,11 @@ mod tests {
             for (row, score) in rows.iter().zip(&all) {
                 prop_assert!((dot(row, &query) - score).abs() < 1e-4);
             }
+            let (first, rest) = rows.split_at(seed as usize % (items + 1));
+            let mut in_fours = ItemBlocks::new(d);
+            first.iter().for_each(|row| _ = in_fours.push(row));
+            in_fours.extend(rest.iter().map(Vec::as_slice));
+            prop_assert_eq!(&in_fours, &blocks);
             let mut norms = vec![];
             blocks.squared_norms(&mut norms);
             prop_assert!(norms.len() == items && rows.iter().zip(&norms).all(|(row, n)| (dot(row, row) - n).abs() < 1e-3));

@@ -205,23 +205,24 @@ fn sort_falling(places: &mut [u64]) {
         sink(&mut places[..end], 0);
     }
 }
-/// Lets the value at `root` sink until none below it is smaller.
-fn sink(heap: &mut [u64], mut root: usize) {
-    loop {
-        let left = 2 * root + 1;
-        let Some(mut least) = heap.get(left).copied() else { return };
-        let mut child = left;
-        if let Some(right) = heap.get(left + 1)
-            && *right < least
-        {
-            (child, least) = (left + 1, *right);
-        }
-        if heap[root] <= least {
-            return;
-        }
-        heap.swap(root, child);
-        root = child;
+
+/// Lets the value at `root` sink until none below it is smaller. A value that comes from the end belongs near the end: the lesser children
+/// move up without being asked, and it climbs back the little way (Wegener, *Bottom-up-heapsort*, TCS 118, 1993).
+fn sink(heap: &mut [u64], root: usize) {
+    let Some(value) = heap.get(root).copied() else { return };
+    let mut hole = root;
+    while 2 * hole + 1 < heap.len() {
+        // The last parent may have one child only.
+        let (left, right) = (2 * hole + 1, (2 * hole + 2).min(heap.len() - 1));
+        let lesser = if heap[right] < heap[left] { right } else { left };
+        heap[hole] = heap[lesser];
+        hole = lesser;
     }
+    while hole > root && heap[(hole - 1) / 2] > value {
+        heap[hole] = heap[(hole - 1) / 2];
+        hole = (hole - 1) / 2;
+    }
+    heap[hole] = value;
 }
 
 #[cfg(test)]

@@ -128,10 +128,8 @@ impl Slates {
         self.items.reset(self.d);
         // In the order of their quality, as the engine has its pool.
         self.top.select(&self.quality, self.quality.len(), &mut self.order);
-        for i in &self.order {
-            let start = *i as usize * self.d;
-            self.items.push(&self.rows[start..start + self.d]);
-        }
+        let (rows, d) = (&self.rows, self.d);
+        self.items.extend(self.order.iter().map(|i| &rows[*i as usize * d..(*i as usize + 1) * d]));
         self.falling.clear();
         self.falling.extend(self.order.iter().map(|i| self.quality[*i as usize]));
         self.dpp.start(&self.items, &self.falling, DppConfig { similarity: 1.0, ridge, window: None });
