@@ -55,6 +55,23 @@ pub fn dots(query: &[f32], dimension: usize, lanes: &[[f32; LANES]], out: &mut [
 /// Blocks that stay in the first cache while one query after the other meets them.
 const STRIPE: usize = 16;
 
+/// As [`dots`], and the largest of each block in `best`, a stripe that is still in the first cache at a time. NaN counts as negative
+/// infinity there.
+pub fn dots_and_best(
+    query: &[f32],
+    dimension: usize,
+    lanes: &[[f32; LANES]],
+    out: &mut [[f32; LANES]],
+    best: &mut Vec<f32>,
+) {
+    best.clear();
+    let lanes = lanes.chunks(STRIPE * dimension.max(1)).chain(core::iter::repeat(&[][..]));
+    for (out, lanes) in out.chunks_mut(STRIPE).zip(lanes) {
+        dots(query, dimension, lanes, out);
+        best.extend(out.iter().map(largest_in_block));
+    }
+}
+
 /// `out[b][i] = max_k ⟨query_k, item i of block b⟩`, the queries one after the other in `queries`, `dimension` numbers each. One
 /// query gives the bits of [`dots`]; none gives zeros.
 pub fn dots_max(queries: &[f32], dimension: usize, lanes: &[[f32; LANES]], out: &mut [[f32; LANES]]) {
@@ -203,11 +220,13 @@ pub fn largest(values: &[f32]) -> f32 {
 /// `best[b]` is the largest of the sixteen values of block `b`; negative infinity where all are NaN.
 pub fn largest_of_each(values: &[[f32; LANES]], best: &mut Vec<f32>) {
     best.clear();
-    best.extend(values.iter().map(|values| {
-        let v = load(values);
-        let none = f32x8::splat(f32::NEG_INFINITY);
-        most(larger(larger(none, v[0]), v[1]))
-    }));
+    best.extend(values.iter().map(largest_in_block));
+}
+
+#[inline(always)]
+fn largest_in_block(values: &[f32; LANES]) -> f32 {
+    let (v, none) = (load(values), f32x8::splat(f32::NEG_INFINITY));
+    most(larger(larger(none, v[0]), v[1]))
 }
 
 /// Which lanes are greater than `threshold`, lane 0 in the lowest bit. NaN is not.
@@ -246,6 +265,10 @@ mod tests {
             let (mut out, mut most) = (vec![[9.0; LANES]; blocks], vec![[9.0; LANES]; blocks]);
             dots(&queries[..d], d, &items, &mut out);
             dots_max(&queries, d, &items, &mut most);
+            let (mut same, mut best) = (vec![[9.0; LANES]; blocks], vec![]);
+            dots_and_best(&queries[..d], d, &items, &mut same, &mut best);
+            prop_assert_eq!(&same, &out);
+            prop_assert!(best.iter().zip(&out).all(|(best, of)| *best == largest(of)) && best.len() == blocks);
             for (b, block) in items.chunks_exact(d).enumerate() {
                 for lane in 0..LANES {
                     prop_assert_eq!(out[b][lane], plain(&queries[..d], block, lane));

@@ -1,6 +1,7 @@
 //! Resident item vectors, sixteen to a block, dimension by dimension inside a block: one multiplication of a query's
 //! coordinate meets sixteen items, and no horizontal sum is ever needed. The inner loops are `sottovoce_lanes::blocks`.
 
+use super::TopK;
 use sottovoce_lanes::blocks;
 
 /// Items in a block.
@@ -178,6 +179,14 @@ impl ItemBlocks {
         blocks::squared_norms(self.dimension, &self.lanes, out);
     }
 
+    /// The `k` items whose inner product with `query` is largest, best first: scores, their threshold and the selection hand in hand.
+    pub fn best(&self, query: &[f32], top: &mut TopK, k: usize, out: &mut Vec<u32>) {
+        let fill = |scores: &mut [[f32; LANES]], most: &mut Vec<f32>| {
+            blocks::dots_and_best(query, self.dimension, &self.lanes, scores, most);
+        };
+        top.select_filled(self.len, k, fill, out);
+    }
+
     fn whole_blocks(&self, out: &mut Vec<f32>, fill: impl FnOnce(&[[f32; LANES]], &mut [[f32; LANES]])) {
         out.resize(self.len.next_multiple_of(LANES), 0.0);
         fill(&self.lanes, out.as_chunks_mut().0);
@@ -260,6 +269,10 @@ mod tests {
             prop_assert!(norms.len() == items && rows.iter().zip(&norms).all(|(row, n)| (dot(row, row) - n).abs() < 1e-3));
             let mut slots: Vec<u32> = (0..items as u32).collect();
             Rng::new(seed).shuffle(&mut slots);
+            let (mut best, mut selected) = (vec![], vec![]);
+            blocks.best(&query, &mut TopK::new(), items.min(3), &mut best);
+            TopK::new().select(&all, items.min(3), &mut selected);
+            prop_assert_eq!(best, selected);
             blocks.dot_slots(&query, &slots, &mut some);
             let mut copy = ItemBlocks::new(1);
             copy.push(&[7.0]);

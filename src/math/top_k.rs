@@ -44,6 +44,23 @@ impl Leaders {
         }
     }
 
+    /// Offers the first scores of all in blocks, at least `k` of these, the best of each of which is known. Where `k` blocks have a score
+    /// each that is no less, so have the `k` best: that is the threshold to begin with, and a block whose best is not above it is not
+    /// looked at.
+    #[allow(clippy::cast_possible_truncation, reason = "a key, and indices of scores")]
+    fn offer_blocks(&mut self, scores: &[[f32; LANES]], most: &[f32]) {
+        self.held.extend(most.iter().map(|most| u64::from(key(*most))));
+        let least = largest_first(&mut self.held, self.k - 1);
+        self.held.clear();
+        // What equals it has to come in too; and of the two zeros, which have one key, the one above is not greater than the other.
+        self.threshold = score((least as u32).saturating_sub(2).max(key(f32::NEG_INFINITY)));
+        for (block, (scores, most)) in scores.iter().zip(most).enumerate() {
+            if *most > self.threshold {
+                self.offer(scores, (block * LANES) as u32);
+            }
+        }
+    }
+
     fn take(&mut self, scores: &[f32; LANES], mut above: u32, index: u32) {
         while above != 0 {
             let lane = above.trailing_zeros();
@@ -88,6 +105,8 @@ pub struct TopK {
     leaders: Leaders,
     /// The best of each block.
     most: Vec<f32>,
+    /// Scores that are worked out here.
+    filled: Vec<[f32; LANES]>,
 }
 
 impl TopK {
@@ -119,28 +138,41 @@ impl TopK {
         self.leaders.finish(out);
     }
 
-    /// Offers them with a threshold to begin with: where `k` blocks have a score each that is no less, so have the `k` best. A block
-    /// whose best is not above it is not looked at again.
-    #[allow(clippy::cast_possible_truncation, reason = "a key, and indices of scores")]
+    /// Offers them, with a threshold to begin with where they are many.
+    #[allow(clippy::cast_possible_truncation, reason = "indices of scores")]
     fn offer(&mut self, scores: &[f32], k: usize) {
-        let Self { leaders, most } = self;
-        leaders.start(k);
+        self.leaders.start(k);
         let (whole, rest) = scores.as_chunks::<LANES>();
         if k == 0 || 2 * k > whole.len() {
-            return leaders.offer(scores, 0);
+            return self.leaders.offer(scores, 0);
         }
-        blocks::largest_of_each(whole, most);
-        leaders.held.extend(most.iter().map(|most| u64::from(key(*most))));
-        let least = largest_first(&mut leaders.held, k - 1);
-        leaders.held.clear();
-        // What equals it has to come in too; and of the two zeros, which have one key, the one above is not greater than the other.
-        leaders.threshold = score((least as u32).saturating_sub(2).max(key(f32::NEG_INFINITY)));
-        for (block, (scores, most)) in whole.iter().zip(most.iter()).enumerate() {
-            if *most > leaders.threshold {
-                leaders.offer(scores, (block * LANES) as u32);
-            }
+        blocks::largest_of_each(whole, &mut self.most);
+        self.leaders.offer_blocks(whole, &self.most);
+        self.leaders.offer(rest, (whole.len() * LANES) as u32);
+    }
+
+    /// As [`TopK::select`], of the first `n` scores that `fill` writes: blocks of them, and the best of each.
+    pub(super) fn select_filled(
+        &mut self,
+        n: usize,
+        k: usize,
+        fill: impl FnOnce(&mut [[f32; LANES]], &mut Vec<f32>),
+        out: &mut Vec<u32>,
+    ) {
+        let Self { leaders, most, filled } = self;
+        filled.resize(n.div_ceil(LANES), [0.0; LANES]);
+        fill(filled, most);
+        leaders.start(k);
+        // Lanes behind the last score are nobody's: the last block is offered by itself.
+        let whole = n / LANES;
+        if k == 0 || 2 * k > whole {
+            leaders.offer(&filled.as_flattened()[..n], 0);
+        } else {
+            leaders.offer_blocks(&filled[..whole], &most[..whole]);
+            #[allow(clippy::cast_possible_truncation, reason = "indices of scores")]
+            leaders.offer(&filled.as_flattened()[whole * LANES..n], (whole * LANES) as u32);
         }
-        leaders.offer(rest, (whole.len() * LANES) as u32);
+        leaders.finish(out);
     }
 }
 

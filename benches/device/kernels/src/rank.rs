@@ -59,8 +59,7 @@ impl Scorer {
 
     /// The best `k` for the query, best first; how many there are.
     pub fn best_of(&mut self, k: usize) -> usize {
-        self.items.dot_all(&self.query, &mut self.scores);
-        self.top.select(&self.scores, k, &mut self.best);
+        self.items.best(&self.query, &mut self.top, k, &mut self.best);
         self.best.len()
     }
 

@@ -83,8 +83,7 @@ impl Recall {
 
     /// The best `k` by an exact search in f32; how many.
     pub fn exactly(&mut self, query: usize, k: usize) -> usize {
-        self.exact.dot_all(&self.queries[query], &mut self.scores);
-        self.top.select(&self.scores, k, &mut self.best);
+        self.exact.best(&self.queries[query], &mut self.top, k, &mut self.best);
         self.best.len()
     }
 
