@@ -52,7 +52,7 @@ pub fn dots(query: &[f32], dimension: usize, lanes: &[[f32; LANES]], out: &mut [
     }
 }
 
-/// Blocks that stay in the first cache while one query after the other meets them.
+/// Blocks whose scores stay in the first cache while they are looked at again.
 const STRIPE: usize = 16;
 
 /// As [`dots`], and the largest of each block in `best`, a stripe that is still in the first cache at a time. NaN counts as negative
@@ -69,27 +69,6 @@ pub fn dots_and_best(
     for (out, lanes) in out.chunks_mut(STRIPE).zip(lanes) {
         dots(query, dimension, lanes, out);
         best.extend(out.iter().map(largest_in_block));
-    }
-}
-
-/// `out[b][i] = max_k ⟨query_k, item i of block b⟩`, the queries one after the other in `queries`, `dimension` numbers each. One
-/// query gives the bits of [`dots`]; none gives zeros.
-pub fn dots_max(queries: &[f32], dimension: usize, lanes: &[[f32; LANES]], out: &mut [[f32; LANES]]) {
-    if dimension == 0 || queries.len() < dimension {
-        return out.fill([0.0; LANES]);
-    }
-    let (first, others) = queries.split_at(dimension);
-    let mut scratch = [[0.0; LANES]; STRIPE];
-    for (out, lanes) in out.chunks_mut(STRIPE).zip(lanes.chunks(STRIPE * dimension)) {
-        dots(first, dimension, lanes, out);
-        for query in others.chunks_exact(dimension) {
-            let scratch = &mut scratch[..out.len()];
-            dots(query, dimension, lanes, scratch);
-            for (best, new) in out.iter_mut().zip(scratch) {
-                let (b, n) = (load(best), load(new));
-                *best = must_cast([larger(b[0], n[0]), larger(b[1], n[1])]);
-            }
-        }
     }
 }
 
@@ -261,19 +240,16 @@ mod tests {
         #[test]
         fn every_lane_is_the_plain_sum(d in 1usize..40, blocks in 0usize..40, seed in any::<u32>()) {
             let items = lanes(d, blocks, seed);
-            let queries: Vec<f32> = lanes(d, 1, !seed).iter().flat_map(|l| [l[0], l[3], l[7]]).collect();
-            let (mut out, mut most) = (vec![[9.0; LANES]; blocks], vec![[9.0; LANES]; blocks]);
-            dots(&queries[..d], d, &items, &mut out);
-            dots_max(&queries, d, &items, &mut most);
+            let query: Vec<f32> = lanes(d, 1, !seed).iter().map(|l| l[0]).collect();
+            let mut out = vec![[9.0; LANES]; blocks];
+            dots(&query, d, &items, &mut out);
             let (mut same, mut best) = (vec![[9.0; LANES]; blocks], vec![]);
-            dots_and_best(&queries[..d], d, &items, &mut same, &mut best);
+            dots_and_best(&query, d, &items, &mut same, &mut best);
             prop_assert_eq!(&same, &out);
             prop_assert!(best.iter().zip(&out).all(|(best, of)| *best == largest(of)) && best.len() == blocks);
             for (b, block) in items.chunks_exact(d).enumerate() {
-                for lane in 0..LANES {
-                    prop_assert_eq!(out[b][lane], plain(&queries[..d], block, lane));
-                    let best = queries.chunks_exact(d).map(|q| plain(q, block, lane)).fold(f32::MIN, f32::max);
-                    prop_assert_eq!(most[b][lane], best);
+                for (lane, &score) in out[b].iter().enumerate() {
+                    prop_assert_eq!(score, plain(&query, block, lane));
                 }
             }
             for (b, values) in out.iter().enumerate() {

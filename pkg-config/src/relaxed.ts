@@ -1,8 +1,7 @@
 /**
  * The same package over WebAssembly's relaxed SIMD: multiplication and addition in one instruction where the processor has it. Faster
  * by what `cargo xtask bench device` prints beside `relaxed`, and no longer the same bits on every machine: a replay file made here may
- * end in another list elsewhere. Where the browser has no relaxed SIMD
- * ({@link relaxedSimd} says) the usual file is loaded.
+ * end in another list elsewhere. Where the browser has no relaxed SIMD ({@link relaxedSimd} says) the usual file is loaded.
  *
  * @packageDocumentation
  */

@@ -163,11 +163,6 @@ impl ItemBlocks {
         blocks::dots(query, self.dimension, &self.lanes, out);
     }
 
-    /// The largest inner product of any of the `queries` (one after the other, `d` numbers each) with every item.
-    pub fn dot_max(&self, queries: &[f32], out: &mut Vec<f32>) {
-        self.whole_blocks(out, |lanes, out| blocks::dots_max(queries, self.dimension, lanes, out));
-    }
-
     /// `‖v‖²` of every item: `out[slot]`.
     pub fn squared_norms(&self, out: &mut Vec<f32>) {
         self.whole_blocks(out, |lanes, out| blocks::squared_norms(self.dimension, lanes, out));

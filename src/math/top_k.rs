@@ -44,16 +44,18 @@ impl Leaders {
         }
     }
 
-    /// Offers the first scores of all in blocks, at least `k` of these, the best of each of which is known. Where `k` blocks have a score
-    /// each that is no less, so have the `k` best: that is the threshold to begin with, and a block whose best is not above it is not
+    /// Offers the first scores of all in blocks, the best of each of which is known. Where `k` blocks have a score each that is no less,
+    /// so have the `k` best: that is the threshold to begin with, where blocks are many; and a block whose best is not above it is not
     /// looked at.
     #[allow(clippy::cast_possible_truncation, reason = "a key, and indices of scores")]
     fn offer_blocks(&mut self, scores: &[[f32; LANES]], most: &[f32]) {
-        self.held.extend(most.iter().map(|most| u64::from(key(*most))));
-        let least = largest_first(&mut self.held, self.k - 1);
-        self.held.clear();
-        // What equals it has to come in too; and of the two zeros, which have one key, the one above is not greater than the other.
-        self.threshold = score((least as u32).saturating_sub(2).max(key(f32::NEG_INFINITY)));
+        if begins_with_blocks(self.k, scores.len()) {
+            self.held.extend(most.iter().map(|most| u64::from(key(*most))));
+            let least = largest_first(&mut self.held, self.k - 1);
+            self.held.clear();
+            // What equals it has to come in too; and of the two zeros, which have one key, the one above is not greater than the other.
+            self.threshold = score((least as u32).saturating_sub(2).max(key(f32::NEG_INFINITY)));
+        }
         for (block, (scores, most)) in scores.iter().zip(most).enumerate() {
             if *most > self.threshold {
                 self.offer(scores, (block * LANES) as u32);
@@ -97,6 +99,11 @@ impl Leaders {
         out.clear();
         out.extend(self.held.iter().map(|place| !(*place as u32)));
     }
+}
+
+/// Whether so many blocks are enough for the best of each to say much about the `k` best of all.
+fn begins_with_blocks(k: usize, blocks: usize) -> bool {
+    k > 0 && 2 * k <= blocks
 }
 
 /// Selects the best `k` of `n` scores that lie in one slice.
@@ -143,7 +150,7 @@ impl TopK {
     fn offer(&mut self, scores: &[f32], k: usize) {
         self.leaders.start(k);
         let (whole, rest) = scores.as_chunks::<LANES>();
-        if k == 0 || 2 * k > whole.len() {
+        if !begins_with_blocks(k, whole.len()) {
             return self.leaders.offer(scores, 0);
         }
         blocks::largest_of_each(whole, &mut self.most);
@@ -164,14 +171,10 @@ impl TopK {
         fill(filled, most);
         leaders.start(k);
         // Lanes behind the last score are nobody's: the last block is offered by itself.
-        let whole = n / LANES;
-        if k == 0 || 2 * k > whole {
-            leaders.offer(&filled.as_flattened()[..n], 0);
-        } else {
-            leaders.offer_blocks(&filled[..whole], &most[..whole]);
-            #[allow(clippy::cast_possible_truncation, reason = "indices of scores")]
-            leaders.offer(&filled.as_flattened()[whole * LANES..n], (whole * LANES) as u32);
-        }
+        let (whole, rest) = filled.as_flattened()[..n].as_chunks();
+        leaders.offer_blocks(whole, &most[..whole.len()]);
+        #[allow(clippy::cast_possible_truncation, reason = "indices of scores")]
+        leaders.offer(rest, (whole.len() * LANES) as u32);
         leaders.finish(out);
     }
 }

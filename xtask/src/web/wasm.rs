@@ -111,7 +111,8 @@ impl Wasm {
             ["Cargo.toml", "Cargo.lock", "src", "lanes", "benches/device/kernels"].map(|i| workspace.root.join(i));
         let rustc = run::capture(toolchain.command("rustc", &[])?.arg("-vV"))?;
         let root = workspace.root.display().to_string();
-        let mut words = vec![self.package, &rustc, &root, self.simd.features(), if small { "small" } else { "" }];
+        let flags = self.flags(small);
+        let mut words = vec![self.package, &rustc, &root, &flags];
         words.extend(self.arguments);
         let stamp = Stamp::of(workspace, &format!("wasm-{}", self.name), &inputs, &words)?;
         if stamp.holds(std::slice::from_ref(&kept)) {
@@ -122,19 +123,15 @@ impl Wasm {
         cargo.args(["--target", TARGET]).args(self.arguments);
         let target = toolchain.target.join(self.simd.folder());
         cargo.env("CARGO_TARGET_DIR", &target);
-        let mut flags = vec![format!("-Ctarget-feature={}", self.simd.features())];
         let with = if small {
             cargo.args(["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"]);
             cargo.args(["--config", "profile.wasm.lto='fat'"]);
             cargo.env("RUSTC_BOOTSTRAP", "1");
-            // Nobody reads where in the sources something went wrong, and the paths would be this machine's.
-            let silent = ["-Zunstable-options", "-Cpanic=immediate-abort", "-Zlocation-detail=none"];
-            flags.extend(silent.map(str::to_owned));
             "with its own std"
         } else {
             "larger than it need be: no std sources here"
         };
-        cargo.env("RUSTFLAGS", flags.join(" "));
+        cargo.env("RUSTFLAGS", &flags);
         run::say(&format!("{} for the page: cargo build, profile wasm, {with}", self.name));
         run::run(&mut cargo)?;
         let built = target.join(TARGET).join("wasm").join(format!("{}.wasm", self.package.replace('-', "_")));
@@ -142,6 +139,14 @@ impl Wasm {
         std::fs::copy(&built, &kept).with_context(|| format!("cargo left no {}", built.display()))?;
         stamp.keep()?;
         Ok(kept)
+    }
+
+    /// What the compiler is told, of everything from std on.
+    fn flags(&self, small: bool) -> String {
+        let features = format!("-Ctarget-feature={}", self.simd.features());
+        // Nobody reads where in the sources something went wrong, and the paths would be this machine's.
+        let silent = "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none";
+        if small { format!("{features} {silent}") } else { features }
     }
 
     /// wasm-bindgen, then wasm-opt.
