@@ -12,6 +12,8 @@ pub mod math;
 pub mod privacy;
 pub mod protocol;
 pub mod rerank;
+#[cfg(feature = "secagg")]
+pub mod secagg;
 pub mod session;
 pub mod tower;
 #[cfg(target_arch = "wasm32")]
