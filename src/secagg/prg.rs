@@ -60,7 +60,7 @@ impl MaskKey {
     }
 
     /// Adds the mask to `sum`, or takes it away.
-    pub(super) fn apply(&self, ring: Ring, add: bool, sum: &mut [u32]) {
+    pub fn apply(&self, ring: Ring, add: bool, sum: &mut [u32]) {
         let mut key = [0; 16];
         key.copy_from_slice(&self.bytes[..16]);
         match self.prg {
