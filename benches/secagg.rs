@@ -1,7 +1,7 @@
 //! What secure aggregation costs natively: a device's part of a round, the server's, and the expansion of masks alone. `cargo xtask bench
 //! rounds` runs it beside its peers.
 //!
-//! One JSON object a line: `{"op", "unit", "own": [samples], …}`. Times are CPU time of the thread that works (milliseconds), but for the
+//! One JSON object: `{"op", "unit", "own": [samples], …}`. Times are CPU time of the thread that works (milliseconds), but for the
 //! two rounds that the server spreads over all cores: those are wall-clock seconds.
 
 use chacha20::ChaCha20Rng;
@@ -25,19 +25,24 @@ type Anything<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Anything<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let Some(samples) = arguments.first() else {
+    let [op, samples] = arguments.as_slice() else {
         // `cargo test` and `cargo bench` start every target without arguments.
-        eprintln!("next: cargo bench --bench secagg -- SAMPLES");
+        eprintln!("next: cargo bench --bench secagg -- OP SAMPLES");
         return Ok(());
     };
     let samples: usize = samples.parse()?;
-    let small = Cohort::new(100, 20, 41)?;
-    client(&small, samples)?;
-    upload(&small)?;
-    expand(samples)?;
-    small.server(samples, "server", Clock::Cpu)?;
-    Cohort::new(100, 99, 41)?.server(samples.min(10), "complete_graph_100", Clock::Wall)?;
-    Cohort::new(1000, 100, 41)?.server(3, "k100_n1000", Clock::Wall)
+    match op.as_str() {
+        "client" => client(&Cohort::new(100, 20, 41)?, samples),
+        "upload" => upload(&Cohort::new(100, 20, 41)?),
+        "expand" => expand(samples),
+        "server" => Cohort::new(100, 20, 41)?.server(samples, op, Clock::Cpu),
+        "complete_graph_100" => Cohort::new(100, 99, 41)?.server(samples, op, Clock::Wall),
+        "k100_n1000" => Cohort::new(1000, 100, 41)?.server(samples, op, Clock::Wall),
+        _ => {
+            Err(format!("no operation {op}; next: client, upload, expand, server, complete_graph_100 or k100_n1000")
+                .into())
+        }
+    }
 }
 
 /// Everybody's part of a round but what is measured.

@@ -1,5 +1,6 @@
 //! What the targets share: a small engine, and using it after something was let in.
 
+pub mod round;
 pub mod seeds;
 
 use sottovoce::client::{EngineConfig, Recommender};

@@ -49,5 +49,8 @@ fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
         write("codec", name, &bytes)?;
         write(if name == "shard" { "shard" } else { "weights" }, name, &bytes)?;
     }
+    for (name, bytes) in crate::round::round()?.messages {
+        write("secagg", name, &bytes)?;
+    }
     Ok(())
 }

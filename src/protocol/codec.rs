@@ -362,3 +362,4 @@ element!(u32, 4, v => v, each b => u32::from_le_bytes(b));
 element!(i8, 1, v => v, bytes => Some(bytemuck::cast_slice(bytes).to_vec()));
 element!(crate::ids::SongId, 4, v => v.0, each b => Self(u32::from_le_bytes(b)));
 element!(crate::ids::ArtistId, 4, v => v.0, each b => Self(u32::from_le_bytes(b)));
+element!(crate::ids::RoundId, 8, v => v.0, each b => Self(u64::from_le_bytes(b)));

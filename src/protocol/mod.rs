@@ -15,6 +15,8 @@ mod codec;
 mod message;
 #[cfg(feature = "full")]
 mod recall;
+#[cfg(feature = "secagg")]
+mod secagg;
 
 pub use codec::{
     DecodeError, Element, MAX_MESSAGE_BYTES, MEDIA_TYPE, Reader, VERSION, Writer, decode, encode, kind, send,
@@ -25,3 +27,5 @@ pub use message::{
 };
 #[cfg(feature = "full")]
 pub use recall::RecallQuery;
+#[cfg(feature = "secagg")]
+pub use secagg::{SplitQuestion, SplitVotes};

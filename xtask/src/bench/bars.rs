@@ -2,7 +2,7 @@
 
 use super::line::Bar;
 
-const RATIOS: [(&str, &str, f64); 14] = [
+const RATIOS: [(&str, &str, f64); 18] = [
     ("forward", "js", 7.0),
     ("forward", "ort", 25.0),
     ("forward", "tfjs", 40.0),
@@ -17,9 +17,14 @@ const RATIOS: [(&str, &str, f64); 14] = [
     ("dpp_500_64_30", "pyversity", 3.0),
     ("cold_start", "ort", 10.0),
     ("cold_start", "tfjs", 4.0),
+    ("client", "flower", 7.0),
+    ("server", "flower", 50.0),
+    // At most .42 of its bytes, and within 1.5 times of its time.
+    ("upload", "flower", 1.0 / 0.42),
+    ("expand", "openssl", 1.0 / 1.5),
 ];
 
-const OWN: [(&str, Bar); 6] = [
+const OWN: [(&str, Bar); 9] = [
     // The scan alone, as a share of what it is bound by: memory or arithmetic.
     ("score_kernel_share", Bar::Least(0.55)),
     ("dpp_1000_64_20_native", Bar::Median(0.15)),
@@ -28,6 +33,10 @@ const OWN: [(&str, Bar); 6] = [
     ("requeue_hour", Bar::Median(0.0)),
     ("private_recall", Bar::Median(1.5)),
     ("private_recall_1m", Bar::Median(4.0)),
+    // 24 bits of each of 100,000 numbers, and 5 KB.
+    ("upload", Bar::Median(300_000.0 + 5_000.0)),
+    ("complete_graph_100", Bar::Median(0.5)),
+    ("k100_n1000", Bar::Median(10.0)),
 ];
 
 /// Of the songs that an exact search in f32 finds, how many private recall must find.

@@ -8,6 +8,7 @@ mod line;
 mod machine;
 mod native;
 mod peers;
+mod rounds;
 
 use crate::run;
 use crate::workspace::Workspace;
@@ -51,13 +52,18 @@ struct Bench {
     run: fn(&Workspace, Run) -> Result<Vec<Value>>,
 }
 
-const ALL: [Bench; 2] = [
+const ALL: [Bench; 3] = [
     Bench {
         name: "device",
         about: "the engine in the page beside JavaScript, onnxruntime-web and TensorFlow.js",
         run: device::run,
     },
     Bench { name: "rerank", about: "what a slate costs natively, beside the textbook DPP", run: native::rerank },
+    Bench {
+        name: "rounds",
+        about: "what a round that keeps secrets costs, beside Flower and OpenSSL",
+        run: rounds::run,
+    },
 ];
 
 /// Runs what was asked for.

@@ -42,21 +42,37 @@ pub(super) fn pages(workspace: &Workspace) -> Result<PathBuf> {
     Ok(site)
 }
 
-/// Python with pyversity.
-pub(super) fn python(workspace: &Workspace) -> Result<PathBuf> {
-    let requirements = sources(workspace).join("requirements.txt");
-    let home = workspace.cache.join("peers/python");
+/// Python with what a requirements file names, in a virtual environment of the cache.
+pub(super) fn python(workspace: &Workspace, peer: &str, requirements: &Path) -> Result<PathBuf> {
+    let home = workspace.cache.join("peers").join(peer);
     let program = if cfg!(windows) { home.join("Scripts/python.exe") } else { home.join("bin").join("python") };
-    let stamp = Stamp::of(workspace, "peers-python", std::slice::from_ref(&requirements), &[&home.to_string_lossy()])?;
+    let name = format!("peers-{peer}");
+    let stamp = Stamp::of(workspace, &name, &[requirements.to_owned()], &[&home.to_string_lossy()])?;
     if !stamp.holds(std::slice::from_ref(&program)) {
-        run::say("the peers: a virtual environment with pyversity, in the cache");
+        run::say(&format!("the peers: a virtual environment with {peer}, in the cache"));
         run::run(Command::new(system_python()?).args(["-m", "venv"]).arg(&home))
             .context("no virtual environment; next: install python3-venv, or run the bench with --alone")?;
-        run::run(Command::new(&program).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))
+        run::run(Command::new(&program).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(requirements))
             .context("next: see whether PyPI can be reached, or run the bench with --alone")?;
         stamp.keep()?;
     }
     Ok(program)
+}
+
+/// Python with pyversity.
+pub(super) fn pyversity(workspace: &Workspace) -> Result<PathBuf> {
+    python(workspace, "pyversity", &sources(workspace).join("requirements.txt"))
+}
+
+/// Python with Flower, and the script that drives one round of its SecAgg+; none where the scripts beside the project are missing.
+pub(super) fn flower(workspace: &Workspace) -> Result<Option<(PathBuf, PathBuf)>> {
+    let script = workspace.root.join("../shared/peers/flower/flwr_round.py");
+    if !script.exists() {
+        run::say("the peers: the script that drives Flower is not beside the project; its lines are left out");
+        return Ok(None);
+    }
+    let python = python(workspace, "flower", &workspace.root.join("benches/rounds/requirements.txt"))?;
+    Ok(Some((python, script)))
 }
 
 fn system_python() -> Result<PathBuf> {
