@@ -11,11 +11,15 @@
 //! let bytes = protocol::send(&event); // the trait bound `ListenEvent: Uplink` is not satisfied
 //! ```
 
+#[cfg(feature = "full")]
+mod chain;
 mod codec;
 mod message;
 #[cfg(feature = "full")]
 mod recall;
 
+#[cfg(feature = "full")]
+pub use chain::{RecordError, SignedRecord, VersionRecord, verify, weights_hash};
 pub use codec::{
     DecodeError, Element, MAX_MESSAGE_BYTES, MEDIA_TYPE, Reader, VERSION, Writer, decode, encode, kind, send,
 };
