@@ -140,6 +140,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn it_answers_until_it_is_dropped_and_leaves_nothing() -> Result<()> {
+        let Some(postgres) = Postgres::start()? else { return Ok(()) }; // it has said why
+        let address = postgres.url.split(['@', '/']).nth(3).context("a host")?.to_owned();
+        assert!(std::net::TcpStream::connect(&address).is_ok(), "{address}");
+        let home = postgres.data.parent().context("a folder")?.to_owned();
+        assert!(home.exists());
+        drop(postgres);
+        assert!(std::net::TcpStream::connect(&address).is_err(), "{address} still answers");
+        assert!(!home.exists(), "{} is still there", home.display());
+        Ok(())
+    }
+
+    #[test]
     fn another_user_is_another_program_in_front() {
         let shown = run::shown(&as_user(Some("root"), Path::new("/x/postgres")));
         assert_eq!(shown, "setpriv --reuid=root --regid 0 --clear-groups --pdeathsig=INT -- /x/postgres");
