@@ -197,7 +197,7 @@ export interface Ledger {
 /** A federated round, as the server tells it. */
 export interface RoundStatus {
   readonly round: number;
-  readonly state: "open" | "closed" | "abandoned";
+  readonly state: "open" | "closing" | "closed" | "abandoned";
   /** Updates counted so far. */
   readonly updates: number;
   /** Updates it waits for. */

@@ -19,3 +19,4 @@ pub mod replay;
 pub mod simulate;
 pub mod stage;
 pub mod state;
+pub mod store;

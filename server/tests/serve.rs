@@ -21,11 +21,12 @@ struct Server {
 }
 
 impl Server {
-    fn start(state: &Path, cohort: u32) -> Self {
+    fn start(state: &Path, cohort: u32, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sottovoce-server"))
             .args(["serve", "--port", "0", "--round-seconds", "3600", "--state"])
             .arg(state)
             .args(["--cohort", &cohort.to_string()])
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -33,15 +34,24 @@ impl Server {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").expect(&line).to_owned();
+        let address = line.trim().strip_prefix("listening on ").and_then(|url| url.split("//").nth(1)).expect(&line);
+        let address = address.to_owned();
         Self { child, address }
     }
 
     fn request(&self, method: &str, path: &str, body: &[u8]) -> std::io::Result<(u16, Vec<u8>)> {
-        let mut stream = TcpStream::connect(&self.address)?;
+        Self::over(TcpStream::connect(&self.address)?, method, path, "", body)
+    }
+
+    fn over(
+        mut stream: impl Read + Write,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> std::io::Result<(u16, Vec<u8>)> {
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {}\r\n\r\n",
-            self.address,
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}Content-Type: {MEDIA_TYPE}\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         stream.write_all(head.as_bytes())?;
@@ -86,12 +96,77 @@ fn update(offer: &RoundOffer, parameters: usize, i: u8) -> WeightUpdate {
 
 #[tokio::test]
 async fn sigkill_anywhere_loses_nothing_that_was_acknowledged() {
+    sigkill(&[]).await;
+}
+
+/// A schema of its own in the server that `cargo xtask test` starts; none, with a message, without one.
+async fn schema() -> Option<String> {
+    let Ok(url) = std::env::var("SOTTOVOCE_POSTGRES") else {
+        eprintln!("skipped: SOTTOVOCE_POSTGRES names no PostgreSQL server; `cargo xtask test` starts one");
+        return None;
+    };
+    let name = format!("s{}", std::process::id());
+    let pool = sqlx::PgPool::connect(&url).await.expect("SOTTOVOCE_POSTGRES must answer where it is set");
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE SCHEMA {name}"))).execute(&pool).await.unwrap();
+    pool.close().await;
+    Some(format!("{url}?options[search_path]={name}"))
+}
+
+#[tokio::test]
+async fn sigkill_anywhere_loses_nothing_that_was_acknowledged_by_postgresql() {
+    if let Some(url) = schema().await {
+        sigkill(&["--rounds", &url]).await;
+    }
+}
+
+/// A certificate of this very test, a key, and an operator.
+#[tokio::test]
+async fn serves_by_tls_and_only_by_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    world(&path).await;
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let write = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (certificate, key) = (write("a.crt", made.cert.pem()), write("a.key", made.signing_key.serialize_pem()));
+    let token = "operator-".repeat(5);
+    let tokens = write("tokens", format!("{token}\n"));
+    let log = write("log.key", "0b".repeat(32));
+    let tls = ["--tls-cert", &certificate, "--tls-key", &key];
+    let server = Server::start(&path, 3, &[&tls[..], &["--admin-token-file", &tokens, "--signing-key", &log]].concat());
+
+    let mut trusted = rustls::RootCertStore::empty();
+    trusted.add(made.cert.der().clone()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let client = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let client = std::sync::Arc::new(client.with_root_certificates(trusted).with_no_client_auth());
+    let get = |path: &str, headers: &str| {
+        let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+        let session = rustls::ClientConnection::new(std::sync::Arc::clone(&client), name).unwrap();
+        let stream = TcpStream::connect(&server.address).unwrap();
+        Server::over(rustls::StreamOwned::new(session, stream), "GET", path, headers, &[]).unwrap()
+    };
+    assert_eq!(get("/health", "").0, 200);
+    let (status, body) = get("/v1/log/key", "");
+    let public = ed25519_dalek::SigningKey::from_bytes(&[0x0b; 32]).verifying_key();
+    let public: String = public.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(status == 200 && String::from_utf8_lossy(&body).contains(&public), "the key of --signing-key");
+    assert_eq!(get("/v1/admin/settings", "").0, 401);
+    assert_eq!(get("/v1/admin/settings", &format!("Authorization: Bearer {token}\r\n")).0, 200);
+    assert!(!matches!(server.request("GET", "/health", &[]), Ok((200, _))), "no plain HTTP beside it");
+    server.kill();
+}
+
+async fn sigkill(more: &[&str]) {
     const COHORT: u8 = 12;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     world(&path).await;
 
-    let mut server = Server::start(&path, COHORT.into());
+    let mut server = Server::start(&path, COHORT.into(), more);
     let before: TowerWeights = decode(&server.get("/v1/tower/weights")).unwrap();
     let offer: RoundOffer = decode(&server.get("/v1/rounds/next")).unwrap();
     assert_eq!((offer.round, offer.cohort), (RoundId(1), COHORT.into()));
@@ -112,7 +187,7 @@ async fn sigkill_anywhere_loses_nothing_that_was_acknowledged() {
             });
             assert!(TcpStream::connect(&address).is_err() || server.child.wait().is_ok());
             server.kill();
-            server = Server::start(&path, COHORT.into());
+            server = Server::start(&path, COHORT.into(), more);
             for known in &acknowledged {
                 assert_eq!(put(&server, *known).unwrap(), 200, "update {known} was acknowledged before the kill");
             }
@@ -132,7 +207,7 @@ async fn sigkill_anywhere_loses_nothing_that_was_acknowledged() {
 
     // The state is kept, and a polite end is a success.
     server.kill();
-    let mut server = Server::start(&path, COHORT.into());
+    let mut server = Server::start(&path, COHORT.into(), more);
     assert!(decode::<TowerWeights>(&server.get("/v1/tower/weights")).unwrap() == after);
     Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status().unwrap();
     assert!(server.child.wait().unwrap().success());

@@ -11,6 +11,8 @@
 //! let bytes = protocol::send(&event); // the trait bound `ListenEvent: Uplink` is not satisfied
 //! ```
 
+#[cfg(feature = "full")]
+mod chain;
 mod codec;
 mod message;
 #[cfg(feature = "full")]
@@ -18,6 +20,8 @@ mod recall;
 #[cfg(feature = "secagg")]
 mod secagg;
 
+#[cfg(feature = "full")]
+pub use chain::{RecordError, SignedRecord, VersionRecord, verify, weights_hash};
 pub use codec::{
     DecodeError, Element, MAX_MESSAGE_BYTES, MEDIA_TYPE, Reader, VERSION, Writer, decode, encode, kind, send,
 };

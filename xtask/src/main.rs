@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod fuzz;
 mod package;
+mod postgres;
 mod report;
 mod run;
 mod server;

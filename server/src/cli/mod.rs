@@ -6,6 +6,7 @@ mod data;
 mod eval;
 mod frontier;
 mod interests;
+mod listen;
 mod output;
 mod portrait;
 mod recall_noise;

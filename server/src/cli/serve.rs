@@ -1,16 +1,18 @@
 //! `serve`: the catalogue, candidates, weights and rounds over HTTP, and the player's page.
 
 use super::bar::Bar;
+use super::listen::listen;
 use super::output::say;
 use crate::catalog::{SHARD_SONGS, shards};
 use crate::config::ChannelConfig;
 use crate::data::{Artefact, Dataset, SyntheticConfig, load_artefact, load_dataset, open, save_artefact, synthetic};
-use crate::federated::{Coordinator, CoordinatorConfig, UpdateKey};
-use crate::http::{App, Catalogue, HttpConfig, router};
+use crate::federated::{Coordinator, CoordinatorConfig, LogKey, UpdateKey};
+use crate::http::{AdminTokens, App, Catalogue, HttpConfig, Open, SignedTokens, Tls, router};
 use crate::registry::Channels;
 use crate::simulate::Companions;
 use crate::state::State;
-use anyhow::Context;
+use crate::store::Store;
+use anyhow::{Context, anyhow};
 use serde_json::json;
 use sottovoce::ids::{Millis, WeightsVersion};
 use sottovoce::math::Rng;
@@ -29,10 +31,12 @@ Examples:
   sottovoce-server serve --www www/dist                          a synthetic world and the player
   sottovoce-server serve --data lastfm-hetrec2k --companions 8   a data set, and eight simulated listeners in its rounds
   sottovoce-server serve --state sottovoce.db --cohort 50        keeps weights and rounds from run to run
-  sottovoce-server serve --port 0 --json                         any free port, told as JSON";
+  sottovoce-server serve --port 0 --json                         any free port, told as JSON
+  sottovoce-server serve --rounds postgres://app@db/rounds       rounds in PostgreSQL, for several servers together
+  sottovoce-server serve --host 0.0.0.0 --tls-cert site.crt --tls-key site.key --admin-token-file token";
 
-/// So long may requests under way take after Ctrl-C.
-const LAST_WORDS: Duration = Duration::from_secs(10);
+/// Operators' tokens, where no file has them.
+const ADMIN_TOKEN: &str = "SOTTOVOCE_ADMIN_TOKEN";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -67,6 +71,24 @@ pub(crate) struct Args {
     /// Another site whose pages may call this server, as in https://player.example; may be repeated
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
+    /// PostgreSQL database for the rounds [default: the state file]
+    #[arg(long, value_name = "URL", env = "SOTTOVOCE_ROUNDS", hide_env_values = true)]
+    rounds: Option<String>,
+    /// Ed25519 secret key that signs the log of versions: 64 hex digits [default: one kept beside the rounds]
+    #[arg(long, value_name = "FILE")]
+    signing_key: Option<PathBuf>,
+    /// Operators' tokens, one a line; switches /v1/admin on [default: $SOTTOVOCE_ADMIN_TOKEN, or off]
+    #[arg(long, value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
+    /// Only devices with a token signed by one of these keys take part: `NUMBER PUBLIC-KEY` a line [default: all do]
+    #[arg(long, value_name = "FILE")]
+    admission_keys: Option<PathBuf>,
+    /// Certificate chain in PEM; switches TLS on
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// One JSON object a line instead of text, no progress bar
     #[arg(long)]
     json: bool,
@@ -87,6 +109,7 @@ impl Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let bar = Bar::new(args.json);
+    let doors = Doors::of(&args)?; // what is wrong with a file is told before anything takes long
     let (state, data) = begin(&args).await?;
     let data = Arc::new(data);
     let seed = args.seed;
@@ -104,11 +127,19 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 
     let initial = TowerWeights { version: WeightsVersion(0), shape, values: initial_weights(shape, seed) };
     let rules = args.rules(catalogue.fingerprint().to_owned());
-    let rounds = Coordinator::open(state.pool().clone(), rules, initial).await?;
+    let store = match &args.rounds {
+        Some(url) => Store::postgres(url).await?,
+        None => Store::from(&state),
+    };
+    let rounds = Coordinator::open_signing(store.clone(), rules, initial, doors.key).await?;
     let config =
         HttpConfig { www: args.www.clone(), allow_origins: args.allow_origin.clone(), ..HttpConfig::default() };
     let songs = catalogue.songs();
     let app = App::new(catalogue, channels, rounds.clone(), config.limits, wall_clock)?;
+    let app = match doors.admission {
+        Some(tokens) => app.guarded(doors.admin, tokens),
+        None => app.guarded(doors.admin, Open),
+    };
     app.tick().await; // opens the first round, or takes up the one that a kill left behind
     let router = router(app.clone(), &config)?;
     let companions = Companions::new(&data, &shards, args.companions as usize, seed);
@@ -118,7 +149,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address}; is another server running? --port 0 takes any free port")
     })?;
-    let url = format!("http://{}", listener.local_addr()?);
+    let scheme = if doors.tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{}", listener.local_addr()?);
     if args.json {
         say(&json!({ "listening": url, "songs": songs, "companions": companions.len() }).to_string())?;
     } else {
@@ -133,24 +165,47 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         }
     });
     work.spawn(accompany(companions, rounds, args.round_seconds, seed));
-    let (stop, mut stopped) = tokio::sync::watch::channel(false);
-    let asked = async move {
-        interrupted().await;
-        let _ = stop.send(true); // the server may be gone already
-    };
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(asked);
-    let patience = async {
-        let _ = stopped.wait_for(|stop| *stop).await;
-        tokio::time::sleep(LAST_WORDS).await;
-    };
-    tokio::select! {
-        served = async { serving.await } => served.context("the server ended")?,
-        () = patience => tracing::warn!("requests under way were cut off"),
-    }
+    listen(listener, router, doors.tls, interrupted()).await?;
     work.shutdown().await;
+    store.close().await;
     state.close().await;
     Ok(())
+}
+
+/// What the server is given in files of its own: keys and tokens.
+struct Doors {
+    key: Option<LogKey>,
+    admin: Option<AdminTokens>,
+    admission: Option<SignedTokens>,
+    tls: Option<Tls>,
+}
+
+impl Doors {
+    fn of(args: &Args) -> anyhow::Result<Self> {
+        let read =
+            |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+        let wrong = |path: &PathBuf, what: String| anyhow!("{}: {what}", path.display());
+        let key = match &args.signing_key {
+            Some(path) => Some(LogKey::from_text(&read(path)?).map_err(|error| wrong(path, error.to_string()))?),
+            None => None,
+        };
+        let admin = match (&args.admin_token_file, std::env::var(ADMIN_TOKEN)) {
+            (Some(path), _) => Some(AdminTokens::from_text(&read(path)?).map_err(|what| wrong(path, what))?),
+            (None, Ok(token)) => {
+                Some(AdminTokens::from_text(&token).map_err(|what| anyhow!("${ADMIN_TOKEN}: {what}"))?)
+            }
+            (None, Err(_)) => None,
+        };
+        let admission = match &args.admission_keys {
+            Some(path) => Some(SignedTokens::from_text(&read(path)?).map_err(|what| wrong(path, what))?),
+            None => None,
+        };
+        let tls = match (&args.tls_cert, &args.tls_key) {
+            (Some(certificate), Some(key)) => Some(Tls::load(certificate, key)?),
+            _ => None,
+        };
+        Ok(Self { key, admin, admission, tls })
+    }
 }
 
 /// The state file, and the data set that it or the arguments name.

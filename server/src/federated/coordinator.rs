@@ -1,69 +1,80 @@
-//! The coordinator: invites, counts, closes.
+//! The coordinator: invites and counts. How a round moves is in `transitions`.
 //!
-//! It holds nothing that the state file does not hold too, so a kill at any moment loses nothing that was acknowledged, and
-//! several coordinators may run over one file: who loses a compare-and-swap reads again. Time is an argument.
+//! It holds nothing that the store does not hold too, so a kill at any moment loses nothing that was acknowledged, and
+//! several coordinators may run over one store: who loses a compare-and-swap reads again. Time is an argument.
 
-use super::round::Due;
-use super::store::{self, Insert, Newest, Write};
-use super::{CoordinatorConfig, Round, RoundError, RoundState, UpdateKey};
+use super::tables::{self, Insert, Newest};
+use super::{CoordinatorConfig, LogKey, Round, RoundError, RoundState, UpdateKey};
+use crate::store::{Isolation, Owner, Store, retry};
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
 use sottovoce::protocol::{Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights, WeightUpdate};
-use sqlx::SqlitePool;
 
 /// An update may be longer than `C` by this factor: devices and server sum in different orders.
 const NORM_SLACK: f64 = 1.0 + 1e-5;
 
-/// Runs federated rounds over a state file. Cheap to clone; clones share the file.
+/// Runs federated rounds over a store. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
 pub struct Coordinator {
-    pool: SqlitePool,
-    config: CoordinatorConfig,
+    pub(super) store: Store,
+    pub(super) config: CoordinatorConfig,
     shape: TowerShape,
-    parameters: usize,
-}
-
-/// What [`Coordinator::tick`] brought about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transition {
-    /// A round opened.
-    Opened(RoundId),
-    /// A round closed and became these weights.
-    Closed(RoundId, WeightsVersion),
-    /// A round's deadline moved.
-    Extended(RoundId, Millis),
-    /// A round ended without new weights.
-    Abandoned(RoundId),
+    pub(super) parameters: usize,
+    pub(super) owner: Owner,
+    pub(super) key: LogKey,
 }
 
 impl Coordinator {
-    /// Takes up the rounds where the state file left them. `initial` becomes the first version where the file holds none, and
+    /// Takes up the rounds where the store left them. `initial` becomes the first version where the store holds none, and
     /// the next version where its weights speak about other embeddings ([`CoordinatorConfig::basis`]).
     ///
     /// # Errors
-    /// [`RoundError::Setting`]; [`RoundError::ShapeChanged`] where the file holds weights of another shape over the same
+    /// [`RoundError::Setting`]; [`RoundError::ShapeChanged`] where the store holds weights of another shape over the same
     /// embeddings; [`RoundError::Damaged`], [`RoundError::State`].
-    pub async fn open(pool: SqlitePool, config: CoordinatorConfig, initial: TowerWeights) -> Result<Self, RoundError> {
+    pub async fn open(
+        store: impl Into<Store>,
+        config: CoordinatorConfig,
+        initial: TowerWeights,
+    ) -> Result<Self, RoundError> {
+        Self::open_signing(store, config, initial, None).await
+    }
+
+    /// As [`Coordinator::open`], where the log's key is not the store's own but given.
+    ///
+    /// # Errors
+    /// As [`Coordinator::open`], and [`RoundError::LogKey`].
+    pub async fn open_signing(
+        store: impl Into<Store>,
+        config: CoordinatorConfig,
+        initial: TowerWeights,
+        key: Option<LogKey>,
+    ) -> Result<Self, RoundError> {
         config.validate()?;
-        let (shape, parameters) = (initial.shape, initial.values.len());
-        let mut write = Write::begin(&pool).await?;
-        let begin = match store::newest(write.reader()).await? {
-            None => Some(initial.version),
-            Some(held) if held.basis != config.basis => {
+        let (store, shape, parameters) = (store.into(), initial.shape, initial.values.len());
+        let key = LogKey::of(&store, key).await?;
+        let this = Self { store, config, shape, parameters, owner: Owner::random()?, key };
+        retry(|| this.begin(&initial)).await?;
+        Ok(this)
+    }
+
+    /// The first version of the weights, or the next where what they speak about has changed.
+    async fn begin(&self, initial: &TowerWeights) -> Result<(), RoundError> {
+        let (shape, parameters, basis) = (self.shape, self.parameters, &self.config.basis);
+        let mut write = self.store.write(Isolation::Serial).await?;
+        let version = match tables::newest(&mut write).await? {
+            None => initial.version,
+            Some(held) if held.basis != *basis => {
                 tracing::info!("the song embeddings have changed: the user tower starts anew");
-                Some(WeightsVersion(held.weights.version.0 + 1))
+                WeightsVersion(held.weights.version.0 + 1)
             }
             Some(held) if held.weights.shape != shape || held.weights.values.len() != parameters => {
                 return Err(RoundError::ShapeChanged { stored: held.weights.shape, asked: shape });
             }
-            Some(_) => None,
+            Some(_) => return Ok(()),
         };
-        if let Some(version) = begin {
-            let moments = config.optimiser.initial(parameters);
-            let weights = TowerWeights { version, ..initial };
-            write.publish(&Newest { weights, moments, basis: config.basis.clone() }).await?;
-        }
-        write.commit().await?;
-        Ok(Self { pool, config, shape, parameters })
+        let moments = self.config.optimiser.initial(parameters);
+        let weights = TowerWeights { version, ..initial.clone() };
+        tables::publish(&mut write, &Newest { weights, moments, basis: basis.clone() }).await?;
+        Ok(write.commit().await?)
     }
 
     /// The rules of its rounds.
@@ -89,7 +100,7 @@ impl Coordinator {
     /// # Errors
     /// [`RoundError::Damaged`], [`RoundError::State`].
     pub async fn weights(&self) -> Result<TowerWeights, RoundError> {
-        let newest = store::newest(&mut *self.pool.acquire().await?).await?;
+        let newest = tables::newest(&mut self.store.read().await?).await?;
         newest.map(|newest| newest.weights).ok_or(RoundError::Damaged { what: "it holds no weights" })
     }
 
@@ -98,7 +109,7 @@ impl Coordinator {
     /// # Errors
     /// [`RoundError::Damaged`], [`RoundError::State`].
     pub async fn weights_version(&self) -> Result<WeightsVersion, RoundError> {
-        let version = store::newest_version(&mut *self.pool.acquire().await?).await?;
+        let version = tables::newest_version(&mut self.store.read().await?).await?;
         version.ok_or(RoundError::Damaged { what: "it holds no weights" })
     }
 
@@ -107,7 +118,7 @@ impl Coordinator {
     /// # Errors
     /// [`RoundError::Damaged`], [`RoundError::State`].
     pub async fn rounds(&self, limit: u32) -> Result<Vec<Round>, RoundError> {
-        store::newest_rounds(&mut *self.pool.acquire().await?, limit).await
+        tables::newest_rounds(&mut self.store.read().await?, limit).await
     }
 
     /// One round.
@@ -115,16 +126,20 @@ impl Coordinator {
     /// # Errors
     /// [`RoundError::NoSuchRound`]; [`RoundError::Damaged`], [`RoundError::State`].
     pub async fn round(&self, id: RoundId) -> Result<Round, RoundError> {
-        store::round(&mut *self.pool.acquire().await?, id).await?.ok_or(RoundError::NoSuchRound { round: id })
+        tables::round(&mut self.store.read().await?, id).await?.ok_or(RoundError::NoSuchRound { round: id })
     }
 
-    /// The invitation to the open round; none while the coordinator rests between rounds. Does what is due first.
+    /// The invitation to the open round; none while the coordinator rests between rounds, or an operator has paused them. Does what
+    /// is due first.
     ///
     /// # Errors
     /// As [`Coordinator::tick`].
     pub async fn offer(&self, now: Millis) -> Result<Option<RoundOffer>, RoundError> {
         self.tick(now).await?;
         let newest = self.rounds(1).await?.pop();
+        if self.settings().await?.1.paused {
+            return Ok(None);
+        }
         Ok(newest.filter(|round| round.state == RoundState::Open && !round.full()).map(|round| round.offer()))
     }
 
@@ -187,21 +202,31 @@ impl Coordinator {
             return Err(RoundError::Unclipped { norm, clip_norm });
         }
 
-        let mut write = Write::begin(&self.pool).await?;
-        match write.insert_update(id, key, update.values()).await? {
+        let (status, full) = retry(|| self.insert(&round, key, update.values())).await?;
+        if status == ReceiptStatus::Accepted {
+            metrics::counter!("sottovoce_updates_total").increment(1);
+        }
+        Ok((status, full))
+    }
+
+    /// The update and its seat, both or none. Every statement is a swap by itself: devices that come together wait for each other
+    /// and need not begin again.
+    async fn insert(&self, round: &Round, key: UpdateKey, values: &[f32]) -> Result<(ReceiptStatus, bool), RoundError> {
+        let id = round.id;
+        let mut write = self.store.write(Isolation::Swap).await?;
+        match tables::insert_update(&mut write, id, key, values).await? {
             Insert::Different => {
                 // Another coordinator may have closed the round since: then the body is gone, and the key was counted.
-                let round = store::round(write.reader(), id).await?.ok_or(RoundError::NoSuchRound { round: id })?;
+                let round = tables::round(&mut write, id).await?.ok_or(RoundError::NoSuchRound { round: id })?;
                 if round.state == RoundState::Open {
                     return Err(RoundError::KeyReused { round: id });
                 }
                 Ok((ReceiptStatus::AlreadyCounted, false))
             }
             Insert::Same => Ok((ReceiptStatus::AlreadyCounted, round.full())),
-            Insert::New => match write.take_seat(id).await? {
+            Insert::New => match tables::take_seat(&mut write, id).await? {
                 Some(last) => {
                     write.commit().await?;
-                    metrics::counter!("sottovoce_updates_total").increment(1);
                     Ok((ReceiptStatus::Accepted, last))
                 }
                 None => Ok((ReceiptStatus::RoundClosed, true)), // `write` is dropped, and the insert with it
@@ -209,151 +234,10 @@ impl Coordinator {
         }
     }
 
-    /// A round that has ended: was this key in it?
+    /// A round that takes no more: was this key in it?
     async fn too_late(&self, round: &Round, key: UpdateKey) -> Result<ReceiptStatus, RoundError> {
-        let counted = store::counted(&mut *self.pool.acquire().await?, round.id, key).await?;
+        let counted = tables::counted(&mut self.store.read().await?, round.id, key).await?;
         Ok(if counted { ReceiptStatus::AlreadyCounted } else { ReceiptStatus::RoundClosed })
-    }
-
-    /// Does what is due at `now`, one transition at most: open, close, extend or abandon. Call it now and then (the server does
-    /// so every second); [`Coordinator::offer`] and [`Coordinator::accept`] call it too.
-    ///
-    /// # Errors
-    /// [`RoundError::Damaged`], [`RoundError::State`]: nothing happened, the next call tries again.
-    pub async fn tick(&self, now: Millis) -> Result<Option<Transition>, RoundError> {
-        let newest = self.rounds(1).await?.pop();
-        let round = match newest {
-            Some(round) if round.state == RoundState::Open => round,
-            Some(ended) if ended.closed_at.is_some_and(|at| now.since(at) < self.config.rest_ms) => return Ok(None),
-            _ => return self.reopen(now).await,
-        };
-        let due = if self.weights_version().await? == round.weights_from {
-            round.due(now, self.config.extensions)
-        } else {
-            Due::Abandon // the weights started anew under it
-        };
-        let transition = match due {
-            Due::Nothing => return Ok(None),
-            Due::Close => match self.close(now, &round).await {
-                // These updates will never make weights, however often we try.
-                Err(error @ (RoundError::NotFinite { .. } | RoundError::Length { .. } | RoundError::NoUpdates)) => {
-                    tracing::error!(round = %round.id, %error, "the round is abandoned");
-                    self.abandon(now, &round).await?
-                }
-                other => other?,
-            },
-            Due::Extend { counts } => {
-                let mut write = Write::begin(&self.pool).await?;
-                let to = Millis(now.0.saturating_add(self.config.deadline_ms));
-                let moved = write.extend(round.id, round.closes_at, to, counts).await?;
-                write.commit().await?;
-                moved.then_some(Transition::Extended(round.id, to))
-            }
-            Due::Abandon => self.abandon(now, &round).await?,
-        };
-        if let Some(transition) = transition {
-            tracing::debug!(?transition, "round");
-        }
-        Ok(transition)
-    }
-
-    /// `Open → Closed`: the mean, the step, the new weights, the forgetting and the next opening, all or nothing.
-    async fn close(&self, now: Millis, round: &Round) -> Result<Option<Transition>, RoundError> {
-        let mut write = self.begin_shredding().await?;
-        let held = store::newest(write.reader()).await?.ok_or(RoundError::Damaged { what: "it holds no weights" })?;
-        let version = WeightsVersion(held.weights.version.0 + 1);
-        if held.weights.version != round.weights_from || !write.end(round.id, now, Some(version)).await? {
-            return Ok(None); // somebody else closed it
-        }
-        let mean = write.mean(round.id, self.parameters).await?;
-        let count = mean.count();
-        let mean = mean.finish()?;
-        let Newest { weights: TowerWeights { shape, mut values, .. }, mut moments, basis } = held;
-        if moments.first.len() != self.parameters {
-            moments = self.config.optimiser.initial(self.parameters); // the file was last served with FedAvg
-        }
-        self.config.optimiser.step(&mut values, &mut moments, &mean)?;
-        write.publish(&Newest { weights: TowerWeights { version, shape, values }, moments, basis }).await?;
-        write.forget_updates(round.id, true).await?;
-        self.open_next(&mut write, now, round.id, version).await?;
-        write.commit().await?;
-        metrics::counter!("sottovoce_rounds_total", "state" => "closed").increment(1);
-        self.shred().await;
-        tracing::info!(round = %round.id, updates = count, %version, "round closed");
-        Ok(Some(Transition::Closed(round.id, version)))
-    }
-
-    /// `Open → Abandoned`: the updates are forgotten, the weights stay.
-    async fn abandon(&self, now: Millis, round: &Round) -> Result<Option<Transition>, RoundError> {
-        let mut write = self.begin_shredding().await?;
-        if !write.end(round.id, now, None).await? {
-            return Ok(None);
-        }
-        write.forget_updates(round.id, false).await?;
-        let version = store::newest_version(write.reader()).await?.unwrap_or(round.weights_from);
-        self.open_next(&mut write, now, round.id, version).await?;
-        write.commit().await?;
-        metrics::counter!("sottovoce_rounds_total", "state" => "abandoned").increment(1);
-        self.shred().await;
-        tracing::info!(round = %round.id, updates = round.updates, "round abandoned");
-        Ok(Some(Transition::Abandoned(round.id)))
-    }
-
-    /// `(nothing) → Open` after a rest, or at the very first call.
-    async fn reopen(&self, now: Millis) -> Result<Option<Transition>, RoundError> {
-        let mut write = Write::begin(&self.pool).await?;
-        let newest = store::newest_rounds(write.reader(), 1).await?.pop();
-        if newest.as_ref().is_some_and(|round| round.state == RoundState::Open) {
-            return Ok(None); // somebody else opened it
-        }
-        let next = RoundId(newest.map_or(1, |round| round.id.0 + 1));
-        let version =
-            store::newest_version(write.reader()).await?.ok_or(RoundError::Damaged { what: "it holds no weights" })?;
-        let opened = write.open_round(&self.fresh(now, next, version)).await?;
-        write.commit().await?;
-        Ok(opened.then_some(Transition::Opened(next)))
-    }
-
-    async fn open_next(
-        &self,
-        write: &mut Write,
-        now: Millis,
-        after: RoundId,
-        version: WeightsVersion,
-    ) -> Result<(), RoundError> {
-        if self.config.rest_ms == 0 {
-            write.open_round(&self.fresh(now, RoundId(after.0 + 1), version)).await?;
-        }
-        Ok(())
-    }
-
-    fn fresh(&self, now: Millis, id: RoundId, weights_from: WeightsVersion) -> Round {
-        Round {
-            id,
-            state: RoundState::Open,
-            weights_from,
-            weights_to: None,
-            plan: self.config.plan,
-            cohort: self.config.cohort,
-            minimum: self.config.minimum,
-            updates: 0,
-            extensions: 0,
-            opened_at: now,
-            closes_at: Millis(now.0.saturating_add(self.config.deadline_ms)),
-            closed_at: None,
-        }
-    }
-
-    async fn begin_shredding(&self) -> Result<Write, RoundError> {
-        let mut write = Write::begin(&self.pool).await?;
-        store::shred_on_delete(write.reader()).await?;
-        Ok(write)
-    }
-
-    async fn shred(&self) {
-        if let Err(error) = store::cut_log(&self.pool).await {
-            tracing::warn!(%error, "the write-ahead log could not be cut; the next round's end tries again");
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong in a round.
 
+use crate::store::{StoreError, Transient};
 use sottovoce::ids::{RoundId, WeightsVersion};
 use sottovoce::protocol::TowerShape;
 
@@ -80,23 +81,47 @@ pub enum RoundError {
         /// What was given instead, shortened.
         got: String,
     },
-    /// The state file holds weights of another shape than this server was asked to serve.
+    /// The store holds weights of another shape than this server was asked to serve.
     #[error(
         "the state holds a user tower of {stored:?}, asked for {asked:?}; serve with its shape, or with a new --state file"
     )]
     ShapeChanged {
-        /// In the file.
+        /// In the store.
         stored: TowerShape,
         /// Asked for.
         asked: TowerShape,
     },
-    /// The state file holds something that this build cannot have written.
-    #[error("the state file is damaged: {what}; restore a copy, or serve with a new --state file")]
+    /// The store holds something that this build cannot have written.
+    #[error("the store is damaged: {what}; restore a copy, or serve with a new store")]
     Damaged {
         /// Which part.
         what: &'static str,
     },
-    /// The state file would not answer.
-    #[error("the state file did not answer: {0}")]
-    State(#[from] sqlx::Error),
+    /// Settings that somebody else has changed.
+    #[error("the settings were changed meanwhile, they are of revision {revision} now; look at them again")]
+    Changed {
+        /// How often they were changed.
+        revision: u64,
+    },
+    /// A round that cannot be let go any more.
+    #[error("round {round} has become weights already")]
+    Ended {
+        /// Which.
+        round: RoundId,
+    },
+    /// No key to sign the log with.
+    #[error("the log's signing key: {what}")]
+    LogKey {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The store would not answer.
+    #[error(transparent)]
+    State(#[from] StoreError),
+}
+
+impl Transient for RoundError {
+    fn transient(&self) -> bool {
+        matches!(self, Self::State(error) if error.transient())
+    }
 }

@@ -1,6 +1,7 @@
-//! Reading the name of an update within its round.
+//! Reading the name of an update within its round, and hex digits at large.
 
 use super::RoundError;
+use core::fmt::Write as _;
 use sottovoce::client::UpdateKey;
 
 /// Reads a key as it stands in an address: exactly 32 lower-case hex digits, so that a key has one spelling.
@@ -8,21 +9,33 @@ use sottovoce::client::UpdateKey;
 /// # Errors
 /// [`RoundError::Key`].
 pub fn parse_key(text: &str) -> Result<UpdateKey, RoundError> {
-    let wrong = || RoundError::Key { got: text.chars().take(40).collect() };
+    from_hex(text).map(UpdateKey).ok_or_else(|| RoundError::Key { got: text.chars().take(40).collect() })
+}
+
+/// Exactly `2·N` lower-case hex digits.
+pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digit = |c: u8| match c {
-        b'0'..=b'9' => Ok(c - b'0'),
-        b'a'..=b'f' => Ok(c - b'a' + 10),
-        _ => Err(wrong()),
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        _ => None,
     };
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if pairs.len() != 16 || !rest.is_empty() {
-        return Err(wrong());
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
     }
-    let mut key = [0; 16];
-    for (byte, [high, low]) in key.iter_mut().zip(pairs) {
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
         *byte = digit(*high)? << 4 | digit(*low)?;
     }
-    Ok(UpdateKey(key))
+    Some(bytes)
+}
+
+/// Lower-case hex digits.
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}"); // writing into a String cannot fail
+        hex
+    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! A [`Coordinator`] invites devices to the open round, counts each update once, and when enough are there averages them
 //! ([`Mean`]), lets the server's optimiser ([`ServerOptimiser`]) take one step and publishes the result as the next version. All of
-//! it is a durable state machine over the state file ([`Round`] says which states there are): what was acknowledged survives a
+//! it is a durable state machine over the store ([`Round`] says which states there are): what was acknowledged survives a
 //! kill at any moment. Until secure aggregation lands, this room sees each device's clipped update; it keeps one only until its
 //! round ends. May be imported by `simulate`, `http` and `cli`.
 
@@ -10,14 +10,21 @@ mod aggregate;
 mod coordinator;
 mod error;
 mod key;
+mod log;
 mod round;
-mod store;
+mod settings;
+mod tables;
 #[cfg(test)]
 mod tests;
+mod transitions;
 
 pub use aggregate::{Mean, Moments, ServerOptimiser};
-pub use coordinator::{Coordinator, Transition};
+pub use coordinator::Coordinator;
 pub use error::RoundError;
 pub use key::parse_key;
+pub(crate) use key::{from_hex, to_hex};
+pub use log::LogKey;
 pub use round::{CoordinatorConfig, Round, RoundState};
+pub use settings::Settings;
 pub use sottovoce::client::UpdateKey;
+pub use transitions::Transition;

@@ -4,15 +4,44 @@ use super::{RoundError, ServerOptimiser};
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
 use sottovoce::protocol::{LocalPlan, RoundOffer};
 
-/// Where a round stands. `Open → Closed` with enough updates, `Open → Abandoned` without.
+/// Where a round stands. `Open → Closing → Closed` with enough updates, `Open → Abandoned` without, and `Closing → Abandoned` where
+/// no finite weights come of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RoundState {
     /// Takes updates.
     Open,
+    /// Takes no more; its mean is being made. Whoever finds it so may finish it.
+    Closing,
     /// Became a new version of the weights.
     Closed,
     /// Ended without one; the next round starts from the same weights.
     Abandoned,
+}
+
+impl RoundState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Closing, Self::Closed, Self::Abandoned];
+
+    /// Its name, in the store and over HTTP.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closing => "closing",
+            Self::Closed => "closed",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// Whether it has not ended; there is one such round at most.
+    #[must_use]
+    pub fn live(self) -> bool {
+        matches!(self, Self::Open | Self::Closing)
+    }
 }
 
 /// A round.
@@ -65,7 +94,9 @@ impl Round {
 
     /// What has to happen to an open round at `now`.
     pub(super) fn due(&self, now: Millis, extensions: u32) -> Due {
-        if self.state != RoundState::Open {
+        if self.state == RoundState::Closing {
+            Due::Close
+        } else if self.state != RoundState::Open {
             Due::Nothing
         } else if self.full() || (now >= self.closes_at && self.updates >= self.minimum) {
             Due::Close
@@ -81,7 +112,7 @@ impl Round {
     }
 }
 
-/// The next transition of an open round.
+/// The next transition of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
     Nothing,
@@ -103,11 +134,13 @@ pub struct CoordinatorConfig {
     pub extensions: u32,
     /// Milliseconds between a round's end and the opening of the next; with 0 the next one opens in the same transaction.
     pub rest_ms: u64,
+    /// Milliseconds for which a coordinator has the closing of a round to itself; after them another may do it instead.
+    pub lease_ms: u64,
     /// How devices train, and `C`.
     pub plan: LocalPlan,
     /// What the mean becomes.
     pub optimiser: ServerOptimiser,
-    /// Names the song embeddings that the weights speak about. Where the state file's weights have another basis, they mean
+    /// Names the song embeddings that the weights speak about. Where the store's weights have another basis, they mean
     /// nothing any more and start anew, under the next version.
     pub basis: String,
 }
@@ -120,6 +153,7 @@ impl Default for CoordinatorConfig {
             deadline_ms: 60_000,
             extensions: 3,
             rest_ms: 0,
+            lease_ms: 15_000,
             plan: LocalPlan {
                 epochs: 2,
                 batch: 16,
@@ -191,6 +225,8 @@ mod tests {
         assert_eq!(open(2, 0).due(at, 2), Due::Extend { counts: true });
         assert_eq!(open(2, 2).due(at, 2), Due::Abandon);
         assert_eq!(open(0, 2).due(at, 2), Due::Extend { counts: false });
+        let closing = Round { state: RoundState::Closing, ..open(3, 0) };
+        assert_eq!(closing.due(before, 2), Due::Close);
         let closed = Round { state: RoundState::Closed, ..open(8, 0) };
         assert_eq!(closed.due(at, 2), Due::Nothing);
     }

@@ -1,23 +1,17 @@
-//! Rounds against a real state file: counting once, closing, deadlines, restarts, forgetting.
+//! Rounds against a real store, SQLite and PostgreSQL: counting once, closing, deadlines, restarts, forgetting.
 
 use super::*;
 use crate::state::State;
+use crate::store::testing::{Db, on_both};
+use crate::store::{Fault, StoreError};
 use proptest::prelude::*;
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
 use sottovoce::privacy::Gradient;
-use sottovoce::protocol::{ReceiptStatus, TowerShape, TowerWeights, WeightUpdate};
-use sqlx::SqlitePool;
-use std::path::Path;
+use sottovoce::protocol::{ReceiptStatus, SignedRecord, TowerShape, TowerWeights, WeightUpdate, verify};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const P: usize = 6;
-
-async fn pool(path: Option<&Path>) -> SqlitePool {
-    let state = match path {
-        Some(path) => State::open(path).await,
-        None => State::in_memory().await,
-    };
-    state.unwrap().pool().clone()
-}
 
 fn config(cohort: u32, minimum: u32) -> CoordinatorConfig {
     CoordinatorConfig { cohort, minimum, deadline_ms: 1000, extensions: 2, ..CoordinatorConfig::default() }
@@ -28,9 +22,32 @@ fn initial() -> TowerWeights {
     TowerWeights { version: WeightsVersion(0), shape, values: vec![0.5; P] }
 }
 
-async fn coordinator(path: Option<&Path>, config: CoordinatorConfig) -> Coordinator {
-    Coordinator::open(pool(path).await, config, initial()).await.unwrap()
+async fn coordinator(db: &Db, config: CoordinatorConfig) -> Coordinator {
+    Coordinator::open(db.store().await, config, initial()).await.unwrap()
 }
+
+/// Over a state file in memory, for what the database has no part in.
+async fn alone(config: CoordinatorConfig) -> Coordinator {
+    Coordinator::open(&State::in_memory().await.unwrap(), config, initial()).await.unwrap()
+}
+
+on_both!(
+    a_round_opens_fills_closes_and_the_next_one_opens,
+    what_is_wrong_is_named_and_not_counted,
+    deadlines_close_extend_and_abandon,
+    a_resting_coordinator_invites_nobody,
+    a_restart_anywhere_ends_in_the_same_weights,
+    a_kill_between_the_last_update_and_the_closing_is_made_good,
+    two_coordinators_over_one_store_close_a_round_once,
+    who_dies_holding_the_lease_is_replaced_and_not_a_bit_changes,
+    who_only_slept_through_the_lease_changes_nothing,
+    a_fault_at_any_point_loses_nothing_and_counts_nothing_twice,
+    an_operator_pauses_changes_and_lets_go,
+    every_version_is_in_the_log_and_the_log_verifies,
+    a_log_has_one_key,
+    a_state_of_another_shape_is_refused,
+    other_embeddings_start_the_weights_anew,
+);
 
 fn key(i: u8) -> UpdateKey {
     UpdateKey([i; 16])
@@ -46,9 +63,8 @@ async fn send(c: &Coordinator, now: u64, round: u64, from: u64, i: u8) -> Receip
     c.accept(Millis(now), RoundId(round), key(i), &update(round, from, i)).await.unwrap().status
 }
 
-#[tokio::test]
-async fn a_round_opens_fills_closes_and_the_next_one_opens() {
-    let c = coordinator(None, config(3, 2)).await;
+async fn a_round_opens_fills_closes_and_the_next_one_opens(db: Db) {
+    let c = coordinator(&db, config(3, 2)).await;
     let offer = c.offer(Millis(10)).await.unwrap().unwrap();
     assert_eq!((offer.round, offer.weights, offer.closes_at), (RoundId(1), WeightsVersion(0), Millis(1010)));
     assert_eq!(send(&c, 11, 1, 0, 1).await, ReceiptStatus::Accepted);
@@ -75,9 +91,8 @@ async fn a_round_opens_fills_closes_and_the_next_one_opens() {
     assert_eq!(c.weights().await.unwrap().values, expected);
 }
 
-#[tokio::test]
-async fn what_is_wrong_is_named_and_not_counted() {
-    let c = coordinator(None, config(3, 2)).await;
+async fn what_is_wrong_is_named_and_not_counted(db: Db) {
+    let c = coordinator(&db, config(3, 2)).await;
     c.tick(Millis(0)).await.unwrap();
     let try_it = async |round: u64, key: UpdateKey, update: WeightUpdate| {
         c.accept(Millis(1), RoundId(round), key, &update).await.unwrap_err()
@@ -95,9 +110,8 @@ async fn what_is_wrong_is_named_and_not_counted() {
     assert_eq!(c.round(RoundId(1)).await.unwrap().updates, 1);
 }
 
-#[tokio::test]
-async fn deadlines_close_extend_and_abandon() {
-    let c = coordinator(None, config(5, 2)).await;
+async fn deadlines_close_extend_and_abandon(db: Db) {
+    let c = coordinator(&db, config(5, 2)).await;
     assert_eq!(c.tick(Millis(0)).await.unwrap(), Some(Transition::Opened(RoundId(1))));
     assert_eq!(c.tick(Millis(999)).await.unwrap(), None);
     // Nobody came: the deadline moves for ever, and the row stays one.
@@ -123,19 +137,17 @@ async fn deadlines_close_extend_and_abandon() {
     assert_eq!(c.weights_version().await.unwrap(), WeightsVersion(1));
 }
 
-#[tokio::test]
-async fn a_resting_coordinator_invites_nobody() {
-    let c = coordinator(None, CoordinatorConfig { rest_ms: 500, ..config(1, 1) }).await;
+async fn a_resting_coordinator_invites_nobody(db: Db) {
+    let c = coordinator(&db, CoordinatorConfig { rest_ms: 500, ..config(1, 1) }).await;
     assert!(c.offer(Millis(0)).await.unwrap().is_some());
     assert_eq!(send(&c, 100, 1, 0, 1).await, ReceiptStatus::Accepted);
     assert!(c.offer(Millis(599)).await.unwrap().is_none());
     assert_eq!(c.offer(Millis(600)).await.unwrap().unwrap().round, RoundId(2));
 }
 
-#[tokio::test]
-async fn a_restart_anywhere_ends_in_the_same_weights() {
+async fn a_restart_anywhere_ends_in_the_same_weights(db: Db) {
     let steps: Vec<(u64, u8)> = (1..=2).flat_map(|round| (1..=4).map(move |i| (round, i))).collect();
-    let without = coordinator(None, config(4, 2)).await;
+    let without = alone(config(4, 2)).await;
     without.tick(Millis(0)).await.unwrap();
     for &(round, i) in &steps {
         send(&without, 1, round, round - 1, i).await;
@@ -143,52 +155,40 @@ async fn a_restart_anywhere_ends_in_the_same_weights() {
     let expected = without.weights().await.unwrap();
     assert_eq!(expected.version, WeightsVersion(2));
 
-    for cut in 0..=steps.len() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("state.db");
-        let first = coordinator(Some(&path), config(4, 2)).await;
-        first.tick(Millis(0)).await.unwrap();
+    // A restart before every update, and everything before it sent once more.
+    coordinator(&db, config(4, 2)).await.tick(Millis(0)).await.unwrap();
+    for cut in 0..steps.len() {
+        let restarted = coordinator(&db, config(4, 2)).await;
         for &(round, i) in &steps[..cut] {
-            assert_eq!(send(&first, 1, round, round - 1, i).await, ReceiptStatus::Accepted);
+            assert_eq!(send(&restarted, 1, round, round - 1, i).await, ReceiptStatus::AlreadyCounted);
         }
-        drop(first);
-        let second = coordinator(Some(&path), config(4, 2)).await;
-        for &(round, i) in &steps[..cut] {
-            assert_eq!(send(&second, 1, round, round - 1, i).await, ReceiptStatus::AlreadyCounted);
-        }
-        for &(round, i) in &steps[cut..] {
-            assert_eq!(send(&second, 1, round, round - 1, i).await, ReceiptStatus::Accepted);
-        }
-        assert_eq!(second.weights().await.unwrap(), expected, "cut after {cut}");
+        let (round, i) = steps[cut];
+        assert_eq!(send(&restarted, 1, round, round - 1, i).await, ReceiptStatus::Accepted);
+        restarted.store.close().await;
     }
+    assert_eq!(coordinator(&db, config(4, 2)).await.weights().await.unwrap(), expected);
 }
 
-#[tokio::test]
-async fn a_kill_between_the_last_update_and_the_closing_is_made_good() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("state.db");
-    let first = coordinator(Some(&path), config(2, 1)).await;
+async fn a_kill_between_the_last_update_and_the_closing_is_made_good(db: Db) {
+    let first = coordinator(&db, config(2, 1)).await;
     first.tick(Millis(0)).await.unwrap();
     for i in 1..=2 {
         first.count(Millis(1), RoundId(1), key(i), &update(1, 0, i)).await.unwrap(); // `accept` without its second half
     }
     assert_eq!(first.round(RoundId(1)).await.unwrap().state, RoundState::Open);
     drop(first);
-    let second = coordinator(Some(&path), config(2, 1)).await;
+    let second = coordinator(&db, config(2, 1)).await;
     assert_eq!(second.tick(Millis(2)).await.unwrap(), Some(Transition::Closed(RoundId(1), WeightsVersion(1))));
-    let whole = coordinator(None, config(2, 1)).await;
+    let whole = alone(config(2, 1)).await;
     whole.tick(Millis(0)).await.unwrap();
     send(&whole, 1, 1, 0, 1).await;
     send(&whole, 1, 1, 0, 2).await;
     assert_eq!(second.weights().await.unwrap(), whole.weights().await.unwrap());
 }
 
-#[tokio::test]
-async fn two_coordinators_over_one_file_close_a_round_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("state.db");
-    let a = coordinator(Some(&path), config(8, 1)).await;
-    let b = coordinator(Some(&path), config(8, 1)).await;
+async fn two_coordinators_over_one_store_close_a_round_once(db: Db) {
+    let a = coordinator(&db, config(8, 1)).await;
+    let b = coordinator(&db, config(8, 1)).await;
     a.tick(Millis(0)).await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for i in 0..24 {
@@ -206,16 +206,126 @@ async fn two_coordinators_over_one_file_close_a_round_once() {
     assert_eq!(b.weights_version().await.unwrap(), WeightsVersion(1));
 }
 
+/// What a whole, undisturbed round of these two makes.
+async fn undisturbed(cohort: u8) -> TowerWeights {
+    let whole = alone(config(cohort.into(), 1)).await;
+    whole.tick(Millis(0)).await.unwrap();
+    for i in 1..=cohort {
+        send(&whole, 1, 1, 0, i).await;
+    }
+    whole.weights().await.unwrap()
+}
+
+async fn who_dies_holding_the_lease_is_replaced_and_not_a_bit_changes(db: Db) {
+    let rules = CoordinatorConfig { lease_ms: 100, ..config(3, 1) };
+    let (a, b) = (coordinator(&db, rules.clone()).await, coordinator(&db, rules).await);
+    a.tick(Millis(0)).await.unwrap();
+    for i in 1..=3 {
+        a.count(Millis(1), RoundId(1), key(i), &update(1, 0, i)).await.unwrap();
+    }
+    assert!(a.seal(Millis(10), &a.round(RoundId(1)).await.unwrap()).await.unwrap());
+    a.store.close().await; // dead, with the lease until 110
+    drop(a);
+
+    assert_eq!(b.round(RoundId(1)).await.unwrap().state, RoundState::Closing);
+    assert_eq!(b.tick(Millis(109)).await.unwrap(), None, "the lease has not expired");
+    assert!(b.offer(Millis(109)).await.unwrap().is_none(), "a sealed round invites nobody");
+    assert_eq!(send(&b, 109, 1, 0, 3).await, ReceiptStatus::AlreadyCounted);
+    assert_eq!(send(&b, 109, 1, 0, 4).await, ReceiptStatus::RoundClosed);
+    assert_eq!(b.tick(Millis(110)).await.unwrap(), Some(Transition::Closed(RoundId(1), WeightsVersion(1))));
+    assert_eq!(b.weights().await.unwrap(), undisturbed(3).await);
+    assert_eq!(b.offer(Millis(111)).await.unwrap().unwrap().round, RoundId(2));
+}
+
+async fn who_only_slept_through_the_lease_changes_nothing(db: Db) {
+    let rules = CoordinatorConfig { lease_ms: 100, ..config(2, 1) };
+    let (a, b) = (coordinator(&db, rules.clone()).await, coordinator(&db, rules).await);
+    a.tick(Millis(0)).await.unwrap();
+    for i in 1..=2 {
+        a.count(Millis(1), RoundId(1), key(i), &update(1, 0, i)).await.unwrap();
+    }
+    let round = a.round(RoundId(1)).await.unwrap();
+    assert!(a.seal(Millis(10), &round).await.unwrap());
+    assert!(!b.seal(Millis(11), &round).await.unwrap(), "one lease, one owner");
+    assert!(a.seal(Millis(50), &round).await.unwrap(), "the owner may keep it for longer");
+    let slow = a.fold(Millis(50), &round).await.unwrap();
+    assert_eq!(b.tick(Millis(150)).await.unwrap(), Some(Transition::Closed(RoundId(1), WeightsVersion(1))));
+    let published = b.weights().await.unwrap();
+    assert_eq!(a.finish(Millis(160), &round, &slow).await.unwrap(), None, "the round has ended");
+    assert_eq!(a.weights().await.unwrap(), published);
+    assert_eq!(published, undisturbed(2).await);
+    assert_eq!(a.weights_version().await.unwrap(), WeightsVersion(1));
+}
+
+/// The n-th point of the store's own ends a coordinator's life, for every n there is; another one goes on. A device that got no
+/// receipt sends again, as devices do.
+async fn a_fault_at_any_point_loses_nothing_and_counts_nothing_twice(db: Db) {
+    let rules = CoordinatorConfig { lease_ms: 1, ..config(2, 1) };
+    let whole = alone(rules.clone()).await;
+    let mut expected = Vec::new();
+    let (mut now, mut round) = (0, 0);
+    let points = Arc::new(AtomicUsize::new(0));
+    let mut faults = 0;
+    for life in 0..80 {
+        let left = Arc::new(AtomicUsize::new(life % 40 + 1));
+        let hook = {
+            let (left, points) = (Arc::clone(&left), Arc::clone(&points));
+            Fault::new(move |at| {
+                points.fetch_add(1, Ordering::Relaxed);
+                match left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)) {
+                    Ok(n) if n > 1 => Ok(()),
+                    _ => Err(StoreError::Injected { at }), // and from then on: it is dead
+                }
+            })
+        };
+        let store = db.store().await;
+        let mortal = Coordinator::open(store.clone().with_fault(hook), rules.clone(), initial()).await;
+        let heir = Coordinator::open(store, rules.clone(), initial()).await.unwrap();
+        now += 10;
+        heir.tick(Millis(now)).await.unwrap();
+        if heir.rounds(1).await.unwrap()[0].id.0 > round {
+            round += 1; // all lives of a round send the same two updates
+            whole.tick(Millis(now)).await.unwrap();
+            for i in 1..=2 {
+                send(&whole, now, round, round - 1, i).await;
+            }
+            expected.push(whole.weights().await.unwrap());
+        }
+        for i in 1..=2 {
+            let sent = match &mortal {
+                Ok(mortal) => mortal.accept(Millis(now), RoundId(round), key(i), &update(round, round - 1, i)).await,
+                Err(_) => break,
+            };
+            match sent {
+                Ok(receipt) => assert_ne!(receipt.status, ReceiptStatus::RoundClosed, "life {life}, update {i}"),
+                Err(RoundError::State(StoreError::Injected { .. })) => faults += 1,
+                Err(error) => panic!("life {life}: {error}"),
+            }
+        }
+        now += 10;
+        for i in 1..=2 {
+            let sent = send(&heir, now, round, round - 1, i).await;
+            assert_ne!(sent, ReceiptStatus::RoundClosed, "life {life}, update {i}");
+        }
+        now += 10;
+        heir.tick(Millis(now)).await.unwrap(); // where the closing was cut off
+        assert_eq!(heir.weights().await.unwrap(), expected[usize::try_from(round).unwrap() - 1], "life {life}");
+        assert_eq!(heir.round(RoundId(round)).await.unwrap().updates, 2, "life {life}");
+        assert_eq!(heir.round(RoundId(round)).await.unwrap().state, RoundState::Closed, "life {life}");
+    }
+    assert!(faults > 20, "the faults hit {faults} sends; at {} points", points.load(Ordering::Relaxed));
+}
+
 #[tokio::test]
 async fn a_closed_round_leaves_no_update_in_the_file() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("state.db");
-    let c = coordinator(Some(&path), config(3, 1)).await;
+    let db = Db::sqlite();
+    let folder = db.path().parent().unwrap().to_owned();
+    let c = coordinator(&db, config(3, 1)).await;
     c.tick(Millis(0)).await.unwrap();
     let trace: Vec<u8> = update(1, 0, 1).values().iter().flat_map(|v| v.to_le_bytes()).collect();
     let found = || {
         ["state.db", "state.db-wal"].iter().any(|name| {
-            let bytes = std::fs::read(dir.path().join(name)).unwrap_or_default();
+            let bytes = std::fs::read(folder.join(name)).unwrap_or_default();
             bytes.windows(trace.len()).any(|window| window == trace)
         })
     };
@@ -227,23 +337,99 @@ async fn a_closed_round_leaves_no_update_in_the_file() {
     assert!(!found(), "the file still holds a listener's update");
 }
 
-#[tokio::test]
-async fn a_state_of_another_shape_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("state.db");
-    coordinator(Some(&path), config(1, 1)).await;
+async fn an_operator_pauses_changes_and_lets_go(db: Db) {
+    let (a, b) = (coordinator(&db, config(2, 1)).await, coordinator(&db, config(2, 1)).await);
+    a.tick(Millis(0)).await.unwrap();
+    let pause = |paused| move |held| Settings { paused, ..held };
+    a.change_settings(None, pause(true)).await.unwrap();
+    assert!(b.offer(Millis(1)).await.unwrap().is_none(), "nobody is invited, by no coordinator");
+    assert_eq!(send(&b, 2, 1, 0, 1).await, ReceiptStatus::Accepted, "who was invited before is heard");
+    assert_eq!(send(&b, 3, 1, 0, 2).await, ReceiptStatus::Accepted);
+    assert_eq!(b.round(RoundId(1)).await.unwrap().state, RoundState::Closed);
+    assert_eq!(b.tick(Millis(4)).await.unwrap(), None, "and no round opens");
+    assert_eq!(b.rounds(9).await.unwrap().len(), 1);
+
+    let (revision, held) = b.settings().await.unwrap();
+    assert_eq!((revision, held.paused), (1, true));
+    let larger = |held| Settings { cohort: Some(7), minimum: Some(5), deadline_ms: Some(50), ..held };
+    b.change_settings(Some(revision), larger).await.unwrap();
+    assert!(matches!(a.change_settings(Some(revision), larger).await, Err(RoundError::Changed { revision: 2 })));
+    let wrong = |held| Settings { minimum: Some(8), ..held };
+    assert!(matches!(a.change_settings(None, wrong).await, Err(RoundError::Setting { what: "minimum", .. })));
+    a.change_settings(None, pause(false)).await.unwrap();
+    let offer = a.offer(Millis(10)).await.unwrap().unwrap();
+    assert_eq!((offer.round, offer.cohort, offer.closes_at), (RoundId(2), 7, Millis(60)));
+
+    assert_eq!(send(&a, 11, 2, 1, 1).await, ReceiptStatus::Accepted);
+    assert_eq!(b.let_go(Millis(12), RoundId(2)).await.unwrap().state, RoundState::Abandoned);
+    assert_eq!(a.let_go(Millis(13), RoundId(2)).await.unwrap().closed_at, Some(Millis(12)), "once");
+    assert!(matches!(a.let_go(Millis(13), RoundId(1)).await, Err(RoundError::Ended { .. })));
+    assert!(matches!(a.let_go(Millis(13), RoundId(9)).await, Err(RoundError::NoSuchRound { .. })));
+    assert_eq!(send(&a, 14, 2, 1, 1).await, ReceiptStatus::RoundClosed);
+    assert_eq!(a.offer(Millis(15)).await.unwrap().unwrap().round, RoundId(3));
+}
+
+async fn every_version_is_in_the_log_and_the_log_verifies(db: Db) {
+    let (a, b) = (coordinator(&db, config(2, 1)).await, coordinator(&db, config(2, 1)).await);
+    a.tick(Millis(5)).await.unwrap();
+    let mut published = vec![a.weights().await.unwrap()];
+    for round in 1..=5 {
+        for (i, c) in [(1, &a), (2, &b)] {
+            send(c, 10 * round, round, round - 1, i).await;
+        }
+        published.push(a.weights().await.unwrap());
+    }
+    let log = b.log(WeightsVersion(0), 100).await.unwrap();
+    assert_eq!(b.log_key(), a.log_key());
+    assert_eq!(verify(&log, None, &a.log_key()).unwrap(), Some(log[5].record));
+    for (record, weights) in log.iter().zip(&published) {
+        record.names(weights).unwrap();
+    }
+    let of = |record: &SignedRecord| (record.record.version.0, record.record.round.0, record.record.at.0);
+    assert_eq!(
+        log.iter().map(of).collect::<Vec<_>>(),
+        [(0, 0, 5), (1, 1, 10), (2, 2, 20), (3, 3, 30), (4, 4, 40), (5, 5, 50)]
+    );
+    assert_eq!(a.log(WeightsVersion(4), 1).await.unwrap(), log[4..5]);
+    assert!(log.iter().all(|r| r.record.roster == [0; 32] && r.record.epsilon.to_bits() == 0));
+
+    // Other songs: the weights begin anew, and the log goes on.
+    let on = CoordinatorConfig { basis: "other songs".into(), ..config(2, 1) };
+    let c = coordinator(&db, on).await;
+    c.tick(Millis(90)).await.unwrap();
+    let newer = c.log(WeightsVersion(6), 100).await.unwrap();
+    assert_eq!(newer.iter().map(of).collect::<Vec<_>>(), [(6, 0, 90)]);
+    verify(&newer, Some(&log[5].record), &c.log_key()).unwrap();
+    newer[0].names(&c.weights().await.unwrap()).unwrap();
+}
+
+async fn a_log_has_one_key(db: Db) {
+    let given = LogKey::from_text(&format!("{}\n", "0a".repeat(32))).unwrap();
+    let open = async |key: Option<&LogKey>| {
+        Coordinator::open_signing(db.store().await, config(1, 1), initial(), key.cloned()).await
+    };
+    assert_eq!(open(Some(&given)).await.unwrap().log_key(), given.public());
+    assert_eq!(open(Some(&given)).await.unwrap().log_key(), given.public());
+    assert!(matches!(open(None).await, Err(RoundError::LogKey { .. })), "the store does not keep it");
+    let other = LogKey::from_bytes(&[9; 32]);
+    assert!(matches!(open(Some(&other)).await, Err(RoundError::LogKey { .. })));
+    assert!(!format!("{given:?}").contains(&"0a".repeat(8)), "secrets are not shown");
+    for wrong in ["", "0a", &"0A".repeat(32), &"0a".repeat(33)] {
+        assert!(matches!(LogKey::from_text(wrong), Err(RoundError::LogKey { .. })), "{wrong}");
+    }
+}
+
+async fn a_state_of_another_shape_is_refused(db: Db) {
+    coordinator(&db, config(1, 1)).await;
     let mut other = initial();
     other.shape.hidden = 9;
-    let opened = Coordinator::open(pool(Some(&path)).await, config(1, 1), other).await;
+    let opened = Coordinator::open(db.store().await, config(1, 1), other).await;
     assert!(matches!(opened, Err(RoundError::ShapeChanged { .. })));
 }
 
-#[tokio::test]
-async fn other_embeddings_start_the_weights_anew() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("state.db");
+async fn other_embeddings_start_the_weights_anew(db: Db) {
     let on = |basis: &str| CoordinatorConfig { basis: basis.into(), ..config(2, 1) };
-    let c = coordinator(Some(&path), on("songs A")).await;
+    let c = coordinator(&db, on("songs A")).await;
     c.tick(Millis(0)).await.unwrap();
     send(&c, 1, 1, 0, 1).await;
     send(&c, 1, 1, 0, 2).await;
@@ -252,7 +438,7 @@ async fn other_embeddings_start_the_weights_anew() {
     let mut other = initial();
     other.shape.hidden = 2;
     other.values = vec![0.25; P + 2];
-    let c = Coordinator::open(pool(Some(&path)).await, on("songs B"), other.clone()).await.unwrap();
+    let c = Coordinator::open(db.store().await, on("songs B"), other.clone()).await.unwrap();
     assert_eq!(c.weights().await.unwrap(), TowerWeights { version: WeightsVersion(2), ..other });
     assert_eq!(
         c.tick(Millis(3)).await.unwrap(),
@@ -270,7 +456,7 @@ proptest! {
     fn the_order_of_arrival_does_not_change_a_bit(order in Just((1u8..=9).collect::<Vec<_>>()).prop_shuffle()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let run = async |order: Vec<u8>| {
-            let c = coordinator(None, config(9, 1)).await;
+            let c = alone(config(9, 1)).await;
             c.tick(Millis(0)).await.unwrap();
             for i in order {
                 send(&c, 1, 1, 0, i).await;

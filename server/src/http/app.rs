@@ -1,5 +1,7 @@
 //! What the handlers share, and what they are configured by.
 
+use super::admin::AdminTokens;
+use super::admission::{Admission, Open};
 use super::candidates::CandidateSource;
 use super::catalogue::Catalogue;
 use super::limits::{LimitConfig, Limits};
@@ -50,13 +52,14 @@ pub enum HttpError {
 
 /// Everything a handler needs. Cheap to clone.
 #[derive(Clone)]
-pub struct App(pub(super) Arc<Shared>);
+pub struct App(pub(super) Arc<Shared>, pub(super) Arc<Doors>);
 
 impl core::fmt::Debug for App {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("App")
             .field("catalogue", &self.0.catalogue)
             .field("rounds", &self.0.rounds)
+            .field("doors", &self.1)
             .finish_non_exhaustive()
     }
 }
@@ -71,6 +74,13 @@ pub(super) struct Shared {
     pub(super) weights: RwLock<Option<EncodedWeights>>,
 }
 
+/// Who may do what. Everybody may read.
+#[derive(Debug)]
+pub(super) struct Doors {
+    pub(super) admin: Option<AdminTokens>,
+    pub(super) admission: Box<dyn Admission>,
+}
+
 impl App {
     /// Puts the parts together. `now` is the wall clock.
     ///
@@ -83,7 +93,7 @@ impl App {
         limits: LimitConfig,
         now: impl Fn() -> Millis + Send + Sync + 'static,
     ) -> Result<Self, HttpError> {
-        Ok(Self(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             limits: Limits::new(limits, rounds.parameters())?,
             catalogue,
             candidates: Box::new(candidates),
@@ -91,7 +101,15 @@ impl App {
             now: Box::new(now),
             prometheus: super::ops::recorder(),
             weights: RwLock::new(None),
-        })))
+        });
+        Ok(Self(shared, Arc::new(Doors { admin: None, admission: Box::new(Open) })))
+    }
+
+    /// With an API for operators, where `admin` has tokens for it, and with `admission` deciding which devices take part. Without
+    /// this there is no such API, and everybody takes part.
+    #[must_use]
+    pub fn guarded(self, admin: Option<AdminTokens>, admission: impl Admission + 'static) -> Self {
+        Self(self.0, Arc::new(Doors { admin, admission: Box::new(admission) }))
     }
 
     /// What must happen now and then, whether or not anybody asks: due rounds, forgotten limits, settled metrics. Call it

@@ -34,7 +34,8 @@ pub(super) async fn secure(State(shared): State<bool>, request: Request, next: N
     response
 }
 
-/// CORS for the origins named, none by default. Never with credentials: there are none.
+/// CORS for the origins named, none by default. Never with a browser's credentials: a device's token is
+/// sent by the page that has it.
 pub(super) fn cors(origins: &[String]) -> Result<Option<CorsLayer>, HttpError> {
     let parse = |origin: &String| {
         let wrong = || HttpError::Origin { got: origin.clone() };
@@ -52,7 +53,7 @@ pub(super) fn cors(origins: &[String]) -> Result<Option<CorsLayer>, HttpError> {
         CorsLayer::new()
             .allow_origin(origins)
             .allow_methods([Method::GET, Method::POST, Method::PUT])
-            .allow_headers([header::ACCEPT, header::CONTENT_TYPE, header::IF_NONE_MATCH])
+            .allow_headers([header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH])
             .expose_headers([header::ETAG, header::RETRY_AFTER])
             .max_age(Duration::from_secs(3600)),
     ))

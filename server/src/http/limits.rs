@@ -23,6 +23,10 @@ pub struct LimitConfig {
     pub question_per_second: u32,
     /// Questions that one address may send at once.
     pub question_burst: u32,
+    /// Requests a second that one device may keep up where devices have tokens ([`super::SignedTokens`]), whatever its address.
+    pub device_per_second: u32,
+    /// Requests that one device may send at once.
+    pub device_burst: u32,
     /// Updates a second that one round takes in, counted or not, from all addresses together.
     pub round_per_second: u32,
     /// Updates that one round takes in at once.
@@ -38,6 +42,8 @@ impl Default for LimitConfig {
             address_burst: 200,
             question_per_second: 2,
             question_burst: 40,
+            device_per_second: 1,
+            device_burst: 30,
             round_per_second: 500,
             round_burst: 2000,
             timeout: Duration::from_secs(20),
@@ -51,11 +57,12 @@ const ENVELOPE_BYTES: usize = 256;
 /// Under it lie the questions for songs.
 const RECALL: &str = "/v1/recall";
 
-/// The addresses live here, in memory, for as long as they are limited, and nowhere else.
+/// The addresses and pseudonyms live here, in memory, for as long as they are limited, and nowhere else.
 #[derive(Debug)]
 pub(super) struct Limits {
     address: DefaultKeyedRateLimiter<IpAddr>,
     question: DefaultKeyedRateLimiter<IpAddr>,
+    device: DefaultKeyedRateLimiter<[u8; 16]>,
     round: DefaultKeyedRateLimiter<RoundId>,
     pub(super) update_bytes: usize,
 }
@@ -77,6 +84,7 @@ impl Limits {
                 config.question_per_second,
                 config.question_burst,
             )?),
+            device: RateLimiter::keyed(quota("requests of a device", config.device_per_second, config.device_burst)?),
             round: RateLimiter::keyed(quota("updates of a round", config.round_per_second, config.round_burst)?),
             update_bytes: parameters * size_of::<f32>() + ENVELOPE_BYTES,
         })
@@ -89,6 +97,15 @@ impl Limits {
     pub(super) fn update_of(&self, round: RoundId) -> Result<(), Problem> {
         let wait = self.round.check_key(&round).map_err(|no| no.wait_time_from(self.round.clock().now()));
         wait.map_err(|wait| Problem::too_many("for this round", seconds(wait)))
+    }
+
+    /// One more request of a device that has a token.
+    ///
+    /// # Errors
+    /// A 429 with `Retry-After`.
+    pub(super) fn device(&self, device: [u8; 16]) -> Result<(), Problem> {
+        let wait = self.device.check_key(&device).map_err(|no| no.wait_time_from(self.device.clock().now()));
+        wait.map_err(|wait| Problem::too_many("from this device", seconds(wait)))
     }
 
     fn request_of(&self, address: IpAddr) -> Result<(), Problem> {
@@ -105,6 +122,7 @@ impl Limits {
     pub(super) fn forget(&self) {
         self.address.retain_recent();
         self.question.retain_recent();
+        self.device.retain_recent();
         self.round.retain_recent();
     }
 }

@@ -6,6 +6,8 @@
 //! `next` that says what to do. No cookies; no body and no address is ever logged. [`router`] is the whole of it and opens no
 //! socket, so tests call it like a function. May be imported by `cli`.
 
+mod admin;
+mod admission;
 mod app;
 mod body;
 mod candidates;
@@ -13,6 +15,7 @@ mod catalogue;
 mod conditional;
 mod headers;
 mod limits;
+mod log;
 mod negotiate;
 mod ops;
 mod problem;
@@ -20,10 +23,14 @@ mod recall;
 mod rounds;
 mod router;
 mod static_files;
+mod tls;
 mod tower;
 
+pub use admin::AdminTokens;
+pub use admission::{Admission, AdmissionError, Guest, Open, SignedTokens};
 pub use app::{App, HttpConfig, HttpError};
 pub use candidates::CandidateSource;
 pub use catalogue::Catalogue;
 pub use limits::LimitConfig;
 pub use router::{openapi, router};
+pub use tls::{Tls, TlsError};

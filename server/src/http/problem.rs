@@ -98,6 +98,12 @@ impl Problem {
         )
     }
 
+    pub(super) fn internal(what: &'static str, error: &dyn core::fmt::Display) -> Self {
+        tracing::error!(%error, "{what}");
+        let next = "send the same request again later; the server's log says why";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed", what, next)
+    }
+
     pub(super) fn too_many(what: &'static str, seconds: u64) -> Self {
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
@@ -125,6 +131,9 @@ impl IntoResponse for Problem {
 
 impl From<RoundError> for Problem {
     fn from(error: RoundError) -> Self {
+        if let Some(refusal) = super::admin::refusal(&error) {
+            return refusal;
+        }
         let refused = |kind, title, next: &'static str| {
             Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, title, error.to_string(), next)
         };
@@ -156,11 +165,11 @@ impl From<RoundError> for Problem {
                 "This key already carries another update",
                 "send each new update under a new random key",
             ),
-            RoundError::State(error) if busy(error) => Self::new(
+            RoundError::State(error) if error.busy() => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "busy",
                 "The server is busy",
-                "the state file did not answer in time",
+                "the store did not answer in time",
                 "wait a second, then send the same request again; it will not be counted twice",
             )
             .with_header(header::RETRY_AFTER, 1),
@@ -178,16 +187,6 @@ impl From<RoundError> for Problem {
     }
 }
 
-/// No connection, or no write lock, in time. SQLite's extended codes carry the plain one in the low byte; 5 is SQLITE_BUSY.
-fn busy(error: &sqlx::Error) -> bool {
-    let code = |code: &str| code.parse::<u32>().is_ok_and(|code| code & 0xff == 5);
-    match error {
-        sqlx::Error::PoolTimedOut => true,
-        sqlx::Error::Database(database) => database.code().is_some_and(|c| code(&c)),
-        _ => false,
-    }
-}
-
 impl From<DecodeError> for Problem {
     fn from(error: DecodeError) -> Self {
         let next = match error {
@@ -198,6 +197,7 @@ impl From<DecodeError> for Problem {
     }
 }
 
+/// Gives every refusal that a library made (no such method, timeout) the same body as ours.
 /// Gives every refusal that a library made (no such method, timeout) the same body as ours.
 pub(super) async fn cover(request: Request, next: Next) -> Response {
     let response = next.run(request).await;

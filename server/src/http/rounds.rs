@@ -18,13 +18,15 @@ use utoipa::ToSchema;
 
 /// `GET /v1/rounds` tells of so many.
 const NEWEST: u32 = 20;
+/// Seconds after which it is worth asking again while an operator has paused the rounds.
+const PAUSED: u64 = 60;
 
 /// A round as everybody may see it. Times are milliseconds since the Unix epoch.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RoundStatus {
     /// Which round.
     round: u64,
-    /// `open`, `closed` or `abandoned`.
+    /// `open`, `closing`, `closed` or `abandoned`.
     state: StateName,
     /// Updates counted.
     updates: u32,
@@ -48,6 +50,7 @@ pub(super) struct RoundStatus {
 #[serde(rename_all = "lowercase")]
 enum StateName {
     Open,
+    Closing,
     Closed,
     Abandoned,
 }
@@ -65,6 +68,7 @@ impl From<Round> for RoundStatus {
             round: round.id.0,
             state: match round.state {
                 RoundState::Open => StateName::Open,
+                RoundState::Closing => StateName::Closing,
                 RoundState::Closed => StateName::Closed,
                 RoundState::Abandoned => StateName::Abandoned,
             },
@@ -92,7 +96,10 @@ impl From<Round> for RoundStatus {
 pub(super) async fn next(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     takes(&headers, MEDIA_TYPE)?;
     let Some(offer) = app.0.rounds.offer(app.now()).await? else {
-        let rest = app.0.rounds.config().rest_ms.div_ceil(1000).clamp(1, 60);
+        let rest = match app.0.rounds.settings().await?.1.paused {
+            true => PAUSED,
+            false => app.0.rounds.config().rest_ms.div_ceil(1000).clamp(1, 60),
+        };
         return Ok((StatusCode::NO_CONTENT, [(header::RETRY_AFTER, HeaderValue::from(rest))]).into_response());
     };
     let bytes = encode(&offer);
@@ -140,11 +147,13 @@ pub(super) async fn one(
         ("round" = u64, Path, description = "Which round; as in the offer and in the update"),
         ("key" = String, Path, description = "32 lower-case hex digits, drawn at random for this round"),
     ),
+    security((), ("device" = [])),
     request_body(content = super::router::Cbor, content_type = MEDIA_TYPE, description = "CBOR `WeightUpdate`: clipped to the offer's `clip_norm`"),
     responses(
     (status = 200, description = "CBOR `Receipt`: counted before, under the same key", body = super::router::Cbor, content_type = MEDIA_TYPE),
     (status = 201, description = "CBOR `Receipt`: counted, and on disk", body = super::router::Cbor, content_type = MEDIA_TYPE),
     (status = 400, description = "Not a round's number, not a key, or not a CBOR `WeightUpdate`", body = Details, content_type = "application/problem+json"),
+    (status = 401, description = "The server admits devices by tokens, and none came, or one that does not hold", body = Details, content_type = "application/problem+json", headers(("WWW-Authenticate" = String, description = "`Bearer`"))),
     (status = 404, description = "No such round", body = Details, content_type = "application/problem+json"),
     (status = 406, description = "Accept excludes this version of the protocol", body = Details, content_type = "application/problem+json"),
     (status = 408, description = "The body came too slowly", body = Details, content_type = "application/problem+json"),
@@ -152,7 +161,7 @@ pub(super) async fn one(
     (status = 413, description = "Longer than an update for these weights", body = Details, content_type = "application/problem+json"),
     (status = 415, description = "Not this version of the protocol", body = Details, content_type = "application/problem+json"),
     (status = 422, description = "Wrong length, round or weights version, norm over C, or a key that carries another update", body = Details, content_type = "application/problem+json"),
-    (status = 429, description = "Too many requests from this address or for this round", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    (status = 429, description = "Too many requests from this address or device, or for this round", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
     (status = 503, description = "The state file is busy; send again", body = Details, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
 ))]
 pub(super) async fn update(
@@ -165,6 +174,7 @@ pub(super) async fn update(
     brings_cbor(&headers)?;
     let round = number(&round)?;
     let key = parse_key(&key)?;
+    app.admit(&headers)?;
     app.0.limits.update_of(round)?;
     let update: WeightUpdate =
         decode(&read(&headers, body, app.0.limits.update_bytes, "an update for these weights").await?)?;
@@ -178,7 +188,7 @@ pub(super) async fn update(
         .into_response())
 }
 
-fn number(round: &str) -> Result<RoundId, Problem> {
+pub(super) fn number(round: &str) -> Result<RoundId, Problem> {
     let wrong = |_| Problem::malformed("a round is named by its number", "GET /v1/rounds/next");
     round.parse().map(RoundId).map_err(wrong)
 }

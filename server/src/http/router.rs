@@ -1,7 +1,7 @@
 //! All routes, and the layers around them.
 
 use super::app::{App, HttpConfig, HttpError};
-use super::{candidates, catalogue, headers, limits, ops, problem, recall, rounds, static_files, tower};
+use super::{admin, candidates, catalogue, headers, limits, log, ops, problem, recall, rounds, static_files, tower};
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
@@ -10,7 +10,8 @@ use sottovoce::protocol::MEDIA_TYPE;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 use tower_http::timeout::TimeoutLayer;
-use utoipa::{OpenApi, ToSchema};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -31,10 +32,25 @@ pub(super) struct Cbor(Vec<u8>);
         (name = "candidates", description = "Recall on the server"),
         (name = "recall", description = "Songs for devices that ask with a noised question instead of holding the catalogue"),
         (name = "rounds", description = "Federated training of the user tower"),
+        (name = "log", description = "Every version of the weights, chained and signed"),
+        (name = "admin", description = "For operators with a token; off unless one is configured"),
         (name = "operations", description = "For whoever runs the server"),
-    )
+    ),
+    modifiers(&Schemes)
 )]
 struct Description;
+
+/// How operators and devices show who they are.
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let bearer = || SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("operator", bearer());
+        components.add_security_scheme("device", bearer());
+    }
+}
 
 /// Routes under `/v1`, which the address limit guards.
 fn v1() -> OpenApiRouter<App> {
@@ -50,6 +66,16 @@ fn v1() -> OpenApiRouter<App> {
         .routes(routes!(rounds::list))
         .routes(routes!(rounds::one))
         .routes(routes!(rounds::update))
+        .routes(routes!(log::log))
+        .routes(routes!(log::key))
+}
+
+/// Routes under `/v1/admin`, which a token guards besides.
+fn admin() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(admin::settings, admin::change))
+        .routes(routes!(admin::pause, admin::resume))
+        .routes(routes!(admin::abandon))
 }
 
 fn operations() -> OpenApiRouter<App> {
@@ -59,7 +85,7 @@ fn operations() -> OpenApiRouter<App> {
 /// The API's description, as `/openapi.json` serves it.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    OpenApiRouter::with_openapi(Description::openapi()).merge(v1()).merge(operations()).into_openapi()
+    OpenApiRouter::with_openapi(Description::openapi()).merge(v1()).merge(admin()).merge(operations()).into_openapi()
 }
 
 /// The whole server, without a socket. Serve it with connect info, so that the limits know addresses apart.
@@ -69,7 +95,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn router(app: App, config: &HttpConfig) -> Result<Router, HttpError> {
     let (v1, _) = v1().split_for_parts();
     let (operations, _) = operations().split_for_parts();
-    let guarded = v1.route_layer(from_fn_with_state(app.clone(), limits::per_address));
+    let (admin, _) = admin().split_for_parts();
+    let admin = admin.route_layer(from_fn_with_state(app.clone(), admin::guard));
+    let guarded = v1.merge(admin).route_layer(from_fn_with_state(app.clone(), limits::per_address));
     let description = openapi();
     let routes =
         guarded.merge(operations).route("/openapi.json", get(move || async { Json(description) })).with_state(app);

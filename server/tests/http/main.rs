@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 #![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "small numbers")]
 
+mod admin;
 mod world;
 
 use axum::body::Body;
@@ -38,11 +39,13 @@ fn note(seen: &mut Seen, method: &str, route: &str, answer: &Answer, expected: u
     seen.insert((method.into(), route.into(), expected));
 }
 
-const GETS: [(&str, &str, &str); 8] = [
+const GETS: [(&str, &str, &str); 10] = [
     ("/v1/catalogue", "/v1/catalogue", JSON),
     ("/v1/catalogue/shards/{index}/songs", "/v1/catalogue/shards/0/songs", JSON),
     ("/v1/catalogue/shards/{index}/embeddings", "/v1/catalogue/shards/0/embeddings", MEDIA_TYPE),
     ("/v1/candidates", "/v1/candidates?k=3&seed=2", JSON),
+    ("/v1/log/key", "/v1/log/key", JSON),
+    ("/v1/log", "/v1/log", JSON),
     ("/v1/tower/weights", "/v1/tower/weights", MEDIA_TYPE),
     ("/v1/rounds/next", "/v1/rounds/next", MEDIA_TYPE),
     ("/v1/rounds", "/v1/rounds", JSON),
@@ -75,6 +78,7 @@ async fn every_promised_status_is_kept_and_none_is_left_out() {
         ("/v1/catalogue/shards/{index}/embeddings", "/v1/catalogue/shards/-1/embeddings", 404),
         ("/v1/candidates", "/v1/candidates?k=zero", 400),
         ("/v1/candidates", "/v1/candidates?seed=10", 404),
+        ("/v1/log", "/v1/log?from=now", 400),
         ("/v1/rounds/{round}", "/v1/rounds/last", 400),
         ("/v1/rounds/{round}", "/v1/rounds/99", 404),
         ("/health", "/health", 200),
@@ -169,7 +173,7 @@ async fn every_promised_status_is_kept_and_none_is_left_out() {
     let held = w.pool.acquire().await.unwrap(); // the only connection
     note(&mut seen, "get", "/health", &get(&w.router, "/health", &[]).await, 503);
     note(&mut seen, "get", "/metrics", &get(&w.router, "/metrics", &[]).await, 503);
-    for (route, uri, _) in &GETS[4..] {
+    for (route, uri, _) in &GETS[5..] {
         note(&mut seen, "get", route, &get(&w.router, uri, &[]).await, 503);
     }
     note(&mut seen, "put", UPDATE, &put(&w.router, 1, &key(4), good.clone()).await, 503);
@@ -207,6 +211,8 @@ async fn every_promised_status_is_kept_and_none_is_left_out() {
     put(&w.router, 1, &key(1), good.clone()).await;
     note(&mut seen, "put", UPDATE, &put(&w.router, 1, &key(2), good).await, 429);
 
+    admin::every_status_of_admission(&mut seen).await;
+    admin::every_status_of_the_operators_api(&mut seen).await;
     assert_eq!(promised(), seen, "left: /openapi.json; right: what was seen");
 }
 

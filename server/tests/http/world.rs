@@ -3,13 +3,14 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode};
+use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::Value;
 use sottovoce::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
 use sottovoce::privacy::{Epsilon, Gradient, Interest, Noise, NoiseKey};
 use sottovoce::protocol::{MEDIA_TYPE, RecallQuery, TowerShape, TowerWeights, WeightUpdate, send};
 use sottovoce_server::catalog::{SHARD_SONGS, Song, shards};
 use sottovoce_server::federated::{Coordinator, CoordinatorConfig};
-use sottovoce_server::http::{App, CandidateSource, Catalogue, HttpConfig, router};
+use sottovoce_server::http::{AdminTokens, App, CandidateSource, Catalogue, HttpConfig, SignedTokens, router};
 use sottovoce_server::recall::Merged;
 use sottovoce_server::stage::Query;
 use sqlx::SqlitePool;
@@ -39,6 +40,10 @@ impl CandidateSource for Neighbours {
 /// A server over ten songs, its state file in memory, and its clock.
 pub(crate) struct World {
     pub(crate) router: Router,
+    /// The same with an operator.
+    pub(crate) operated: Router,
+    /// The same, open to devices with a token alone.
+    pub(crate) admitting: Router,
     pub(crate) pool: SqlitePool,
     pub(crate) clock: Arc<AtomicU64>,
 }
@@ -62,7 +67,36 @@ pub(crate) async fn world(config: CoordinatorConfig, http: HttpConfig) -> World 
     let now = Arc::clone(&clock);
     let app =
         App::new(catalogue, Neighbours, rounds, http.limits, move || Millis(now.load(Ordering::Relaxed))).unwrap();
-    World { router: router(app, &http).unwrap(), pool, clock }
+    let operated = app.clone().guarded(Some(AdminTokens::from_text(OPERATOR).unwrap()), sottovoce_server::http::Open);
+    let devices = SignedTokens::from_text(&format!("7 {}", hex(device_key().verifying_key().as_bytes()))).unwrap();
+    World {
+        operated: router(operated, &http).unwrap(),
+        admitting: router(app.clone().guarded(None, devices), &http).unwrap(),
+        router: router(app, &http).unwrap(),
+        pool,
+        clock,
+    }
+}
+
+/// The operator's token.
+pub(crate) const OPERATOR: &str = "0123456789abcdef0123456789abcdef-operator";
+/// With it, as a header.
+pub(crate) const AS_OPERATOR: (&str, &str) = ("authorization", "Bearer 0123456789abcdef0123456789abcdef-operator");
+
+/// The key of the app's backend.
+pub(crate) fn device_key() -> SigningKey {
+    SigningKey::from_bytes(&[3; 32])
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A device's token as the app's backend makes it, with its scheme.
+pub(crate) fn device_token(device: u8, until: u64) -> String {
+    let signed = [&7u32.to_le_bytes()[..], &until.to_le_bytes(), &[device; 16]].concat();
+    let signature = device_key().sign(&[b"sottovoce admission v1\0", signed.as_slice()].concat());
+    format!("Bearer {}", hex(&[signed, signature.to_bytes().to_vec()].concat()))
 }
 
 pub(crate) fn song(id: u32) -> Song {

@@ -2,6 +2,7 @@
 
 use super::count::{self, Reading};
 use crate::demo::{self, COMPANIONS, TemporaryFolder};
+use crate::postgres::{self, Postgres};
 use crate::report::Counts;
 use crate::server::{Server, Start};
 use crate::setup::{self, Browser, TARGET, WasmToolchain};
@@ -61,7 +62,14 @@ fn clippy(workspace: &Workspace) -> Result<Counts> {
 }
 
 fn rust(workspace: &Workspace) -> Result<Counts> {
-    count::run(cargo(workspace).args(["test", "--workspace", "--no-fail-fast"]), Reading::Counted)
+    let postgres = Postgres::start()?; // stopped when it is dropped, however the tests end
+    let mut tests = cargo(workspace);
+    tests.args(["test", "--workspace", "--no-fail-fast"]);
+    match &postgres {
+        Some(postgres) => tests.env(postgres::URL, &postgres.url),
+        None => tests.env_remove(postgres::URL),
+    };
+    count::run(&mut tests, Reading::Counted)
 }
 
 fn node(workspace: &Workspace) -> Result<Counts> {
