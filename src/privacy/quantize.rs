@@ -15,7 +15,7 @@
 //!
 //! **Kept out: the rotation** (Algorithm 1, line 2). It flattens the coordinates so that a narrower ring holds their sum; it adds nothing to
 //! privacy. Here it would cost more than it saves: it pads `d` to a power of two (100,000 → 131,072 values, 31 % more bytes, where the
-//! ring shrinks from about 18 bits to 14), the bound on a coordinate becomes one with high probability instead of a certain one, and a rotation in
+//! ring of 130 clients shrinks from 19 bits to 15), the bound on a coordinate becomes one with high probability instead of a certain one, and a rotation in
 //! floats would come between the clipping and the proof of the norm.
 //!
 //! Source: Kairouz, Liu, Steinke, "The distributed discrete Gaussian mechanism for federated learning with secure aggregation", ICML 2021,

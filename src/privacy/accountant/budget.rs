@@ -48,6 +48,14 @@ pub struct Pending {
 }
 
 /// A charge that is in the store: good for the noise of one update by its plan. Can be neither copied nor made otherwise.
+///
+/// ```compile_fail,E0382
+/// use sottovoce::privacy::{Noise, Quantized, accountant::Charged};
+/// fn twice(a: Quantized, b: Quantized, charged: Charged, noise: &mut Noise) {
+///     let _ = a.noised(charged, noise);
+///     let _ = b.noised(charged, noise); // the charge is used up
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "the charge is spent"]
 pub struct Charged(NoisePlan);

@@ -142,6 +142,7 @@ fn a_sum_of_discrete_gaussians_keeps_to_the_correction() {
         let centre = sum.len() / 2;
         let apart = (centre - 25..=centre + 25).map(|i| (sum[i] / ideal[i]).ln().abs()).fold(0.0, f64::max);
         assert!(apart <= tau / 2.0 + 1e-12, "σ² {variance}, n {n}: {apart} of {}", tau / 2.0);
+        assert!(n > 2 || apart > tau / 8.0, "σ² {variance}: {apart} is nothing beside {}", tau / 2.0);
         for shift in [1, 2, 4] {
             let z = (variance * f64::from(n)).sqrt() / shift as f64;
             for q in [1.0, 0.2] {
@@ -155,14 +156,6 @@ fn a_sum_of_discrete_gaussians_keeps_to_the_correction() {
             }
         }
     }
-    // Without the correction the bound would be broken: this test can fail.
-    let one = discrete_gaussian(0.5, 40);
-    let (sum, order) = (convolved(&one, &one), 1.1);
-    let broken = [1, 2, 3]
-        .iter()
-        .any(|shift| divergence(&sum, *shift, 1.0, order) > distributed(1.0, 1.0 / *shift as f64, 0.0, 1.0, order));
-    let moved = (0..=2).any(|x: usize| (sum[80 + x] / discrete_gaussian(1.0, 80)[80 + x]).ln().abs() > 1e-6);
-    assert!(broken || moved);
 }
 
 /// The hockey-stick divergence of discrete noise, summed up from its masses, is within what the curve says.
