@@ -182,7 +182,7 @@ fn round(values: &[f32], grid: Grid, noise: &mut Noise, rounded: &mut [i32]) {
         for ((from, to), word) in from.chunks(2).zip(to.chunks_mut(2)).zip(&words) {
             for ((x, steps), u) in from.iter().zip(to).zip([word >> 32, word & u64::from(u32::MAX)]) {
                 #[allow(clippy::cast_possible_truncation, reason = "below 2⁶², and the steps below 2³¹")]
-                let fixed = (grid.in_steps(*x) * 4_294_967_296.0).floor() as i64;
+                let fixed = (grid.in_steps(*x) * 4_294_967_296.0) as i64;
                 #[allow(clippy::cast_possible_truncation, reason = "as above")]
                 let whole = ((fixed + u.cast_signed()) >> 32) as i32;
                 *steps = whole;
