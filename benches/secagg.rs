@@ -9,6 +9,8 @@ use rand_core::{Rng as _, SeedableRng as _};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use sottovoce::ids::{RoundId, WeightsVersion};
+use sottovoce::privacy::accountant::{Account, Budget};
+use sottovoce::privacy::{Gradient, Grid, Noise, NoiseKey, NoisePlan, Noised};
 use sottovoce::secagg::{
     Committee, Digest, Disclosure, Identity, Join, Joined, Joining, MaskJob, Member, Odds, Policy, Prg, Ring, Roster,
     SignedTerms, Terms, Unmasking,
@@ -141,10 +143,10 @@ impl Cohort {
             let mut reported = vec![false; self.devices.len()];
             for (i, (device, _)) in self.devices.iter().enumerate().filter(|(i, _)| i % 10 != 3) {
                 let values = vector(i);
-                plain.iter_mut().zip(&values).for_each(|(p, v)| *p += i64::from(v.cast_signed()));
+                plain.iter_mut().zip(&values).for_each(|(p, v)| *p += i64::from(*v));
                 let view = roster.view(roster.index_of(device.identity()).ok_or("a stranger")?, &self.server);
                 let device = device.clone();
-                let report = device.clone().mask(&device.check(&view.ok_or("no view")?)?, values)?.finish();
+                let report = device.clone().mask(&device.check(&view.ok_or("no view")?)?, noised(&values)?)?.finish();
                 let (took, ()) = timed(clock, || {
                     reported[roster.accept(&self.terms, &report)? as usize] = true;
                     Ok(ring.add_packed(&report.body, &mut sum)?)
@@ -221,9 +223,22 @@ fn unmask(jobs: &[MaskJob], ring: Ring, sum: &mut [u32], cores: usize) -> Anythi
     Ok(())
 }
 
-fn vector(seed: usize) -> Vec<u32> {
+fn vector(seed: usize) -> Vec<i32> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed as u64);
-    (0..D).map(|_| (rng.next_u32() % 4096).wrapping_sub(2048)).collect()
+    (0..D).map(|_| (rng.next_u32() % 4096).cast_signed() - 2048).collect()
+}
+
+/// Whole numbers as they are: a grid of ones, no noise, a budget that affords it.
+fn noised(values: &[i32]) -> Anything<Noised> {
+    let plan = NoisePlan::new(0.0, 1e7, 2, Grid::new(1)?, values.len())?;
+    let budget = Budget::new(f64::INFINITY, 1e-9)?;
+    let pending = Account::new(budget).charge(plan)?;
+    let stored = pending.bytes().to_vec();
+    let charged = pending.recorded(&stored)?;
+    #[allow(clippy::cast_precision_loss, reason = "whole numbers below 2²⁴")]
+    let gradient = Gradient::new(values.iter().map(|v| *v as f32).collect());
+    let mut noise = Noise::new(NoiseKey::new([1; 32]));
+    Ok(gradient.clip(1e7).quantized(1e7, plan.grid(), &mut noise).noised(charged, &mut noise)?)
 }
 
 /// From the terms to the packed report: joining, checking the roster, masking.
@@ -235,7 +250,7 @@ fn client(cohort: &Cohort, samples: usize) -> Anything<()> {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let (mut own, mut joining, mut masking) = (Vec::new(), Vec::new(), Vec::new());
     for sample in 0..samples + 5 {
-        let values = vector(sample);
+        let values = noised(&vector(sample))?;
         let (join, _) =
             timed(Clock::Cpu, || Ok(Joining::new(cohort.terms.clone(), cohort.policy, MODEL)?.join(&mut rng)?))?;
         let device = device.clone();
@@ -263,7 +278,7 @@ fn upload(cohort: &Cohort) -> Anything<()> {
     let roster = cohort.roster()?;
     let (device, join) = &cohort.devices[0];
     let view = roster.view(roster.index_of(device.identity()).ok_or("a stranger")?, &cohort.server).ok_or("no view")?;
-    let report = device.clone().mask(&device.check(&view)?, vector(0))?.finish();
+    let report = device.clone().mask(&device.check(&view)?, noised(&vector(0))?)?.finish();
     let joining = 5 * 32 + 64 + join.shares.iter().map(|s| s.len()).sum::<usize>();
     let reporting = 2 * 32 + 64 + report.body.len();
     #[allow(clippy::cast_precision_loss, reason = "a few hundred thousand bytes")]
@@ -283,9 +298,9 @@ fn expand(samples: usize) -> Anything<()> {
     let ring = cohort.terms.terms.ring;
     let (device, _) = &cohort.devices[0];
     let view = roster.view(roster.index_of(device.identity()).ok_or("a stranger")?, &cohort.server).ok_or("no view")?;
-    let masking = device.clone().mask(&device.check(&view)?, vector(0))?;
+    let masking = device.clone().mask(&device.check(&view)?, noised(&vector(0))?)?;
     let key = masking.next_key().ok_or("no mask")?;
-    let mut sum = vector(1);
+    let mut sum = vec![1; D];
     let mut own = Vec::new();
     for sample in 0..samples + 5 {
         let (took, ()) = timed(Clock::Cpu, || {

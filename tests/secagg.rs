@@ -9,6 +9,8 @@ use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use serde_json::{Map, Value, json};
 use sottovoce::ids::{RoundId, WeightsVersion};
+use sottovoce::privacy::accountant::{Account, Budget};
+use sottovoce::privacy::{Gradient, Grid, Noise, NoiseKey, NoisePlan, Noised};
 use sottovoce::protocol::{DecodeError, Message, SplitQuestion, SplitVotes, decode, encode, send};
 use sottovoce::secagg::*;
 
@@ -26,6 +28,19 @@ fn travels<M: Message + PartialEq + std::fmt::Debug>(message: &M) -> Value {
     let bytes = encode(message);
     assert_eq!(decode::<M>(&bytes).as_ref(), Ok(message));
     json!(hex(&bytes))
+}
+
+/// Whole numbers as they are: a grid of ones, no noise, a budget that affords it.
+fn noised(values: &[i32]) -> Noised {
+    let plan = NoisePlan::new(0.0, 1e7, 2, Grid::new(1).unwrap(), values.len()).unwrap();
+    let budget = Budget::new(f64::INFINITY, 1e-9).unwrap();
+    let pending = Account::new(budget).charge(plan).unwrap();
+    let stored = pending.bytes().to_vec();
+    let charged = pending.recorded(&stored).unwrap();
+    #[allow(clippy::cast_precision_loss, reason = "whole numbers below 2²⁴")]
+    let gradient = Gradient::new(values.iter().map(|v| *v as f32).collect());
+    let mut noise = Noise::new(NoiseKey::new([1; 32]));
+    gradient.clip(1e7).quantized(1e7, plan.grid(), &mut noise).noised(charged, &mut noise).unwrap()
 }
 
 /// The whole round; what of it is written down.
@@ -71,8 +86,7 @@ fn round(prg: Prg) -> Map<String, Value> {
     let mut reports = Vec::new();
     for (i, (device, _)) in devices.iter().enumerate().filter(|(i, _)| *i != 2) {
         let view = roster.view(u32::try_from(i).unwrap(), &server).unwrap();
-        let vector = values[i].iter().map(|v| v.cast_unsigned()).collect();
-        let report = device.clone().mask(&device.check(&view).unwrap(), vector).unwrap().finish();
+        let report = device.clone().mask(&device.check(&view).unwrap(), noised(&values[i])).unwrap().finish();
         assert_eq!(roster.accept(&signed, &report), Ok(u32::try_from(i).unwrap()));
         signed.terms.ring.add_packed(&report.body, &mut sum).unwrap();
         reports.push(travels(&report));
@@ -190,7 +204,7 @@ fn messages_weigh_what_they_should() {
     let roster = Roster::close(&signed, entries, Digest::default()).unwrap();
     let (device, joined) = &devices[0];
     let view = roster.view(roster.index_of(device.identity()).unwrap(), &server).unwrap();
-    let report = device.clone().mask(&device.check(&view).unwrap(), vec![0; 10_000]).unwrap().finish();
+    let report = device.clone().mask(&device.check(&view).unwrap(), noised(&[0; 10_000])).unwrap().finish();
     let (join, report) = (send(joined).len(), send(&report).len());
     assert!(join < 4200, "{join}");
     assert!(report < 10_000 * 22 / 8 + 160, "{report}");

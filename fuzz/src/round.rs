@@ -3,6 +3,8 @@
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use sottovoce::ids::{RoundId, WeightsVersion};
+use sottovoce::privacy::accountant::{Account, Budget};
+use sottovoce::privacy::{Gradient, Grid, Noise, NoiseKey, NoisePlan, Noised};
 use sottovoce::protocol::{SplitQuestion, SplitVotes, encode};
 use sottovoce::secagg::{
     Digest, Disclosure, Error, Identity, Join, Joined, Joining, Member, Odds, Policy, Prg, Ring, Roster, SignedTerms,
@@ -41,7 +43,7 @@ pub struct Round {
 ///
 /// # Errors
 /// None, with these seeds.
-pub fn round() -> Result<Round, Error> {
+pub fn round() -> Result<Round, Box<dyn std::error::Error>> {
     let mut rng = ChaCha20Rng::from_seed([5; 32]);
     let server = Identity::from_seed([1; 32]);
     let mut members: Vec<Member> = (0..3).map(|_| Member::new(&mut rng)).collect();
@@ -69,7 +71,7 @@ pub fn round() -> Result<Round, Error> {
     let beacon = Digest::of(b"beacon");
     let roster = Roster::close(&terms, devices.iter().map(|(_, join)| join.entry()).collect(), beacon)?;
     let view = roster.view(0, &server).ok_or(Error::Neighbours)?;
-    let report = devices[0].0.clone().mask(&devices[0].0.check(&view)?, vec![1; 4])?.finish();
+    let report = devices[0].0.clone().mask(&devices[0].0.check(&view)?, noised(&[1; 4])?)?.finish();
     let split = roster.split(&terms, &[true, true, false])?;
     let (mut votes, mut voted) = (Vec::new(), Vec::new());
     for member in &mut members {
@@ -93,4 +95,17 @@ pub fn round() -> Result<Round, Error> {
         ("disclosure", encode(&disclosures[0])),
     ];
     Ok(Round { server, policy, model, terms, devices, roster, split, members, votes, voted, disclosures, messages })
+}
+
+/// Whole numbers as they are: a grid of ones, no noise, a budget that affords it.
+fn noised(values: &[i32]) -> Result<Noised, Box<dyn std::error::Error>> {
+    let plan = NoisePlan::new(0.0, 1e7, 2, Grid::new(1)?, values.len())?;
+    let budget = Budget::new(f64::INFINITY, 1e-9)?;
+    let pending = Account::new(budget).charge(plan)?;
+    let stored = pending.bytes().to_vec();
+    let charged = pending.recorded(&stored)?;
+    #[allow(clippy::cast_precision_loss, reason = "whole numbers below 2²⁴")]
+    let gradient = Gradient::new(values.iter().map(|v| *v as f32).collect());
+    let mut noise = Noise::new(NoiseKey::new([1; 32]));
+    Ok(gradient.clip(1e7).quantized(1e7, plan.grid(), &mut noise).noised(charged, &mut noise)?)
 }

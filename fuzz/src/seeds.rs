@@ -3,7 +3,8 @@
 use crate::{engine, offer, shard, unwrapped, weights};
 use sottovoce::client::{AskConfig, UpdateKey};
 use sottovoce::ids::{Millis, RoundId};
-use sottovoce::privacy::NoiseKey;
+use sottovoce::privacy::accountant::{Account, Budget};
+use sottovoce::privacy::{Grid, NoiseKey, NoisePlan};
 use sottovoce::protocol::{Receipt, ReceiptStatus, encode};
 use std::error::Error;
 use std::path::Path;
@@ -26,6 +27,10 @@ fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
         std::fs::create_dir_all(&folder)?;
         std::fs::write(folder.join(name), bytes)
     };
+    let mut account = Account::new(Budget::new(8.0, 1e-6)?);
+    write("account", "new", &account.to_bytes())?;
+    let pending = account.charge(NoisePlan::new(2.0, 1.0, 10, Grid::new(256)?, 100)?)?;
+    write("account", "charged", pending.bytes())?;
     let receipt = Receipt { round: RoundId(1), status: ReceiptStatus::Accepted };
     let mut engine = engine();
     write("snapshot", "before", &unwrapped(&engine.snapshot()))?;

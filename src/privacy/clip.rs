@@ -14,9 +14,15 @@ impl core::fmt::Debug for Gradient {
 }
 
 /// An update whose L2 norm is at most `C`. Only [`Gradient::clip`] makes one.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq)]
 pub struct Clipped {
     values: Vec<f32>,
+}
+
+impl core::fmt::Debug for Clipped {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Clipped(.. {} values)", self.values.len())
+    }
 }
 
 impl Gradient {

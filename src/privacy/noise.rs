@@ -80,7 +80,7 @@ impl Epsilon {
     }
 }
 
-/// 256 bits from the platform's own generator, for the noise of one question. Whoever knows them can take the noise away, so they are
+/// 256 bits from the platform's own generator, for the noise of one question or of one update. Whoever knows them can take the noise away, so they are
 /// drawn anew each time, used once and kept nowhere: the type can be neither copied nor printed.
 pub struct NoiseKey([u8; 32]);
 
@@ -98,7 +98,7 @@ impl NoiseKey {
     }
 }
 
-/// The noise of one question: ChaCha20 under a [`NoiseKey`]. Not the engine's own generator, whose draws can be computed from a few of
+/// The noise of one question or of one update: ChaCha20 under a [`NoiseKey`]. Not the engine's own generator, whose draws can be computed from a few of
 /// them.
 pub struct Noise(ChaCha20Rng);
 
@@ -113,6 +113,16 @@ impl Noise {
     #[must_use]
     pub fn new(key: NoiseKey) -> Self {
         Self(ChaCha20Rng::from_seed(key.0))
+    }
+
+    /// 64 uniform bits.
+    pub(super) fn next_u64(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// 64 uniform bits for each word, a block of the cipher at a time.
+    pub(super) fn fill(&mut self, words: &mut [u64]) {
+        self.0.fill_bytes(bytemuck::cast_slice_mut(words));
     }
 
     /// Uniform in `(0, 1]`, a multiple of 2⁻⁵³.

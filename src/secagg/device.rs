@@ -18,6 +18,7 @@ use super::keys::{Kind, OpeningKey, SEALED, Secret, Shared};
 use super::prg::add_stream;
 use super::shamir::Seed;
 use super::{Digest, Entry, Error, Identity, MaskKey, Policy, PublicKey, Ring, RosterView, Signature, SignedTerms};
+use crate::privacy::Noised;
 use rand_core::CryptoRng;
 
 /// Bytes of one member's two sealed shares: 96.
@@ -192,12 +193,13 @@ impl Joined {
         Ok(Neighbourhood { roster, neighbours })
     }
 
-    /// Begins to mask a vector, one number modulo `2^r` for each of the `d`. What comes of it is the only report this device will make:
-    /// it is used up.
+    /// Begins to mask an update of `d` numbers, which wrap modulo `2^r`. What comes of it is the only report this device will make: it is
+    /// used up.
     ///
     /// # Errors
     /// [`Error::Length`]; [`Error::Key`] where a neighbour's key is of small order.
-    pub fn mask(self, neighbourhood: &Neighbourhood, values: Vec<u32>) -> Result<Masking, Error> {
+    pub fn mask(self, neighbourhood: &Neighbourhood, noised: Noised) -> Result<Masking, Error> {
+        let values: Vec<u32> = noised.into_values().into_iter().map(i32::cast_unsigned).collect();
         let expected = self.terms.terms.dimension as usize;
         if values.len() != expected {
             return Err(Error::Length { what: "the vector", expected, got: values.len() });
@@ -213,7 +215,7 @@ impl Joined {
     }
 }
 
-/// A vector on its way under its masks. Has no way out but [`Masking::finish`], which puts on those that are missing.
+/// `Noised → Masking → Report`: a vector on its way under its masks. Has no way out but [`Masking::finish`], which puts on those that are missing.
 pub struct Masking {
     ring: Ring,
     roster: Digest,

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::ids::{RoundId, WeightsVersion};
+use crate::privacy::accountant::{Account, Budget};
+use crate::privacy::{Gradient, Grid, Noise, NoiseKey, NoisePlan, Noised};
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
@@ -108,8 +110,7 @@ impl World {
         let device = self.devices[i].0.clone();
         let view = roster.view(roster.index_of(device.identity()).unwrap(), &self.server).unwrap();
         let neighbourhood = device.check(&view)?;
-        let values = self.values[i].iter().map(|v| v.cast_unsigned()).collect();
-        Ok(device.mask(&neighbourhood, values)?.finish())
+        Ok(device.mask(&neighbourhood, noised(&self.values[i]))?.finish())
     }
 
     /// From the split to the sum. `None` where nothing was disclosed.
@@ -169,4 +170,17 @@ impl World {
     pub(super) fn draw<T: Copy>(&mut self, among: &[T]) -> T {
         among[self.rng.next_u32() as usize % among.len()]
     }
+}
+
+/// Whole numbers as they are: a grid of ones, no noise, a budget that affords it.
+fn noised(values: &[i32]) -> Noised {
+    let plan = NoisePlan::new(0.0, 1e7, 2, Grid::new(1).unwrap(), values.len()).unwrap();
+    let budget = Budget::new(f64::INFINITY, 1e-9).unwrap();
+    let pending = Account::new(budget).charge(plan).unwrap();
+    let stored = pending.bytes().to_vec();
+    let charged = pending.recorded(&stored).unwrap();
+    #[allow(clippy::cast_precision_loss, reason = "whole numbers below 2²⁴")]
+    let gradient = Gradient::new(values.iter().map(|v| *v as f32).collect());
+    let mut noise = Noise::new(NoiseKey::new([1; 32]));
+    gradient.clip(1e7).quantized(1e7, plan.grid(), &mut noise).noised(charged, &mut noise).unwrap()
 }
