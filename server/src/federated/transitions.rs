@@ -48,6 +48,7 @@ impl Coordinator {
         let round = match newest {
             Some(round) if round.state.live() => round,
             Some(ended) if ended.closed_at.is_some_and(|at| now.since(at) < self.config.rest_ms) => return Ok(None),
+            _ if self.settings().await?.1.paused => return Ok(None), // without asking for the write lock
             _ => return retry(|| self.reopen(now)).await,
         };
         let due = if self.weights_version().await? == round.weights_from {
