@@ -14,6 +14,7 @@ on_both!(
     three_coordinators_in_each_others_way_publish_what_one_would,
     who_dies_holding_the_lease_is_replaced_and_not_a_bit_changes,
     who_only_slept_through_the_lease_changes_nothing,
+    who_comes_late_with_its_lease_holds_up_nobody,
     a_fault_at_any_point_loses_nothing_and_counts_nothing_twice,
 );
 
@@ -126,6 +127,17 @@ async fn who_only_slept_through_the_lease_changes_nothing(db: Db) {
     assert_eq!(a.weights().await.unwrap(), published);
     assert_eq!(published, undisturbed(2).await);
     assert_eq!(a.weights_version().await.unwrap(), WeightsVersion(1));
+}
+
+/// It read the round before another closed it, and comes with its lease when all is done.
+async fn who_comes_late_with_its_lease_holds_up_nobody(db: Db) {
+    let (a, b) = (coordinator(&db, config(1, 1)).await, coordinator(&db, config(1, 1)).await);
+    a.tick(Millis(0)).await.unwrap();
+    let stale = b.round(RoundId(1)).await.unwrap();
+    assert_eq!(send(&a, 1, 1, 0, 1).await, ReceiptStatus::Accepted);
+    assert_eq!(b.close(Millis(2), &stale).await.unwrap(), None, "it is closed");
+    assert_eq!(send(&a, 3, 2, 1, 1).await, ReceiptStatus::Accepted);
+    assert_eq!(a.round(RoundId(2)).await.unwrap().state, RoundState::Closed, "at once, not when a lease expires");
 }
 
 /// The n-th point of the store's own ends a coordinator's life, for every n there is; another one goes on. A device that got no

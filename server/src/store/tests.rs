@@ -96,9 +96,11 @@ async fn leases_are_taken_over_after_they_expire_and_not_before(db: Db) {
     assert!(take(&other, "x", b, 20, 30).await, "expired");
     assert!(!take(&one, "x", a, 21, 31).await, "taken over");
     let mut write = one.write(Isolation::Serial).await.unwrap();
-    write.end_lease("x").await.unwrap();
+    write.end_lease("x", Millis(19)).await.unwrap();
     write.commit().await.unwrap();
     assert!(take(&one, "x", a, 21, 31).await, "ended");
+    let left = one.read().await.unwrap().rows("SELECT work FROM leases", &[]).await.unwrap();
+    assert_eq!(left.len(), 1, "`y` had expired and went with it");
 }
 
 /// Read, think, write, eight at once: the sum is right because the losers begin again.
