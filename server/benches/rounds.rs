@@ -1,10 +1,12 @@
-//! How fast a coordinator counts updates, in memory (the simulator's path) and on disk (the server's). One JSON object a line:
+//! How fast a coordinator counts updates, in memory (the simulator's path), on disk and in PostgreSQL (the server's; where
+//! `SOTTOVOCE_POSTGRES` names an empty database). One JSON object a line:
 //! `cargo bench -p sottovoce-server --bench rounds`.
 
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
 use sottovoce::privacy::Gradient;
 use sottovoce::protocol::{TowerShape, TowerWeights, WeightUpdate};
 use sottovoce_server::federated::{Coordinator, CoordinatorConfig, UpdateKey};
+use sottovoce_server::store::Store;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use std::time::Instant;
@@ -19,7 +21,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .max_lifetime(None)
         .connect_with(SqliteConnectOptions::new().in_memory(true))
         .await?;
-    measure("memory", memory, 2000, 3).await?;
+    measure("memory", migrated(memory).await?, 2000, 3).await?;
 
     let dir = tempfile::tempdir()?;
     let file = SqliteConnectOptions::new()
@@ -27,15 +29,24 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full);
-    measure("disk", SqlitePoolOptions::new().max_connections(4).connect_with(file).await?, 200, 3).await
+    let file = SqlitePoolOptions::new().max_connections(4).connect_with(file).await?;
+    measure("disk", migrated(file).await?, 200, 3).await?;
+    match std::env::var("SOTTOVOCE_POSTGRES") {
+        Ok(url) => measure("postgresql", Store::postgres(&url).await?, 200, 3).await,
+        Err(_) => Ok(()),
+    }
 }
 
-async fn measure(place: &str, pool: SqlitePool, cohort: u32, rounds: u64) -> Result<(), Box<dyn std::error::Error>> {
+async fn migrated(pool: SqlitePool) -> Result<Store, Box<dyn std::error::Error>> {
     sqlx::migrate!("./migrations").run(&pool).await?;
+    Ok(pool.into())
+}
+
+async fn measure(place: &str, store: Store, cohort: u32, rounds: u64) -> Result<(), Box<dyn std::error::Error>> {
     let config = CoordinatorConfig { cohort, minimum: 1, ..CoordinatorConfig::default() };
     let shape = TowerShape::usual(64);
     let initial = TowerWeights { version: WeightsVersion(0), shape, values: vec![0.0; PARAMETERS] };
-    let coordinator = Coordinator::open(pool, config, initial).await?;
+    let coordinator = Coordinator::open(store, config, initial).await?;
     let (mut accepts, mut closes) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
         coordinator.tick(Millis(0)).await?;

@@ -3,7 +3,8 @@
 //! A [`Coordinator`] invites devices to the open round, counts each update once, and when enough are there averages them
 //! ([`Mean`]), lets the server's optimiser ([`ServerOptimiser`]) take one step and publishes the result as the next version. All of
 //! it is a durable state machine over the store ([`Round`] says which states there are): what was acknowledged survives a
-//! kill at any moment. Until secure aggregation lands, this room sees each device's clipped update; it keeps one only until its
+//! kill at any moment, several coordinators may run over one store, and every version is in a signed public log ([`LogKey`]). What an
+//! operator may change meanwhile is in [`Settings`]. Until secure aggregation lands, this room sees each device's clipped update; it keeps one only until its
 //! round ends. May be imported by `simulate`, `http` and `cli`.
 
 mod aggregate;
@@ -16,6 +17,8 @@ mod settings;
 mod tables;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_together;
 mod transitions;
 
 pub use aggregate::{Mean, Moments, ServerOptimiser};

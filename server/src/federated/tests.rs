@@ -3,31 +3,28 @@
 use super::*;
 use crate::state::State;
 use crate::store::testing::{Db, on_both};
-use crate::store::{Fault, StoreError};
 use proptest::prelude::*;
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
 use sottovoce::privacy::Gradient;
 use sottovoce::protocol::{ReceiptStatus, SignedRecord, TowerShape, TowerWeights, WeightUpdate, verify};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 const P: usize = 6;
 
-fn config(cohort: u32, minimum: u32) -> CoordinatorConfig {
+pub(super) fn config(cohort: u32, minimum: u32) -> CoordinatorConfig {
     CoordinatorConfig { cohort, minimum, deadline_ms: 1000, extensions: 2, ..CoordinatorConfig::default() }
 }
 
-fn initial() -> TowerWeights {
+pub(super) fn initial() -> TowerWeights {
     let shape = TowerShape { attention: 1, hidden: 1, ..TowerShape::usual(2) };
     TowerWeights { version: WeightsVersion(0), shape, values: vec![0.5; P] }
 }
 
-async fn coordinator(db: &Db, config: CoordinatorConfig) -> Coordinator {
+pub(super) async fn coordinator(db: &Db, config: CoordinatorConfig) -> Coordinator {
     Coordinator::open(db.store().await, config, initial()).await.unwrap()
 }
 
 /// Over a state file in memory, for what the database has no part in.
-async fn alone(config: CoordinatorConfig) -> Coordinator {
+pub(super) async fn alone(config: CoordinatorConfig) -> Coordinator {
     Coordinator::open(&State::in_memory().await.unwrap(), config, initial()).await.unwrap()
 }
 
@@ -38,10 +35,6 @@ on_both!(
     a_resting_coordinator_invites_nobody,
     a_restart_anywhere_ends_in_the_same_weights,
     a_kill_between_the_last_update_and_the_closing_is_made_good,
-    two_coordinators_over_one_store_close_a_round_once,
-    who_dies_holding_the_lease_is_replaced_and_not_a_bit_changes,
-    who_only_slept_through_the_lease_changes_nothing,
-    a_fault_at_any_point_loses_nothing_and_counts_nothing_twice,
     an_operator_pauses_changes_and_lets_go,
     every_version_is_in_the_log_and_the_log_verifies,
     a_log_has_one_key,
@@ -49,17 +42,17 @@ on_both!(
     other_embeddings_start_the_weights_anew,
 );
 
-fn key(i: u8) -> UpdateKey {
+pub(super) fn key(i: u8) -> UpdateKey {
     UpdateKey([i; 16])
 }
 
 /// The update of device `i`: all different, norm below 1.
-fn update(round: u64, from: u64, i: u8) -> WeightUpdate {
+pub(super) fn update(round: u64, from: u64, i: u8) -> WeightUpdate {
     let values = (0..P).map(|p| 0.01 * f32::from(i) - 0.003 * f32::from(u8::try_from(p).unwrap())).collect();
     WeightUpdate::new(RoundId(round), WeightsVersion(from), Gradient::new(values).clip(1.0))
 }
 
-async fn send(c: &Coordinator, now: u64, round: u64, from: u64, i: u8) -> ReceiptStatus {
+pub(super) async fn send(c: &Coordinator, now: u64, round: u64, from: u64, i: u8) -> ReceiptStatus {
     c.accept(Millis(now), RoundId(round), key(i), &update(round, from, i)).await.unwrap().status
 }
 
@@ -184,136 +177,6 @@ async fn a_kill_between_the_last_update_and_the_closing_is_made_good(db: Db) {
     send(&whole, 1, 1, 0, 1).await;
     send(&whole, 1, 1, 0, 2).await;
     assert_eq!(second.weights().await.unwrap(), whole.weights().await.unwrap());
-}
-
-async fn two_coordinators_over_one_store_close_a_round_once(db: Db) {
-    let a = coordinator(&db, config(8, 1)).await;
-    let b = coordinator(&db, config(8, 1)).await;
-    a.tick(Millis(0)).await.unwrap();
-    let mut tasks = tokio::task::JoinSet::new();
-    for i in 0..24 {
-        let c = if i % 2 == 0 { a.clone() } else { b.clone() };
-        tasks.spawn(async move { send(&c, 1, 1, 0, i % 12).await }); // every update is sent twice, once to each
-    }
-    let statuses = tasks.join_all().await;
-    let count = |status| statuses.iter().filter(|s| **s == status).count();
-    assert_eq!(count(ReceiptStatus::Accepted), 8, "{statuses:?}");
-    let rounds = a.rounds(10).await.unwrap();
-    assert_eq!(
-        rounds.iter().map(|r| (r.id.0, r.state, r.updates)).collect::<Vec<_>>(),
-        [(2, RoundState::Open, 0), (1, RoundState::Closed, 8)]
-    );
-    assert_eq!(b.weights_version().await.unwrap(), WeightsVersion(1));
-}
-
-/// What a whole, undisturbed round of these two makes.
-async fn undisturbed(cohort: u8) -> TowerWeights {
-    let whole = alone(config(cohort.into(), 1)).await;
-    whole.tick(Millis(0)).await.unwrap();
-    for i in 1..=cohort {
-        send(&whole, 1, 1, 0, i).await;
-    }
-    whole.weights().await.unwrap()
-}
-
-async fn who_dies_holding_the_lease_is_replaced_and_not_a_bit_changes(db: Db) {
-    let rules = CoordinatorConfig { lease_ms: 100, ..config(3, 1) };
-    let (a, b) = (coordinator(&db, rules.clone()).await, coordinator(&db, rules).await);
-    a.tick(Millis(0)).await.unwrap();
-    for i in 1..=3 {
-        a.count(Millis(1), RoundId(1), key(i), &update(1, 0, i)).await.unwrap();
-    }
-    assert!(a.seal(Millis(10), &a.round(RoundId(1)).await.unwrap()).await.unwrap());
-    a.store.close().await; // dead, with the lease until 110
-    drop(a);
-
-    assert_eq!(b.round(RoundId(1)).await.unwrap().state, RoundState::Closing);
-    assert_eq!(b.tick(Millis(109)).await.unwrap(), None, "the lease has not expired");
-    assert!(b.offer(Millis(109)).await.unwrap().is_none(), "a sealed round invites nobody");
-    assert_eq!(send(&b, 109, 1, 0, 3).await, ReceiptStatus::AlreadyCounted);
-    assert_eq!(send(&b, 109, 1, 0, 4).await, ReceiptStatus::RoundClosed);
-    assert_eq!(b.tick(Millis(110)).await.unwrap(), Some(Transition::Closed(RoundId(1), WeightsVersion(1))));
-    assert_eq!(b.weights().await.unwrap(), undisturbed(3).await);
-    assert_eq!(b.offer(Millis(111)).await.unwrap().unwrap().round, RoundId(2));
-}
-
-async fn who_only_slept_through_the_lease_changes_nothing(db: Db) {
-    let rules = CoordinatorConfig { lease_ms: 100, ..config(2, 1) };
-    let (a, b) = (coordinator(&db, rules.clone()).await, coordinator(&db, rules).await);
-    a.tick(Millis(0)).await.unwrap();
-    for i in 1..=2 {
-        a.count(Millis(1), RoundId(1), key(i), &update(1, 0, i)).await.unwrap();
-    }
-    let round = a.round(RoundId(1)).await.unwrap();
-    assert!(a.seal(Millis(10), &round).await.unwrap());
-    assert!(!b.seal(Millis(11), &round).await.unwrap(), "one lease, one owner");
-    assert!(a.seal(Millis(50), &round).await.unwrap(), "the owner may keep it for longer");
-    let slow = a.fold(Millis(50), &round).await.unwrap();
-    assert_eq!(b.tick(Millis(150)).await.unwrap(), Some(Transition::Closed(RoundId(1), WeightsVersion(1))));
-    let published = b.weights().await.unwrap();
-    assert_eq!(a.finish(Millis(160), &round, &slow).await.unwrap(), None, "the round has ended");
-    assert_eq!(a.weights().await.unwrap(), published);
-    assert_eq!(published, undisturbed(2).await);
-    assert_eq!(a.weights_version().await.unwrap(), WeightsVersion(1));
-}
-
-/// The n-th point of the store's own ends a coordinator's life, for every n there is; another one goes on. A device that got no
-/// receipt sends again, as devices do.
-async fn a_fault_at_any_point_loses_nothing_and_counts_nothing_twice(db: Db) {
-    let rules = CoordinatorConfig { lease_ms: 1, ..config(2, 1) };
-    let whole = alone(rules.clone()).await;
-    let mut expected = Vec::new();
-    let (mut now, mut round) = (0, 0);
-    let points = Arc::new(AtomicUsize::new(0));
-    let mut faults = 0;
-    for life in 0..80 {
-        let left = Arc::new(AtomicUsize::new(life % 40 + 1));
-        let hook = {
-            let (left, points) = (Arc::clone(&left), Arc::clone(&points));
-            Fault::new(move |at| {
-                points.fetch_add(1, Ordering::Relaxed);
-                match left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)) {
-                    Ok(n) if n > 1 => Ok(()),
-                    _ => Err(StoreError::Injected { at }), // and from then on: it is dead
-                }
-            })
-        };
-        let store = db.store().await;
-        let mortal = Coordinator::open(store.clone().with_fault(hook), rules.clone(), initial()).await;
-        let heir = Coordinator::open(store, rules.clone(), initial()).await.unwrap();
-        now += 10;
-        heir.tick(Millis(now)).await.unwrap();
-        if heir.rounds(1).await.unwrap()[0].id.0 > round {
-            round += 1; // all lives of a round send the same two updates
-            whole.tick(Millis(now)).await.unwrap();
-            for i in 1..=2 {
-                send(&whole, now, round, round - 1, i).await;
-            }
-            expected.push(whole.weights().await.unwrap());
-        }
-        for i in 1..=2 {
-            let sent = match &mortal {
-                Ok(mortal) => mortal.accept(Millis(now), RoundId(round), key(i), &update(round, round - 1, i)).await,
-                Err(_) => break,
-            };
-            match sent {
-                Ok(receipt) => assert_ne!(receipt.status, ReceiptStatus::RoundClosed, "life {life}, update {i}"),
-                Err(RoundError::State(StoreError::Injected { .. })) => faults += 1,
-                Err(error) => panic!("life {life}: {error}"),
-            }
-        }
-        now += 10;
-        for i in 1..=2 {
-            let sent = send(&heir, now, round, round - 1, i).await;
-            assert_ne!(sent, ReceiptStatus::RoundClosed, "life {life}, update {i}");
-        }
-        now += 10;
-        heir.tick(Millis(now)).await.unwrap(); // where the closing was cut off
-        assert_eq!(heir.weights().await.unwrap(), expected[usize::try_from(round).unwrap() - 1], "life {life}");
-        assert_eq!(heir.round(RoundId(round)).await.unwrap().updates, 2, "life {life}");
-        assert_eq!(heir.round(RoundId(round)).await.unwrap().state, RoundState::Closed, "life {life}");
-    }
-    assert!(faults > 20, "the faults hit {faults} sends; at {} points", points.load(Ordering::Relaxed));
 }
 
 #[tokio::test]

@@ -14,7 +14,9 @@ use sottovoce::ids::{Millis, RoundId, WeightsVersion};
 use sottovoce::protocol::TowerWeights;
 
 /// The work that the lease is on.
-const CLOSING: &str = "close the round";
+fn closing(round: RoundId) -> String {
+    format!("close round {round}")
+}
 
 /// What [`Coordinator::tick`] brought about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,7 @@ impl Coordinator {
         let round = match newest {
             Some(round) if round.state.live() => round,
             Some(ended) if ended.closed_at.is_some_and(|at| now.since(at) < self.config.rest_ms) => return Ok(None),
+            _ if self.settings().await?.1.paused => return Ok(None), // without asking for the write lock
             _ => return retry(|| self.reopen(now)).await,
         };
         let due = if self.weights_version().await? == round.weights_from {
@@ -76,7 +79,7 @@ impl Coordinator {
         Ok(moved.then_some(Transition::Extended(round.id, to)))
     }
 
-    async fn close(&self, now: Millis, round: &Round) -> Result<Option<Transition>, RoundError> {
+    pub(super) async fn close(&self, now: Millis, round: &Round) -> Result<Option<Transition>, RoundError> {
         if !retry(|| self.seal(now, round)).await? {
             return Ok(None); // another coordinator is at it
         }
@@ -107,7 +110,7 @@ impl Coordinator {
         let mut write = self.store.write(Isolation::Swap).await?;
         tables::seal(&mut write, round.id).await?; // or it was sealed before, by whoever let the lease expire
         let until = Millis(now.0.saturating_add(self.config.lease_ms));
-        let ours = write.take_lease(CLOSING, self.owner, now, until).await?;
+        let ours = write.take_lease(&closing(round.id), self.owner, now, until).await?;
         write.commit().await?;
         Ok(ours)
     }
@@ -147,7 +150,7 @@ impl Coordinator {
         tables::publish(&mut write, &fold.newest).await?;
         log::append(&mut write, &self.key, fold.entry).await?;
         tables::forget_updates(&mut write, round.id, true).await?;
-        write.end_lease(CLOSING).await?;
+        write.end_lease(&closing(round.id), now).await?;
         self.open_next(&mut write, now, round.id, version).await?;
         write.commit().await?;
         Ok(Some(Transition::Closed(round.id, version)))
@@ -170,7 +173,7 @@ impl Coordinator {
             return Ok(None);
         }
         tables::forget_updates(&mut write, round.id, false).await?;
-        write.end_lease(CLOSING).await?;
+        write.end_lease(&closing(round.id), now).await?;
         log::catch_up(&mut write, &self.key, now).await?;
         let version = tables::newest_version(&mut write).await?.unwrap_or(round.weights_from);
         self.open_next(&mut write, now, round.id, version).await?;

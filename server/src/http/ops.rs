@@ -82,6 +82,7 @@ fn describe() {
     ::metrics::describe_histogram!("sottovoce_http_request_seconds", "Time to answer, by route.");
     ::metrics::describe_counter!("sottovoce_updates_total", "Updates counted.");
     ::metrics::describe_counter!("sottovoce_rounds_total", "Rounds ended, by how.");
+    ::metrics::describe_counter!("sottovoce_store_retries_total", "Transactions begun again after losing to another.");
     ::metrics::describe_gauge!("sottovoce_round_updates", "Updates counted in the open round.");
     ::metrics::describe_gauge!("sottovoce_round_cohort", "Updates that close the open round.");
     ::metrics::describe_gauge!("sottovoce_weights_version", "Version of the newest weights.");

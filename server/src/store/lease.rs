@@ -1,5 +1,6 @@
 //! Leases: who does a piece of work that all could do. A lease spares work, it guards nothing: the one whose lease has expired
-//! may still be at it, so the effects of the work are compare-and-swaps all the same.
+//! may still be at it, so the effects of the work are compare-and-swaps all the same. Name the work in full (which round): who comes too
+//! late takes a lease on work that is done, and that must not keep anybody from the next.
 
 use super::{StoreError, Write};
 use sottovoce::ids::Millis;
@@ -43,12 +44,12 @@ impl Write {
         Ok(taken == 1)
     }
 
-    /// The work is done, whoever has the lease by now.
+    /// The work is done, whoever has the lease by now. Other leases that have expired at `now` go with it: they are as good as none.
     ///
     /// # Errors
     /// [`StoreError::Query`].
-    pub async fn end_lease(&mut self, work: &str) -> Result<(), StoreError> {
-        self.execute("DELETE FROM leases WHERE work = $1", &[work.into()]).await?;
+    pub async fn end_lease(&mut self, work: &str, now: Millis) -> Result<(), StoreError> {
+        self.execute("DELETE FROM leases WHERE work = $1 OR expires_at <= $2", &[work.into(), now.into()]).await?;
         Ok(())
     }
 }

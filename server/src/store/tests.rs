@@ -96,9 +96,11 @@ async fn leases_are_taken_over_after_they_expire_and_not_before(db: Db) {
     assert!(take(&other, "x", b, 20, 30).await, "expired");
     assert!(!take(&one, "x", a, 21, 31).await, "taken over");
     let mut write = one.write(Isolation::Serial).await.unwrap();
-    write.end_lease("x").await.unwrap();
+    write.end_lease("x", Millis(19)).await.unwrap();
     write.commit().await.unwrap();
     assert!(take(&one, "x", a, 21, 31).await, "ended");
+    let left = one.read().await.unwrap().rows("SELECT work FROM leases", &[]).await.unwrap();
+    assert_eq!(left.len(), 1, "`y` had expired and went with it");
 }
 
 /// Read, think, write, eight at once: the sum is right because the losers begin again.
@@ -196,4 +198,55 @@ async fn what_is_no_postgresql_is_refused_without_telling_the_password() {
     let error = Store::postgres("postgres://u:secret@127.0.0.1:9/d").await.unwrap_err();
     assert!(matches!(error, StoreError::Open { .. }), "{error:?}");
     assert!(error.to_string().contains("127.0.0.1:9/d") && !error.to_string().contains("secret"), "{error}");
+}
+
+/// A round under way, and its updates, come through the rebuilding of their tables.
+#[tokio::test]
+async fn a_state_file_of_before_the_leases_is_taken_over() {
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true).foreign_keys(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    let mut before = sqlx::migrate!("./migrations");
+    before.migrations.to_mut().retain(|migration| migration.version <= 3);
+    before.run(&pool).await.unwrap();
+    for (id, state, closed) in [(1, "closed", Some(5)), (2, "abandoned", Some(6)), (3, "open", None)] {
+        sqlx::query("INSERT INTO rounds VALUES ($1, $2, 0, NULL, 4, 1, 1, 2, 10, 20, $3, 2, 16, 0.5, 64, 256, 1.0)")
+            .bind(id)
+            .bind(state)
+            .bind(closed)
+            .execute(&pool)
+            .await
+            .unwrap();
+    }
+    sqlx::query("INSERT INTO updates VALUES (1, $1, NULL), (3, $1, x'0102')")
+        .bind(vec![7u8; 16])
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+
+    let store = Store::from(&crate::state::State::open(&path).await.unwrap());
+    let mut link = store.read().await.unwrap();
+    let rounds = link.rows("SELECT * FROM rounds ORDER BY id", &[]).await.unwrap();
+    let of = |row: &Row| {
+        (
+            row.get::<String>("state").unwrap(),
+            row.get::<i64>("extensions").unwrap(),
+            row.get::<Option<i64>>("closed_at").unwrap(),
+        )
+    };
+    assert_eq!(
+        rounds.iter().map(of).collect::<Vec<_>>(),
+        [("closed".into(), 2, Some(5)), ("abandoned".into(), 2, Some(6)), ("open".into(), 2, None),]
+    );
+    let updates = link.rows("SELECT * FROM updates ORDER BY round", &[]).await.unwrap();
+    let bodies: Vec<_> = updates.iter().map(|row| row.get::<Option<Vec<u8>>>("body").unwrap()).collect();
+    assert_eq!(bodies, [None, Some(vec![1, 2])]);
+    let orphans = link.rows("PRAGMA foreign_key_check", &[]).await.unwrap();
+    assert!(orphans.is_empty(), "{}", orphans.len());
+    let mut write = store.write(Isolation::Serial).await.unwrap();
+    let second = "INSERT INTO rounds VALUES (4, 'open', 0, NULL, 4, 1, 1, 2, 10, 20, NULL, 2, 16, 0.5, 64, 256, 1.0)";
+    assert!(write.execute(second, &[]).await.is_err(), "one at a time");
 }
