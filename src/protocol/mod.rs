@@ -11,11 +11,15 @@
 //! let bytes = protocol::send(&event); // the trait bound `ListenEvent: Uplink` is not satisfied
 //! ```
 
+#[cfg(feature = "full")]
+mod block;
 mod codec;
 mod message;
 #[cfg(feature = "full")]
 mod recall;
 
+#[cfg(feature = "full")]
+pub use block::CandidateBlock;
 pub use codec::{
     DecodeError, Element, MAX_MESSAGE_BYTES, MEDIA_TYPE, Reader, VERSION, Writer, decode, encode, kind, send,
 };
