@@ -14,6 +14,7 @@ mod serve;
 mod simulate;
 mod source;
 mod train;
+mod vertical;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

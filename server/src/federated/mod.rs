@@ -4,7 +4,7 @@
 //! ([`Mean`]), lets the server's optimiser ([`ServerOptimiser`]) take one step and publishes the result as the next version. All of
 //! it is a durable state machine over the state file ([`Round`] says which states there are): what was acknowledged survives a
 //! kill at any moment. Until secure aggregation lands, this room sees each device's clipped update; it keeps one only until its
-//! round ends. May be imported by `simulate`, `http` and `cli`.
+//! round ends. [`Vertical`] is the server's half of vertical rounds, whose updates carry the gradient at the item towers' output too. May be imported by `simulate`, `http` and `cli`.
 
 mod aggregate;
 mod coordinator;
@@ -14,6 +14,7 @@ mod round;
 mod store;
 #[cfg(test)]
 mod tests;
+mod vertical;
 
 pub use aggregate::{Mean, Moments, ServerOptimiser};
 pub use coordinator::{Coordinator, Transition};
@@ -21,3 +22,4 @@ pub use error::RoundError;
 pub use key::parse_key;
 pub use round::{CoordinatorConfig, Round, RoundState};
 pub use sottovoce::client::UpdateKey;
+pub use vertical::{Scenario, Vertical, VerticalConfig};

@@ -266,9 +266,10 @@ impl ItemTower {
         let mut x = Vec::with_capacity(tables.len() + 1);
         for (table, values) in tables.iter().zip(&self.fields.values) {
             let zeros = t.zeros(rows * w).reshape(w);
-            let named = songs.iter().enumerate().flat_map(|(row, song)| {
-                values[*song as usize].iter().map(move |value| (row, table.column(*value)))
-            });
+            let named = songs
+                .iter()
+                .enumerate()
+                .flat_map(|(row, song)| values[*song as usize].iter().map(move |value| (row, table.column(*value))));
             let sum = t.lookup(zeros, named);
             // Of several values the mean, scaled so that its spread is that of one.
             let share = |song: &u32| R::from_f64(1.0 / (values[*song as usize].len().max(1) as f64).sqrt());
@@ -315,7 +316,8 @@ impl Fields {
                 let next = u32::try_from(numbers.len() % entries).unwrap_or(0);
                 *numbers.entry(name).or_insert(next)
             };
-            let named: Vec<Vec<u32>> = column.into_iter().map(|names| names.into_iter().map(&mut number).collect()).collect();
+            let named: Vec<Vec<u32>> =
+                column.into_iter().map(|names| names.into_iter().map(&mut number).collect()).collect();
             // A field that tells all songs apart says what the song's own entry says; one that tells none apart says nothing.
             let distinct = numbers.len();
             if distinct > 1 && distinct < songs.len() {
@@ -326,7 +328,3 @@ impl Fields {
         Self { sizes, values, audio: audio.to_vec() }
     }
 }
-
-#[cfg(test)]
-#[path = "two_tower_tests.rs"]
-mod tests;
