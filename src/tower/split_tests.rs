@@ -28,8 +28,8 @@ proptest! {
     fn gradient_equals_central_differences(
         seed in 0u64..1000,
         codes in prop::collection::vec(0u8..5, 1..8),
-        wanted in prop::collection::btree_set(0u32..BLOCK as u32, 1..4),
-        barred in prop::collection::btree_set(0u32..BLOCK as u32, 0..3),
+        wanted in prop::collection::btree_set(0u32..9, 1..4),
+        barred in prop::collection::btree_set(0u32..9, 0..3),
         capsules: bool,
         sampled: bool,
         second: bool,
@@ -60,7 +60,7 @@ proptest! {
         let mut routing = Routing::Held(None);
         split.loss(&candidates, &example, 1.0, &mut scratch, &mut gradient, &mut routing);
         let mut sink = vec![0.0; gradient.len()];
-        for i in 0..gradient.len() {
+        for (i, exact) in gradient.iter().enumerate() {
             let mut at = |to: f64| {
                 let before = split.parameters()[i];
                 split.parameters_mut()[i] += to;
@@ -69,7 +69,7 @@ proptest! {
                 loss
             };
             let numeric = (at(1e-6) - at(-1e-6)) / 2e-6;
-            prop_assert!((numeric - gradient[i]).abs() < 1e-5 * (1.0 + numeric.abs()), "parameter {}: {} vs {}", i, gradient[i], numeric);
+            prop_assert!((numeric - exact).abs() < 1e-5 * (1.0 + numeric.abs()), "parameter {}: {} vs {}", i, exact, numeric);
         }
     }
 }
