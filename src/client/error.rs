@@ -81,6 +81,17 @@ pub enum Error {
     #[cfg(feature = "full")]
     #[error("no question waits for this answer; ask first")]
     NotAsked,
+    /// A block of candidates that is not the next one of its round, or a round whose blocks are not all here.
+    #[cfg(feature = "full")]
+    #[error(
+        "block {next} of the round is the next one, got {got}; receive all its blocks in their order, then contribute"
+    )]
+    Block {
+        /// Which one comes next.
+        next: usize,
+        /// Which one came, or how many there are.
+        got: usize,
+    },
     /// No round is on offer.
     #[error("no round is on offer; receive one first")]
     NoOffer,
@@ -138,6 +149,10 @@ impl Error {
             Error::Question { .. } => "a setting of the question is out of its range",
             #[cfg(feature = "full")]
             Error::NotAsked => "no question waits for this answer; ask first",
+            #[cfg(feature = "full")]
+            Error::Block { .. } => {
+                "a block of the round is missing; receive all of them in their order, then contribute"
+            }
             Error::NoOffer => "no round is on offer; receive one first",
             Error::UnknownSong { .. } => "the song is not on this device; load its catalogue shard first",
             Error::Snapshot { .. } => "the saved state is damaged; the engine keeps its present state",
@@ -157,6 +172,8 @@ impl Error {
             Error::WeightsVersion { needed, held } => (held.map(|v| v.0), Some(needed.0)),
             Error::UnknownSong { song } => (Some(song.0.into()), None),
             Error::SnapshotVersion { got, newest } => (Some(got.into()), Some(newest.into())),
+            #[cfg(feature = "full")]
+            Error::Block { next, got } => (Some(got as u64), Some(next as u64)),
             #[cfg(feature = "full")]
             Error::RecallConsentOff | Error::NothingToAskFrom | Error::Question { .. } | Error::NotAsked => {
                 (None, None)
@@ -190,6 +207,8 @@ impl Error {
             Error::Question { .. } => "recall/question",
             #[cfg(feature = "full")]
             Error::NotAsked => "recall/not-asked",
+            #[cfg(feature = "full")]
+            Error::Block { .. } => "round/block",
             Error::NoOffer => "round/no-offer",
             Error::UnknownSong { .. } => "song/unknown",
             Error::Snapshot { .. } => "snapshot/damaged",

@@ -4,6 +4,8 @@ use super::round::{Invited, Outgoing, UpdateKey};
 use super::{Error, Past, Recommender};
 use crate::ids::{Millis, RoundId, WeightsVersion};
 use crate::privacy::{Direction, Ledger, LedgerEntry};
+#[cfg(feature = "full")]
+use crate::protocol::CandidateBlock;
 use crate::protocol::{Message, Receipt, RoundOffer, TowerShape, TowerWeights, WeightUpdate, decode, kind};
 use crate::tower::{TowerLayout, UserTower};
 
@@ -15,15 +17,19 @@ pub enum Received {
     Weights(WeightsVersion),
     /// A round is on offer.
     Offer(RoundOffer),
+    /// A block of candidates of the round on offer is in place: so many of it are here.
+    #[cfg(feature = "full")]
+    Block(usize),
     /// The answer to an update.
     Receipt(Receipt),
 }
 
 impl Recommender {
-    /// Takes a message from the server: weights, a round offer or a receipt.
+    /// Takes a message from the server: weights, a round offer, a block of candidates for it or a receipt.
     ///
     /// # Errors
-    /// [`Error::Decode`], [`Error::NotADownlink`], [`Error::WeightsLength`], [`Error::WeightsDimension`]; nothing changes then.
+    /// [`Error::Decode`], [`Error::NotADownlink`], [`Error::WeightsLength`], [`Error::WeightsDimension`]; for a block [`Error::NoOffer`],
+    /// [`Error::WeightsVersion`] and `Error::Block`. Nothing changes then.
     pub fn receive(&mut self, bytes: &[u8]) -> Result<Received, Error> {
         match kind(bytes)? {
             TowerWeights::KIND => self.take_weights(&decode::<TowerWeights>(bytes)?).map(Received::Weights),
@@ -32,6 +38,13 @@ impl Recommender {
                 let offer: RoundOffer = decode(bytes)?;
                 self.invited = Some(Invited::new(offer));
                 Ok(Received::Offer(offer))
+            }
+            #[cfg(feature = "full")]
+            CandidateBlock::KIND => {
+                let block: CandidateBlock = decode(bytes)?;
+                let invited = self.invited.as_mut().ok_or(Error::NoOffer)?;
+                invited.take_block(block)?;
+                Ok(Received::Block(invited.blocks().len()))
             }
             Receipt::KIND if cfg!(feature = "full") => {
                 let receipt: Receipt = decode(bytes)?;

@@ -19,6 +19,8 @@ mod ranking;
 mod recommender;
 mod resident;
 mod round;
+#[cfg(feature = "full")]
+mod split;
 mod store;
 mod tastes;
 #[cfg(test)]
@@ -39,4 +41,6 @@ pub use ranking::Request;
 pub use recommender::Recommender;
 pub use resident::Resident;
 pub use round::{Invited, Outgoing, UpdateKey};
+#[cfg(feature = "full")]
+pub use split::{BlockLesson, OpenBlock, train_split};
 pub use tastes::{Muted, Tastes};

@@ -2,10 +2,14 @@
 //! `Invited → Outgoing → (receipt) →` nothing.
 
 use super::learn::{Trained, train};
+#[cfg(feature = "full")]
+use super::split::train_split;
 use super::{Error, Past, Resident};
 use crate::ids::{RoundId, WeightsVersion};
 use crate::math::Rng;
-use crate::protocol::{Receipt, RoundOffer, WeightUpdate, send};
+#[cfg(feature = "full")]
+use crate::protocol::CandidateBlock;
+use crate::protocol::{LocalPlan, Receipt, RoundOffer, WeightUpdate, send};
 use crate::tower::UserTower;
 
 /// The name under which a device hands in an update: 128 random bits, drawn anew for every round, so that a repeated request is
@@ -32,6 +36,9 @@ impl core::fmt::Display for UpdateKey {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Invited {
     offer: RoundOffer,
+    /// Those of a vertical round, in their order; empty in a horizontal one.
+    #[cfg(feature = "full")]
+    blocks: Vec<CandidateBlock>,
 }
 
 /// A message waits to go out, or went out and waits for its receipt.
@@ -49,7 +56,34 @@ impl Invited {
     /// Takes an offer.
     #[must_use]
     pub fn new(offer: RoundOffer) -> Self {
-        Self { offer }
+        Self {
+            offer,
+            #[cfg(feature = "full")]
+            blocks: Vec::new(),
+        }
+    }
+
+    /// Takes the next block of candidates: with its first one the round is a vertical one, which waits for all of them.
+    ///
+    /// # Errors
+    /// [`Error::WeightsVersion`] if the block speaks about other weights than the round, [`Error::Block`] if it is not the next one.
+    #[cfg(feature = "full")]
+    pub fn take_block(&mut self, block: CandidateBlock) -> Result<(), Error> {
+        if block.weights != self.offer.weights {
+            return Err(Error::WeightsVersion { needed: self.offer.weights, held: Some(block.weights) });
+        }
+        if block.index as usize != self.blocks.len() || self.blocks.iter().any(|held| held.count != block.count) {
+            return Err(Error::Block { next: self.blocks.len(), got: block.index as usize });
+        }
+        self.blocks.push(block);
+        Ok(())
+    }
+
+    /// The blocks of the round so far.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn blocks(&self) -> &[CandidateBlock] {
+        &self.blocks
     }
 
     /// The offer.
@@ -61,7 +95,8 @@ impl Invited {
     /// Trains on the device's own past, clips, and seals the message. `Ok(None)`: nothing to learn from yet.
     ///
     /// # Errors
-    /// [`Error::WeightsVersion`] if the held weights are not the round's.
+    /// [`Error::WeightsVersion`] if the held weights are not the round's; in a vertical round, [`Error::Block`] while blocks are missing,
+    /// [`Error::WeightsDimension`] if one is of another dimension.
     pub fn contribute(
         &self,
         tower: &UserTower,
@@ -76,9 +111,47 @@ impl Invited {
             return Err(Error::WeightsVersion { needed: weights, held: Some(held) });
         }
         let rng = rng.split("round").split_at(round.0);
-        let Some(Trained { update, lessons, .. }) = train(tower, past, items, &plan, rng) else { return Ok(None) };
+        let Some(Trained { update, lessons, .. }) = self.train(tower, past, items, &plan, rng)? else {
+            return Ok(None);
+        };
         let message = WeightUpdate::new(round, weights, update.clip(plan.clip_norm));
         Ok(Some((Outgoing { round, key, bytes: send(&message) }, lessons)))
+    }
+}
+
+impl Invited {
+    #[cfg(feature = "full")]
+    fn train(
+        &self,
+        tower: &UserTower,
+        past: &Past,
+        items: &Resident,
+        plan: &LocalPlan,
+        rng: Rng,
+    ) -> Result<Option<Trained>, Error> {
+        let Some(CandidateBlock { count, .. }) = self.blocks.first() else {
+            return Ok(train(tower, past, items, plan, rng));
+        };
+        if self.blocks.len() < *count as usize {
+            return Err(Error::Block { next: self.blocks.len(), got: *count as usize });
+        }
+        let d = tower.layout().dimension();
+        if let Some(other) = self.blocks.iter().find(|block| block.dimension as usize != d) {
+            return Err(Error::WeightsDimension { weights: d, songs: other.dimension as usize });
+        }
+        Ok(train_split(tower, past, items, &self.blocks, plan, rng))
+    }
+
+    #[cfg(not(feature = "full"))]
+    fn train(
+        &self,
+        tower: &UserTower,
+        past: &Past,
+        items: &Resident,
+        plan: &LocalPlan,
+        rng: Rng,
+    ) -> Result<Option<Trained>, Error> {
+        Ok(train(tower, past, items, plan, rng))
     }
 }
 

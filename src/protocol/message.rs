@@ -41,7 +41,7 @@ pub(super) fn invalid(what: &'static str, detail: &'static str) -> DecodeError {
     DecodeError::Invalid { what, detail }
 }
 
-fn finite(what: &'static str, values: &[f32]) -> Result<(), DecodeError> {
+pub(super) fn finite(what: &'static str, values: &[f32]) -> Result<(), DecodeError> {
     if values.iter().all(|v| v.is_finite()) { Ok(()) } else { Err(invalid(what, "a number is not finite")) }
 }
 

@@ -12,6 +12,8 @@
 //! ```
 
 #[cfg(feature = "full")]
+mod block;
+#[cfg(feature = "full")]
 mod chain;
 mod codec;
 mod message;
@@ -20,6 +22,8 @@ mod recall;
 #[cfg(feature = "secagg")]
 mod secagg;
 
+#[cfg(feature = "full")]
+pub use block::CandidateBlock;
 #[cfg(feature = "full")]
 pub use chain::{RecordError, SignedRecord, VersionRecord, verify, weights_hash};
 pub use codec::{

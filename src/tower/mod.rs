@@ -4,6 +4,8 @@
 mod features;
 mod interests;
 mod layout;
+#[cfg(feature = "full")]
+mod split;
 mod task;
 #[allow(clippy::module_inception, reason = "the room and its main noun share a name")]
 mod tower;
@@ -11,5 +13,7 @@ mod user;
 
 pub use features::{Context, Fields, Heard, TowerInput};
 pub use layout::TowerLayout;
+#[cfg(feature = "full")]
+pub use split::{BlockExample, Candidates, SplitTower};
 pub use task::{Task, Utility};
 pub use tower::{Embedding, Example, UserTower, initial_weights};

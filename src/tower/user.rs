@@ -47,7 +47,19 @@ pub(super) fn forward<R: Number>(
     let d = layout.dimension();
     let past = arrange(input.heard);
     let songs = t.rows(d, past.order().map(|(i, _)| &input.songs[i * d..(i + 1) * d]));
-    let nothing = t.zeros(d);
+    read(layout, t, input, &past, songs, routing)
+}
+
+/// As [`forward`], over `songs` that are on the tape already, in the order of `past`.
+pub(super) fn read<R: Number>(
+    layout: &TowerLayout,
+    t: &mut Tape<'_, R>,
+    input: &TowerInput<'_>,
+    past: &Arranged,
+    songs: Var,
+    routing: &mut Routing<R>,
+) -> Forward {
+    let nothing = t.zeros(layout.dimension());
     let x = t.lookup(
         songs,
         past.order()

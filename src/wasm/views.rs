@@ -20,6 +20,8 @@ pub(super) fn received(received: Received) -> View<'static> {
             ("closesAt", count(offer.closes_at.0)),
             ("clipNorm", number(offer.plan.clip_norm)),
         ],
+        #[cfg(feature = "full")]
+        Received::Block(blocks) => vec![("kind", View::Text("block")), ("blocks", count(blocks as u64))],
         Received::Receipt(receipt) => vec![
             ("kind", View::Text("receipt")),
             ("round", count(receipt.round.0)),

@@ -15,6 +15,7 @@ mod serve;
 mod simulate;
 mod source;
 mod train;
+mod vertical;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! `simulate`: federated rounds over simulated listeners, measured on songs that nobody trained on.
 
 use super::output::say;
+use super::vertical;
 use crate::catalog::{SHARD_SONGS, shards};
 use crate::data::{self, Clock, Dataset, LeaveOneOut, leave_one_out};
 use crate::embed::{Corpus, Song2Vec, Song2VecConfig};
@@ -24,11 +25,14 @@ const EXAMPLES: &str = "\
 Examples:
   sottovoce-server simulate                                      a synthetic world, 40 rounds of 100 listeners
   sottovoce-server simulate --data DIR --clients 200 --rounds 60 --dropout 0.2
-  sottovoce-server simulate --data DIR --central-epochs 0 --json rounds only, one JSON object a line";
+  sottovoce-server simulate --data DIR --central-epochs 0 --json rounds only, one JSON object a line
+  sottovoce-server simulate vertical --help                      the item tower trained too, in split rounds";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// A folder of a known format or a state file; without it a synthetic world
     #[arg(long)]
     data: Option<PathBuf>,
@@ -70,6 +74,12 @@ pub(crate) struct Args {
     json: bool,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Vertical rounds: user tower on the devices, item tower on the server, beside the same two towers trained centrally
+    Vertical(Box<vertical::Args>),
+}
+
 impl Args {
     fn coordinator(&self) -> CoordinatorConfig {
         CoordinatorConfig {
@@ -99,6 +109,9 @@ impl Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    if let Some(Verb::Vertical(args)) = args.verb {
+        return vertical::run(*args).await;
+    }
     if !(0.0..=1.0).contains(&args.dropout) {
         bail!("--dropout {} is not a share; give a number from 0 to 1", args.dropout);
     }

@@ -4,8 +4,9 @@
 //! ([`Mean`]), lets the server's optimiser ([`ServerOptimiser`]) take one step and publishes the result as the next version. All of
 //! it is a durable state machine over the store ([`Round`] says which states there are): what was acknowledged survives a
 //! kill at any moment, several coordinators may run over one store, and every version is in a signed public log ([`LogKey`]). What an
-//! operator may change meanwhile is in [`Settings`]. Until secure aggregation lands, this room sees each device's clipped update; it keeps one only until its
-//! round ends. May be imported by `simulate`, `http` and `cli`.
+//! operator may change meanwhile is in [`Settings`]. [`Vertical`] is the server's half of vertical rounds, whose updates carry the
+//! gradient at the item towers' output too. Until the coordinator speaks `secagg`, this room sees each device's clipped update; it keeps one
+//! only until its round ends. May be imported by `simulate`, `http` and `cli`.
 
 mod aggregate;
 mod coordinator;
@@ -20,6 +21,7 @@ mod tests;
 #[cfg(test)]
 mod tests_together;
 mod transitions;
+mod vertical;
 
 pub use aggregate::{Mean, Moments, ServerOptimiser};
 pub use coordinator::Coordinator;
@@ -31,3 +33,4 @@ pub use round::{CoordinatorConfig, Round, RoundState};
 pub use settings::Settings;
 pub use sottovoce::client::UpdateKey;
 pub use transitions::Transition;
+pub use vertical::{Scenario, Vertical, VerticalConfig};

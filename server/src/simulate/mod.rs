@@ -10,6 +10,8 @@ mod interests;
 mod listener;
 mod population;
 mod rounds;
+mod split_world;
+mod vertical;
 
 pub use central::{CentralConfig, train_centrally};
 pub use companions::{CompanionError, Companions};
@@ -19,3 +21,5 @@ pub use interests::{CUTS, Given, Mix, Variant, given, train_variant};
 pub use listener::SimulatedListener;
 pub use population::Population;
 pub use rounds::{RoundsConfig, RoundsOutcome, SimulationError, run_rounds};
+pub use split_world::{Part, SplitWorld, Worth as SplitWorth};
+pub use vertical::{Cohorts, Pooled, RoundCost, TrainError, cohort_rounds, pooled_steps, published};

@@ -4,13 +4,15 @@
 //! react to songs that the log never showed. What it does not model: moods of a day, friends, time zones, trends.
 //!
 //! `words` names things · `stock` makes the catalogue and its vectors · `taste` says who likes what when · `world` lets
-//! them listen. Every number is drawn from one seed, by one generator a purpose.
+//! them listen · `businesses` is a world of its own, of two shops with the same people. Every number is drawn from one seed, by one generator a purpose.
 
+mod businesses;
 mod config;
 mod stock;
 mod taste;
 mod words;
 mod world;
 
+pub use businesses::TwoBusinesses;
 pub use config::SyntheticConfig;
 pub use world::{World, synthetic};
