@@ -7,6 +7,7 @@ mod eval;
 mod frontier;
 mod interests;
 mod output;
+mod pfedrec;
 mod portrait;
 mod recall_noise;
 mod replay;

@@ -1,6 +1,7 @@
 //! Thousands of listeners on one machine, each the device's own [`sottovoce::client::Recommender`], and one coordinator. A data
 //! set and song embeddings come in; held-out quality before and after the rounds comes out, beside the same tower trained
-//! centrally. `interests` trains towers that differ in their interests alone, `compare` says what their lists are worth. May be imported by `cli` and `http` (companions).
+//! centrally. `interests` trains towers that differ in their interests alone, `compare` says what their lists are worth.
+//! `pfedrec` is a federated recommender of other people's, under its own protocol. May be imported by `cli` and `http` (companions).
 
 mod central;
 mod companions;
@@ -8,6 +9,7 @@ mod compare;
 mod evaluate;
 mod interests;
 mod listener;
+pub mod pfedrec;
 mod population;
 mod rounds;
 
