@@ -3,6 +3,7 @@
 use super::bar::Bar;
 use super::frontier;
 use super::interests;
+use super::leakage;
 use super::output::say;
 use super::pfedrec;
 use super::portrait;
@@ -29,6 +30,7 @@ Examples:
   sottovoce-server eval portrait --data lastfm-s3rec
   sottovoce-server eval interests --data lastfm-s3rec
   sottovoce-server eval pfedrec --data ml-100k
+  sottovoce-server eval leakage --data ml-100k
 
 Logs of totals (no times): a random fifth of each listener's songs is held out, drawn as numpy draws it, so that figures can be
 compared with other people's. Logs with an order: each listener's last finished song. The whole catalogue is ranked. Choose
@@ -71,6 +73,8 @@ enum Verb {
     /// A federated recommender with personal halves (PFedRec), beside its ablations, popularity and centralised factors
     #[command(name = "pfedrec")]
     PFedRec(pfedrec::Args),
+    /// What a curious server reads out of rounds: one update, a cohort's sum, the sum with noise, a masked report
+    Leakage(leakage::Args),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -88,6 +92,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Some(Verb::Portrait(args)) => return portrait::run(args).await,
         Some(Verb::Interests(args)) => return interests::run(args).await,
         Some(Verb::PFedRec(args)) => return pfedrec::run(args).await,
+        Some(Verb::Leakage(args)) => return leakage::run(args).await,
         None => {}
     }
     let dataset = args.source.load().await?;

@@ -6,6 +6,7 @@ mod data;
 mod eval;
 mod frontier;
 mod interests;
+mod leakage;
 mod output;
 mod pfedrec;
 mod portrait;
