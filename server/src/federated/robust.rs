@@ -126,7 +126,7 @@ pub fn combine(cohorts: &[Cohort], combination: Combination, screen: bool) -> Re
         (0..).zip(cohorts).filter(|(i, _)| outliers.binary_search(i).is_err()).map(|(_, cohort)| cohort).collect();
     let step = match combination {
         Combination::Mean => mean(&kept),
-        Combination::Median => coordinates(&kept, |column| middle(column)),
+        Combination::Median => coordinates(&kept, middle),
         Combination::Trimmed { share } => coordinates(&kept, |column| trimmed(column, share)),
         Combination::GeometricMedian => geometric_median(&kept),
     };
@@ -238,7 +238,7 @@ fn trimmed(values: &mut [f64], share: f64) -> f64 {
 
 /// Weiszfeld from the coordinate-wise median; each cohort weighs by its members.
 fn geometric_median(cohorts: &[&Cohort]) -> Vec<f64> {
-    let mut at = coordinates(cohorts, |column| middle(column));
+    let mut at = coordinates(cohorts, middle);
     let distance =
         |cohort: &Cohort, at: &[f64]| (0..).zip(at).map(|(i, v)| (cohort.at(i) - v).powi(2)).sum::<f64>().sqrt();
     let start: Vec<f64> = cohorts.iter().map(|cohort| distance(cohort, &at)).collect();
