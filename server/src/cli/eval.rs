@@ -3,7 +3,9 @@
 use super::bar::Bar;
 use super::frontier;
 use super::interests;
+use super::leakage;
 use super::output::say;
+use super::pfedrec;
 use super::portrait;
 use super::recall_noise;
 use super::source::Source;
@@ -27,6 +29,8 @@ Examples:
   sottovoce-server eval recall-noise --data lastfm-hetrec2k
   sottovoce-server eval portrait --data lastfm-s3rec
   sottovoce-server eval interests --data lastfm-s3rec
+  sottovoce-server eval pfedrec --data ml-100k
+  sottovoce-server eval leakage --data ml-100k
 
 Logs of totals (no times): a random fifth of each listener's songs is held out, drawn as numpy draws it, so that figures can be
 compared with other people's. Logs with an order: each listener's last finished song. The whole catalogue is ranked. Choose
@@ -66,6 +70,11 @@ enum Verb {
     Portrait(portrait::Args),
     /// What several interests are worth beside one, and an equal quota for each beside a merge
     Interests(interests::Args),
+    /// A federated recommender with personal halves (PFedRec), beside its ablations, popularity and centralised factors
+    #[command(name = "pfedrec")]
+    PFedRec(pfedrec::Args),
+    /// What a curious server reads out of rounds: one update, a cohort's sum, the sum with noise, a masked report
+    Leakage(leakage::Args),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -82,6 +91,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Some(Verb::RecallNoise(args)) => return recall_noise::run(args).await,
         Some(Verb::Portrait(args)) => return portrait::run(args).await,
         Some(Verb::Interests(args)) => return interests::run(args).await,
+        Some(Verb::PFedRec(args)) => return pfedrec::run(args).await,
+        Some(Verb::Leakage(args)) => return leakage::run(args).await,
         None => {}
     }
     let dataset = args.source.load().await?;

@@ -1,6 +1,6 @@
 //! The counts that the public data sets are known by, from the files themselves. Skipped where the files are not there.
 
-use super::{Clock, Dataset, describe, load_dataset, open, save_dataset};
+use super::{Clock, Dataset, Format, ImportOptions, describe, load_dataset, open, save_dataset};
 use crate::progress::quiet;
 use crate::state::State;
 use sottovoce::ids::Millis;
@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 
 /// The data set in `SOTTOVOCE_DATA`, or beside the repository; `None`, with a message, where it is absent.
 fn real(folder: &str) -> Option<Dataset> {
+    Some(open(&real_path(folder)?).unwrap())
+}
+
+fn real_path(folder: &str) -> Option<PathBuf> {
     let root = std::env::var_os("SOTTOVOCE_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from);
     let path = root.join(folder);
@@ -15,7 +19,7 @@ fn real(folder: &str) -> Option<Dataset> {
         println!("skipped: no {} (set SOTTOVOCE_DATA to the folder of the data sets)", path.display());
         return None;
     }
-    Some(open(&path).unwrap())
+    Some(path)
 }
 
 fn counts(data: &Dataset) -> (usize, usize, usize) {
@@ -35,6 +39,13 @@ async fn hetrec_and_back_out_of_the_state_file() {
     let state = State::open(&folder.path().join("hetrec.db")).await.unwrap();
     save_dataset(&state, &data, Millis(0), &quiet).await.unwrap();
     assert_eq!(load_dataset(&state).await.unwrap(), data);
+}
+
+#[test]
+fn hetrec_tags() {
+    let Some(path) = real_path("lastfm-hetrec2k") else { return };
+    let (data, report) = Format::HetrecTags.import(&path, &ImportOptions::default()).unwrap();
+    assert_eq!((counts(&data), report.bad.len(), data.clock), ((186_479, 1_892, 12_523), 0, Clock::Real));
 }
 
 #[test]

@@ -6,13 +6,14 @@
 //! kill at any moment, several coordinators may run over one store, and every version is in a signed public log ([`LogKey`]). What an
 //! operator may change meanwhile is in [`Settings`]. [`Vertical`] is the server's half of vertical rounds, whose updates carry the
 //! gradient at the item towers' output too. Until the coordinator speaks `secagg`, this room sees each device's clipped update; it keeps one
-//! only until its round ends. May be imported by `simulate`, `http` and `cli`.
+//! only until its round ends. Where only sums of cohorts are seen, [`combine`] joins them so that a few bad ones do not carry the day. May be imported by `simulate`, `http` and `cli`.
 
 mod aggregate;
 mod coordinator;
 mod error;
 mod key;
 mod log;
+mod robust;
 mod round;
 mod settings;
 mod tables;
@@ -29,6 +30,9 @@ pub use error::RoundError;
 pub use key::parse_key;
 pub(crate) use key::{from_hex, to_hex};
 pub use log::LogKey;
+pub use robust::{
+    Cohort, Combination, Combined, OUTLIER, RobustError, SMOOTHING, STEPS, bound_rows, combine, outliers,
+};
 pub use round::{CoordinatorConfig, Round, RoundState};
 pub use settings::Settings;
 pub use sottovoce::client::UpdateKey;

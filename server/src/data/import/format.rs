@@ -1,7 +1,7 @@
 //! The formats there are, what each reads, and which one a folder holds.
 
 use super::job::{ImportOptions, ImportReport, Job};
-use super::{atomic, csv, hetrec, kuairand, parquet, s3rec, sessions};
+use super::{atomic, csv, hetrec, hetrec_tags, kuairand, parquet, s3rec, sessions};
 use crate::data::Dataset;
 use crate::data::error::DataError;
 use std::path::Path;
@@ -25,11 +25,13 @@ pub enum Format {
     Csv,
     /// Parquet tables of one's own.
     Parquet,
+    /// The tags of Last.fm HetRec 2011, with their dates.
+    HetrecTags,
 }
 
 impl Format {
     /// All of them, in the order in which [`Format::detect`] tries them.
-    pub const ALL: [Format; 7] = [
+    pub const ALL: [Format; 8] = [
         Format::Hetrec,
         Format::S3rec,
         Format::Sessions,
@@ -37,6 +39,7 @@ impl Format {
         Format::Atomic,
         Format::Csv,
         Format::Parquet,
+        Format::HetrecTags,
     ];
 
     /// The name on the command line.
@@ -50,6 +53,7 @@ impl Format {
             Format::Atomic => "atomic",
             Format::Csv => "csv",
             Format::Parquet => "parquet",
+            Format::HetrecTags => "hetrec-tags",
         }
     }
 
@@ -64,6 +68,7 @@ impl Format {
             Format::Atomic => "RecBole atomic files (MovieLens): ratings, items, graph; 5 like, 4 complete, 2 dislike",
             Format::Csv => "your own CSV tables",
             Format::Parquet => "your own Parquet tables, with the columns of csv",
+            Format::HetrecTags => "Last.fm HetRec 2011: every tag given to an artist, on its day; an artist is a song",
         }
     }
 
@@ -102,6 +107,10 @@ impl Format {
             ],
             Format::Csv => &[("events.csv", EVENTS), ("songs.csv?", SONGS)],
             Format::Parquet => &[("events.parquet", EVENTS), ("songs.parquet?", SONGS)],
+            Format::HetrecTags => &[
+                ("user_taggedartists.dat", "userID, artistID, tagID, day, month, year"),
+                ("artists.dat?", "id, name, …"),
+            ],
         }
     }
 
@@ -116,6 +125,7 @@ impl Format {
             Format::Atomic => atomic::detect(path),
             Format::Csv => csv::detect(path),
             Format::Parquet => parquet::detect(path),
+            Format::HetrecTags => hetrec_tags::detect(path),
         })
     }
 
@@ -136,6 +146,7 @@ impl Format {
             Format::Atomic => atomic::import(path, name, &mut job),
             Format::Csv => csv::import(path, name, &mut job),
             Format::Parquet => parquet::import(path, name, &mut job),
+            Format::HetrecTags => hetrec_tags::import(path, name, &mut job),
         }?;
         let report = job.finish(dataset.events.len());
         if dataset.events.is_empty() {

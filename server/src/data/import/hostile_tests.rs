@@ -12,7 +12,7 @@ use sottovoce::ids::SongId;
 use std::io::Write;
 
 /// The files of each text format, with the header without which nothing past it would be read.
-const FILES: [(Format, &[(&str, &str)]); 6] = [
+const FILES: [(Format, &[(&str, &str)]); 7] = [
     (
         Format::Hetrec,
         &[
@@ -24,6 +24,10 @@ const FILES: [(Format, &[(&str, &str)]); 6] = [
             ("kg.txt", ""),
             ("item_index2entity_id.txt", ""),
         ],
+    ),
+    (
+        Format::HetrecTags,
+        &[("user_taggedartists.dat", "userID\tartistID\ttagID\tday\tmonth\tyear\n"), ("artists.dat", "id\tname\n")],
     ),
     (Format::S3rec, &[("A.txt", "9 1 2\n"), ("A_item2attributes.json", "")]),
     (Format::Sessions, &[("sessions.txt", "")]),

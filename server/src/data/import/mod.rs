@@ -8,6 +8,7 @@ mod builder;
 mod csv;
 mod format;
 mod hetrec;
+mod hetrec_tags;
 mod job;
 mod kuairand;
 mod own;

@@ -83,6 +83,21 @@ fn hetrec_knows_artists_tags_friends_and_the_graph() {
 }
 
 #[test]
+fn hetrec_tags_are_events_of_their_day() {
+    let mut files = HETREC;
+    files[3].1 = "userID\tartistID\ttagID\tday\tmonth\tyear\n2\t7\t1\t1\t1\t1956\n2\t7\t2\t3\t1\t2009\n2\t404\t2\t2\t1\t2009\n5\t7\t2\t30\t2\t2009\n";
+    let folder = folder(&files.map(|(name, text)| (name, text.as_bytes())));
+    let (data, report) = Format::HetrecTags.import(folder.path(), &ImportOptions::default()).unwrap();
+    assert_eq!(complaints(&report), ["user_taggedartists.dat:5 day a date that the calendar has"]);
+    assert_eq!(
+        (data.clock, data.songs[0].title.as_str(), data.songs[1].title.as_str()),
+        (Clock::Real, "À la mer", "Song 404")
+    );
+    let days: Vec<_> = data.events.iter().map(|e| (e.song.0, e.at.0 / 86_400_000)).collect();
+    assert_eq!(days, [(0, 0), (1, 14_246), (0, 14_247)], "1956 is clamped, the row stays");
+}
+
+#[test]
 fn hetrec_names_its_bad_rows() {
     let mut files = HETREC;
     files[1].1 = "userID\tartistID\tweight\n2\t9\t40\n2\t8\t3\n2\t9\t1\n2\t7\n2\t7\t0\nx\t7\t1\n2\t7\t99999999999\n";
