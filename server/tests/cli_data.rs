@@ -92,5 +92,5 @@ fn errors_say_what_to_type_next_and_usage_is_code_two() {
         let help = data(&[verb, "--help"], folder.path());
         assert!(help.status.success() && text(&help.stdout).contains("Example"), "{verb}");
     }
-    assert_eq!(text(&data(&["formats", "--json"], folder.path()).stdout).lines().count(), 7);
+    assert_eq!(text(&data(&["formats", "--json"], folder.path()).stdout).lines().count(), 8);
 }

@@ -232,15 +232,19 @@ impl Voted {
 
 /// How many different seats have validly signed `split`.
 pub(super) fn count(terms: &SignedTerms, split: &Split, votes: &[Vote]) -> u32 {
-    let valid = |vote: &&Vote| {
-        let seat = terms.terms.seats.get(vote.seat as usize);
-        vote.split == split.digest()
-            && seat.is_some_and(|s| s.identity.verify("a vote", "vote", &[&vote.split.0], &vote.signature).is_ok())
-    };
+    let digest = split.digest();
+    let valid = |vote: &&Vote| vote.split == digest && vote.verify(terms).is_ok();
     let mut seats: Vec<u32> = votes.iter().filter(valid).map(|vote| vote.seat).collect();
     seats.sort_unstable();
     seats.dedup();
     u32::try_from(seats.len()).unwrap_or(u32::MAX)
+}
+
+impl Vote {
+    pub(super) fn verify(&self, terms: &SignedTerms) -> Result<(), Error> {
+        let seat = terms.terms.seats.get(self.seat as usize).ok_or(Error::Stranger { what: "the member" })?;
+        seat.identity.verify("a vote", "vote", &[&self.split.0], &self.signature)
+    }
 }
 
 fn signed(seat: u32, split: Digest, keys: &[OpeningKey]) -> Digest {
@@ -249,8 +253,18 @@ fn signed(seat: u32, split: Digest, keys: &[OpeningKey]) -> Digest {
 }
 
 impl Disclosure {
-    /// Checks whose it is.
-    pub(super) fn verify(&self, terms: &SignedTerms) -> Result<(), Error> {
+    /// Checks whose it is, and that it answers this split.
+    ///
+    /// # Errors
+    /// [`Error::Other`] split, [`Error::Length`], [`Error::Stranger`], [`Error::Signature`].
+    pub fn check(&self, terms: &SignedTerms, split: &Split) -> Result<(), Error> {
+        if self.split != split.digest() {
+            return Err(Error::Other { what: "the split" });
+        }
+        let (expected, got) = (split.count(), self.keys.len());
+        if expected != got {
+            return Err(Error::Length { what: "a disclosure", expected, got });
+        }
         let seat = terms.terms.seats.get(self.seat as usize).ok_or(Error::Stranger { what: "the member" })?;
         let parts: [&[u8]; 1] = [&signed(self.seat, self.split, &self.keys).0];
         seat.identity.verify("a disclosure", "disclosure", &parts, &self.signature)

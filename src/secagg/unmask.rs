@@ -88,6 +88,17 @@ impl Split {
         if got < least { Err(Error::TooFew { what: "reported", got, least }) } else { Ok(()) }
     }
 
+    /// Checks one member's signature on it.
+    ///
+    /// # Errors
+    /// [`Error::Stranger`] for a seat that is not there, [`Error::Other`] where it signs another split, [`Error::Signature`].
+    pub fn verify(&self, terms: &SignedTerms, vote: &Vote) -> Result<(), Error> {
+        if vote.split != self.digest() {
+            return Err(Error::Other { what: "the split" });
+        }
+        vote.verify(terms)
+    }
+
     /// Whether `t` different members have signed it.
     #[must_use]
     pub fn passes(&self, terms: &SignedTerms, votes: &[Vote]) -> bool {
@@ -175,17 +186,11 @@ impl<'a> Unmasking<'a> {
         disclosure: &Disclosure,
         joins: impl Iterator<Item = &'j Join>,
     ) -> Result<usize, Error> {
-        if disclosure.split != self.split.digest() {
-            return Err(Error::Other { what: "the split" });
-        }
-        let expected = self.roster.entries().len();
-        if disclosure.keys.len() != expected {
-            return Err(Error::Length { what: "a disclosure", expected, got: disclosure.keys.len() });
-        }
         if self.seats.contains(&disclosure.seat) {
             return Err(Error::Twice { what: "the member" });
         }
-        disclosure.verify(self.terms)?;
+        disclosure.check(self.terms, self.split)?;
+        let expected = self.roster.entries().len();
         let (context, seat) = (self.roster.context(), disclosure.seat as usize);
         let open = |(i, (key, join)): (usize, (&super::keys::OpeningKey, &Join))| {
             let sealed = join.shares.get(seat)?;

@@ -123,7 +123,6 @@ fn json_lines(found: &Contest, data: &str, holding: Holding) -> anyhow::Result<(
     Ok(())
 }
 
-/// The four columns of the table.
 /// A column of the table: its head, and what stands in it.
 type Column = (&'static str, fn(&Figures) -> f64);
 

@@ -5,7 +5,8 @@
 //! it is a durable state machine over the store ([`Round`] says which states there are): what was acknowledged survives a
 //! kill at any moment, several coordinators may run over one store, and every version is in a signed public log ([`LogKey`]). What an
 //! operator may change meanwhile is in [`Settings`]. [`Vertical`] is the server's half of vertical rounds, whose updates carry the
-//! gradient at the item towers' output too. Until the coordinator speaks `secagg`, this room sees each device's clipped update; it keeps one
+//! gradient at the item towers' output too. [`secure`] carries sums that the server cannot
+//! open through a store. Until the coordinator stands on it, this room sees each device's clipped update; it keeps one
 //! only until its round ends. Where only sums of cohorts are seen, [`combine`] joins them so that a few bad ones do not carry the day. May be imported by `simulate`, `http` and `cli`.
 
 mod aggregate;
@@ -15,6 +16,7 @@ mod key;
 mod log;
 mod robust;
 mod round;
+pub mod secure;
 mod settings;
 mod tables;
 #[cfg(test)]

@@ -151,7 +151,9 @@ pub(crate) async fn every_status_of_admission(seen: &mut Seen) {
 /// As a device does it: key, log page by page, the weights; all from what came over HTTP.
 #[tokio::test]
 async fn a_device_follows_the_log_and_full_pages_never_change() {
-    let w = world(rules(1), HttpConfig::default()).await;
+    // More requests than one address may send at once; a fast machine sends them before it may send more.
+    let limits = LimitConfig { address_burst: 1000, ..LimitConfig::default() };
+    let w = world(rules(1), HttpConfig { limits, ..HttpConfig::default() }).await;
     get(&w.router, "/v1/rounds/next", &[]).await;
     for round in 1..=260u64 {
         put(&w.router, round, &key(1), update(round, round - 1, vec![0.01; P], 1.0)).await;
