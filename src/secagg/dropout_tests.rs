@@ -61,6 +61,7 @@ fn every_schedule_of_four_devices_and_three_members() {
     }
 }
 
+/// Small cohorts, because what a schedule costs grows with their square; larger ones are below.
 #[test]
 fn ten_thousand_schedules_at_random() {
     std::thread::scope(|scope| {
@@ -68,7 +69,7 @@ fn ten_thousand_schedules_at_random() {
             scope.spawn(move || {
                 for round in 0..100 {
                     let seed = thread << 32 | round;
-                    let (devices, committee) = (2 + (seed % 5) as usize, 1 + (seed % 4) as usize);
+                    let (devices, committee) = (2 + (seed % 3) as usize, 1 + (seed % 3) as usize);
                     let bits = 8 + (seed % 25) as u8;
                     let mut world = World::with(devices, committee, seed, |terms| {
                         terms.ring = Ring::new(bits).unwrap();
