@@ -277,6 +277,27 @@ pub struct LocalPlan {
     pub clip_norm: f32,
 }
 
+impl LocalPlan {
+    /// Whether a device could train by it.
+    pub(super) fn validate(&self) -> Result<(), DecodeError> {
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            return Err(invalid("learning_rate", "not a positive number"));
+        }
+        if !(self.clip_norm.is_finite() && self.clip_norm > 0.0) {
+            return Err(invalid("clip_norm", "not a positive number"));
+        }
+        let within = |v: u32, most: u32| (1..=most).contains(&v);
+        if !within(self.epochs, 100)
+            || !within(self.batch, 4096)
+            || !within(self.negatives, 1024)
+            || !within(self.max_examples, 4096)
+        {
+            return Err(invalid("plan", "a count is zero or too large"));
+        }
+        Ok(())
+    }
+}
+
 /// An invitation to a round.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RoundOffer {
@@ -331,22 +352,7 @@ impl Message for RoundOffer {
     }
 
     fn validate(&self) -> Result<(), DecodeError> {
-        let plan = &self.plan;
-        if !(plan.learning_rate.is_finite() && plan.learning_rate > 0.0) {
-            return Err(invalid("learning_rate", "not a positive number"));
-        }
-        if !(plan.clip_norm.is_finite() && plan.clip_norm > 0.0) {
-            return Err(invalid("clip_norm", "not a positive number"));
-        }
-        let within = |v: u32, most: u32| (1..=most).contains(&v);
-        if !within(plan.epochs, 100)
-            || !within(plan.batch, 4096)
-            || !within(plan.negatives, 1024)
-            || !within(plan.max_examples, 4096)
-        {
-            return Err(invalid("plan", "a count is zero or too large"));
-        }
-        Ok(())
+        self.plan.validate()
     }
 }
 impl Downlink for RoundOffer {}

@@ -21,6 +21,8 @@ mod message;
 mod recall;
 #[cfg(feature = "secagg")]
 mod secagg;
+#[cfg(feature = "secagg")]
+mod secure;
 
 #[cfg(feature = "full")]
 pub use block::CandidateBlock;
@@ -37,3 +39,5 @@ pub use message::{
 pub use recall::RecallQuery;
 #[cfg(feature = "secagg")]
 pub use secagg::{SplitQuestion, SplitVotes};
+#[cfg(feature = "secagg")]
+pub use secure::{Fate, NoiseTerms, Outcome, SecureOffer, Stage};
