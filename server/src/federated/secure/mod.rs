@@ -14,5 +14,5 @@ mod tests;
 
 pub use error::SumError;
 pub use fold::Opened;
-pub use phase::{Fate, Phase, Rules, Sum};
+pub use phase::{Phase, Rules, Sum};
 pub use sums::{Sums, Taken};
