@@ -11,6 +11,9 @@ mod sums;
 mod tables;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_together;
+mod together;
 
 pub use error::SumError;
 pub use fold::Opened;

@@ -1,6 +1,7 @@
 //! The doors: what devices and members send, and what they are given. How a round moves on is at the end.
 
 use super::tables::{self, Device, Mark, Seat};
+use super::together::Desk;
 use super::{Phase, Rules, Sum, SumError};
 use crate::store::{Isolation, Store, StoreError, Write, retry};
 use sottovoce::ids::{Millis, RoundId};
@@ -9,7 +10,8 @@ use sottovoce::secagg::{
     Committee, Digest, Disclosure, Enlistment, Entry, Error, Identity, Join, PublicKey, Report, Roster, RosterView,
     Split, Terms, Vote,
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// The roster of a round.
 type Closed = (RoundId, Arc<Roster>);
@@ -21,6 +23,7 @@ pub struct Sums {
     pub(super) store: Store,
     server: Identity,
     roster: Arc<Mutex<Option<Closed>>>,
+    pub(super) desk: Arc<Desk>,
 }
 
 /// What became of a message.
@@ -36,7 +39,7 @@ impl Sums {
     /// Over a store; `server` signs terms and rosters.
     #[must_use]
     pub fn new(store: Store, server: Identity) -> Self {
-        Self { store, server, roster: Arc::default() }
+        Self { store, server, roster: Arc::default(), desk: Arc::default() }
     }
 
     /// What devices know the server by.
@@ -141,7 +144,7 @@ impl Sums {
     pub async fn join(&self, round: RoundId, join: &Join) -> Result<Taken, SumError> {
         let sum = self.round(round).await?;
         sum.terms.admit(join)?;
-        self.put(Device::Joins, round, join.identity, &encode(join), Phase::Joining).await
+        self.put(Device::Joins, round, join.identity, encode(join)).await
     }
 
     /// Takes a device's report.
@@ -154,36 +157,7 @@ impl Sums {
             return Err(SumError::OtherPhase { round, got: sum.phase, expected: Phase::Reporting });
         }
         self.roster(&sum).await?.accept(&sum.terms, report)?;
-        self.put(Device::Reports, round, report.identity, &encode(report), Phase::Reporting).await
-    }
-
-    /// Writes and counts in one transaction: what is acknowledged is counted, what is counted will be in the roster or in the sum.
-    async fn put(
-        &self,
-        table: Device,
-        round: RoundId,
-        of: PublicKey,
-        body: &[u8],
-        expected: Phase,
-    ) -> Result<Taken, SumError> {
-        let what = if table == Device::Joins { "this device's joining" } else { "this device's report" };
-        retry(|| async {
-            let mut write = self.store.write(Isolation::Swap).await?;
-            if !tables::insert(&mut write, table, round, of, body).await? {
-                return match tables::message(&mut write, table, round, of).await? {
-                    Some(Some(stored)) if stored != body => Err(SumError::Differs { what }),
-                    _ => Ok(Taken::Again),
-                };
-            }
-            if !tables::count(&mut write, table, round).await? {
-                drop(write); // it was never written
-                let got = self.round(round).await?.phase;
-                return Err(SumError::OtherPhase { round, got, expected });
-            }
-            write.commit().await?;
-            Ok(Taken::New)
-        })
-        .await
+        self.put(Device::Reports, round, report.identity, encode(report)).await
     }
 
     /// What a device is given of the closed roster.
@@ -322,11 +296,11 @@ impl Sums {
         })
     }
 
-    /// The closed roster of a round, made of the joins once a process.
+    /// The closed roster of a round, made of the joins once a process: of many who ask at once, one makes it.
     pub(super) async fn roster(&self, sum: &Sum) -> Result<Arc<Roster>, SumError> {
-        let held = self.roster.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((_, roster)) = held.filter(|(round, _)| *round == sum.round) {
-            return Ok(roster);
+        let mut held = self.roster.lock().await;
+        if let Some((_, roster)) = held.as_ref().filter(|(round, _)| *round == sum.round) {
+            return Ok(Arc::clone(roster));
         }
         let Some(beacon) = sum.beacon else {
             return Err(SumError::OtherPhase { round: sum.round, got: sum.phase, expected: Phase::Reporting });
@@ -334,7 +308,7 @@ impl Sums {
         let mut entries: Vec<Entry> = Vec::new();
         self.joins(sum.round, |join| entries.push(join.entry())).await?;
         let roster = Arc::new(Roster::close(&sum.terms, entries, beacon)?);
-        *self.roster.lock().unwrap_or_else(PoisonError::into_inner) = Some((sum.round, Arc::clone(&roster)));
+        *held = Some((sum.round, Arc::clone(&roster)));
         Ok(roster)
     }
 
