@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { Sottovoce } from "./engine.js";
-export type { EventOf } from "./engine.js";
+export type { EventOf, Hands } from "./hands.js";
 export type { Taste } from "./taste.js";
 export type { ComponentOptions, EngineConfig, OpenOptions, RecommendOptions } from "./options.js";
 export type { Addition } from "./additions.js";
