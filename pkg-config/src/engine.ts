@@ -3,15 +3,14 @@
 
 import { SottovoceError } from "./errors.js";
 import { eventRow } from "./event.js";
-import { Hands, type Parts } from "./hands.js";
+import type { Parts } from "./hands.js";
 import { base64 } from "./open.js";
 import type { EngineConfig, OpenOptions } from "./options.js";
 import type { Imported } from "./portable.js";
 import { coreConfig } from "./settings.js";
+import { TakingPart } from "./taking-part.js";
 import type { ReplayFile } from "./tape.js";
-import type {
-  Acknowledged, Consents, Contribution, Erasure, HistoryColumns, Ledger, ListenEvent, PlayedEvent, RoundStatus, SongId,
-} from "./types.js";
+import type { Acknowledged, Erasure, HistoryColumns, Ledger, ListenEvent, PlayedEvent, SongId } from "./types.js";
 
 /**
  * A listener's own recommender. Everything it learns stays on the device, unless the listener consents to contributing; then
@@ -24,10 +23,7 @@ import type {
  * engine.recommend({ k: 30 }); // another queue, at once
  * ```
  */
-export class Sottovoce extends Hands {
-  /** Aborts all that only consent allows. */
-  #consented = new AbortController();
-  #contributing: Promise<Contribution> | undefined;
+export class Sottovoce extends TakingPart {
   /** The step of the personal weights where learning is allowed. */
   #rate: number;
 
@@ -114,73 +110,9 @@ export class Sottovoce extends Hands {
     this.changed("interests");
   }
 
-  /** Whether the listener lets updates leave this device; the same as `consents.rounds`. */
-  get consent(): boolean {
-    return this.alive.consent();
-  }
-
-  /** What the listener agreed to, purpose by purpose. */
-  get consents(): Consents {
-    return { recall: false, learning: true, ...this.keeper.state.settings.consents, rounds: this.consent };
-  }
-
-  /**
-   * Gives or withdraws consent, for the purposes named; a bare boolean means the rounds. Withdrawn from the rounds, whatever is
-   * on its way is stopped. Withdrawn from learning, events still order the queue and are remembered, but the personal weights
-   * stay as they are.
-   */
-  setConsent(given: boolean | Partial<Consents>): void {
-    const { rounds, recall, learning } = { ...this.consents, ...(typeof given === "boolean" ? { rounds: given } : given) };
-    this.alive.setConsent(rounds);
-    this.keeper.state.settings.consents = { recall, learning };
-    if (!rounds) this.#stop(new SottovoceError("consent/off", "The listener withdrew consent.", "Ask again before contributing."));
-    this.settle();
-    this.keeper.changed();
-    this.emit({ type: "consent", on: rounds, consents: this.consents });
-  }
-
-  /** Whether the engine takes no notes just now. */
-  get paused(): boolean {
-    return !!this.keeper.state.settings.paused;
-  }
-
-  /** From now on nothing is taken note of and nothing is contributed, here and after a reload, until {@link Sottovoce.resume}. */
-  pause(): void {
-    this.#stop(new SottovoceError("engine/paused", "The engine is paused.", "Call resume() first."));
-    this.#pausing(true);
-  }
-
-  /** Takes notes again. */
-  resume(): void {
-    this.#pausing(false);
-  }
-
-  /**
-   * Takes part in the open round, if there is one: fetches its weights, learns here, sends one clipped update.
-   * Calls while it runs share its outcome.
-   *
-   * @throws {@link SottovoceError} `consent/off` before any request where there is no consent; `engine/paused`; `server/…`.
-   */
-  contribute({ signal }: { signal?: AbortSignal } = {}): Promise<Contribution> {
-    this.#contributing ??= this.#contribute(signal).finally(() => {
-      this.#contributing = undefined;
-    });
-    return this.#contributing;
-  }
-
-  /**
-   * The server's newest rounds.
-   *
-   * @throws {@link SottovoceError} `consent/off` where there is no consent: asking would already tell that someone is here.
-   */
-  async rounds({ signal }: { signal?: AbortSignal } = {}): Promise<RoundStatus[]> {
-    this.#assertConsent();
-    return (await import("./rounds.js")).rounds(this.http, this.#withConsent(signal));
-  }
-
   /** Fetches the shared weights if there are newer ones; true when there were. */
   refresh({ signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
-    return this.renew(this.http.weights(signal));
+    return this.http.weights(signal).then((bytes) => this.renew(bytes));
   }
 
   /** Everything that crossed the wire. */
@@ -217,7 +149,10 @@ export class Sottovoce extends Hands {
   async importData(data: unknown): Promise<Imported> {
     const { take } = await import("./portable.js");
     const { imported, state } = take(this.alive, data, this.catalogue);
+    const { budget } = this.keeper.state.settings;
     this.keeper.state = state;
+    // What may be told in all is this device's, as is what was told: neither comes from a file.
+    if (budget) state.settings.budget = budget;
     this.alive.setContext(this.moment);
     this.settle();
     this.changed("import");
@@ -236,11 +171,14 @@ export class Sottovoce extends Hands {
     return this.tape.file(this.catalogue, this.manifest?.shards.map(({ etag }) => etag) ?? [], this.weightsVersion);
   }
 
-  /** Erases it all: engine, store, cached catalogue, pending updates. Consent is off afterwards. */
+  /**
+   * Erases it all: engine, store, cached catalogue, pending updates, secrets of rounds. Consent is off afterwards. The account of what rounds told
+   * goes too, so that a budget begins anew, as it would in another browser: what was told is told all the same.
+   */
   async deleteData(): Promise<Erasure> {
     this.setConsent({ rounds: false, recall: false, learning: true });
-    await this.#contributing?.catch(() => {});
     const { door } = this;
+    const secrets = await this.eraseSecrets();
     door.deleteData();
     const stored = await this.keeper.clear();
     const cached = (await this.shelf?.clear()) ?? 0;
@@ -250,10 +188,10 @@ export class Sottovoce extends Hands {
     // An engine that plays only has no way out at all.
     const pending = +!!door.outbox?.();
     const left = {
-      stored, cached, pending, history: door.history().length, ledger: door.ledger().entries.length,
+      stored, cached, pending, secrets, history: door.history().length, ledger: door.ledger().entries.length,
       notes: Object.keys(this.keeper.state.notes).length,
     };
-    return { at: Date.now(), storeEmpty: !stored, nothingPending: !pending, seen: door.seen(), left };
+    return { at: Date.now(), storeEmpty: !stored && !secrets, nothingPending: !pending, seen: door.seen(), left };
   }
 
   static {
@@ -263,52 +201,9 @@ export class Sottovoce extends Hands {
     }
   }
 
-  /** @internal */
-  protected halt(): void {
-    this.#stop();
-  }
-
   /** The step of the personal weights as the listener's consent has it. @internal */
   protected settle(): void {
     this.door.configure?.({ personalRate: this.consents.learning ? this.#rate : 0 });
-  }
-
-  async #contribute(signal?: AbortSignal): Promise<Contribution> {
-    this.#assertConsent();
-    if (this.paused) throw new SottovoceError("engine/paused", "The engine is paused.", "Call resume() first.");
-    const allowed = this.#withConsent(signal);
-    const { contribute } = await import("./rounds.js");
-    const result = await contribute(this.full, this.http, {
-      signal: allowed,
-      changed: () => {
-        this.keeper.changed();
-        this.emit({ type: "ledger" });
-      },
-      durable: () => this.flush(),
-    });
-    this.emit({ type: "contribution", result });
-    return result;
-  }
-
-  #assertConsent(): void {
-    if (!this.consent) {
-      throw new SottovoceError("consent/off", "The listener has not consented to contributing.", "Ask, then call setConsent(true).");
-    }
-  }
-
-  #withConsent(signal?: AbortSignal): AbortSignal {
-    return signal ? AbortSignal.any([signal, this.#consented.signal]) : this.#consented.signal;
-  }
-
-  #stop(why?: Error): void {
-    this.#consented.abort(why);
-    this.#consented = new AbortController();
-  }
-
-  #pausing(paused: boolean): void {
-    this.keeper.state.settings.paused = paused;
-    this.keeper.changed();
-    this.emit({ type: "pause", paused });
   }
 }
 

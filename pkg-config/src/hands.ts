@@ -99,7 +99,7 @@ export abstract class Hands extends Taste {
       if (options.additions) await engine.addSongs(options.additions);
       engine.keeper.redo(engine.door);
       if (options.context) engine.setContext(options.context);
-      await engine.renew(coming.weights).catch(onlyServer);
+      await coming.weights.then((weights) => engine.renew(weights)).catch(onlyServer);
       engine.keeper.changed();
       return engine;
     } catch (error) {
@@ -193,10 +193,9 @@ export abstract class Hands extends Taste {
   }
 
   /** Takes weights in; true when they are newer. @internal */
-  protected async renew(weights: Promise<Uint8Array>): Promise<boolean> {
-    const held = this.weightsVersion;
-    const bytes = await weights;
+  protected renew(bytes: Uint8Array): boolean {
     if (this.closed) return false;
+    const held = this.weightsVersion;
     const newer = this.door.receive(bytes).version !== held;
     if (newer) this.changed("weights");
     return newer;
