@@ -161,7 +161,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     work.spawn(async move {
         loop {
             app.tick().await;
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            app.due().await;
         }
     });
     work.spawn(accompany(companions, rounds, args.round_seconds, seed));

@@ -44,6 +44,9 @@ pub enum StoreError {
         /// What it holds.
         got: i64,
     },
+    /// What befell a transaction that was many senders' at once, told to each.
+    #[error(transparent)]
+    Together(std::sync::Arc<StoreError>),
     /// A test let it fail here.
     #[error("a fault was injected at {at:?}")]
     Injected {
@@ -67,7 +70,7 @@ impl StoreError {
     /// Whether the store would not answer just now; asking again later is right, and what was sent is safe to send again.
     #[must_use]
     pub fn busy(&self) -> bool {
-        let away = match self {
+        let away = match self.alone() {
             Self::Query(sqlx::Error::PoolTimedOut | sqlx::Error::Io(_)) => true,
             _ => match self.code() {
                 // Shutting down, crashed, starting up; too many connections; a lost connection.
@@ -78,8 +81,12 @@ impl StoreError {
         away || self.transient()
     }
 
+    fn alone(&self) -> &Self {
+        if let Self::Together(error) = self { error.alone() } else { self }
+    }
+
     fn code(&self) -> Option<Code> {
-        let (Self::Query(source) | Self::Open { source, .. }) = self else { return None };
+        let (Self::Query(source) | Self::Open { source, .. }) = self.alone() else { return None };
         let database = source.as_database_error()?;
         let code = database.code()?;
         if database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {

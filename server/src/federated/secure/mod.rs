@@ -11,8 +11,11 @@ mod sums;
 mod tables;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_together;
+mod together;
 
 pub use error::SumError;
 pub use fold::Opened;
-pub use phase::{Fate, Phase, Rules, Sum};
+pub use phase::{Phase, Rules, Sum};
 pub use sums::{Sums, Taken};

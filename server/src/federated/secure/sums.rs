@@ -1,15 +1,17 @@
 //! The doors: what devices and members send, and what they are given. How a round moves on is at the end.
 
 use super::tables::{self, Device, Mark, Seat};
-use super::{Fate, Phase, Rules, Sum, SumError};
-use crate::store::{Isolation, Store, StoreError, retry};
+use super::together::Desk;
+use super::{Phase, Rules, Sum, SumError};
+use crate::store::{Isolation, Store, StoreError, Write, retry};
 use sottovoce::ids::{Millis, RoundId};
-use sottovoce::protocol::{Message, SplitQuestion, SplitVotes, encode};
+use sottovoce::protocol::{Fate, Message, SplitQuestion, SplitVotes, encode};
 use sottovoce::secagg::{
     Committee, Digest, Disclosure, Enlistment, Entry, Error, Identity, Join, PublicKey, Report, Roster, RosterView,
     Split, Terms, Vote,
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// The roster of a round.
 type Closed = (RoundId, Arc<Roster>);
@@ -21,6 +23,7 @@ pub struct Sums {
     pub(super) store: Store,
     server: Identity,
     roster: Arc<Mutex<Option<Closed>>>,
+    pub(super) desk: Arc<Desk>,
 }
 
 /// What became of a message.
@@ -36,7 +39,7 @@ impl Sums {
     /// Over a store; `server` signs terms and rosters.
     #[must_use]
     pub fn new(store: Store, server: Identity) -> Self {
-        Self { store, server, roster: Arc::default() }
+        Self { store, server, roster: Arc::default(), desk: Arc::default() }
     }
 
     /// What devices know the server by.
@@ -87,8 +90,29 @@ impl Sums {
     /// # Errors
     /// [`SumError::NoCommittee`]; [`SumError::Refused`] for terms outside their ranges.
     pub async fn open(&self, now: Millis, rules: &Rules, terms: Terms, draw: Digest) -> Result<bool, SumError> {
+        retry(|| async {
+            let mut write = self.store.write(Isolation::Swap).await?;
+            let ours = self.open_in(&mut write, now, rules, terms.clone(), draw).await?;
+            write.commit().await?;
+            Ok(ours)
+        })
+        .await
+    }
+
+    /// [`Sums::open`] in a transaction of the caller's.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_in(
+        &self,
+        write: &mut Write,
+        now: Millis,
+        rules: &Rules,
+        terms: Terms,
+        draw: Digest,
+    ) -> Result<bool, SumError> {
         let since = Millis(now.0.saturating_sub(rules.absent_ms));
-        let enlisted = tables::members(&mut self.store.read().await?, terms.round, since).await?;
+        let enlisted = tables::members(write, terms.round, since).await?;
         let enlisted = enlisted.iter().map(|body| tables::read::<Enlistment>("a member's offer", body));
         let mut enlisted = enlisted.collect::<Result<Vec<_>, _>>()?;
         if enlisted.len() < rules.least_members {
@@ -110,13 +134,7 @@ impl Sums {
             bitmap: None,
             closes_at: rules.closes_at(Phase::Joining, now),
         };
-        retry(|| async {
-            let mut write = self.store.write(Isolation::Swap).await?;
-            let ours = tables::open(&mut write, &sum, &body).await?;
-            write.commit().await?;
-            Ok(ours)
-        })
-        .await
+        tables::open(write, &sum, &body).await
     }
 
     /// Takes a device into the round.
@@ -126,7 +144,7 @@ impl Sums {
     pub async fn join(&self, round: RoundId, join: &Join) -> Result<Taken, SumError> {
         let sum = self.round(round).await?;
         sum.terms.admit(join)?;
-        self.put(Device::Joins, round, join.identity, &encode(join), Phase::Joining).await
+        self.put(Device::Joins, round, join.identity, encode(join)).await
     }
 
     /// Takes a device's report.
@@ -135,40 +153,11 @@ impl Sums {
     /// [`SumError::Refused`], [`SumError::OtherPhase`], [`SumError::Differs`].
     pub async fn report(&self, round: RoundId, report: &Report) -> Result<Taken, SumError> {
         let sum = self.round(round).await?;
-        if sum.phase == Phase::Joining {
+        if !matches!(sum.phase, Phase::Reporting | Phase::Opening) {
             return Err(SumError::OtherPhase { round, got: sum.phase, expected: Phase::Reporting });
         }
         self.roster(&sum).await?.accept(&sum.terms, report)?;
-        self.put(Device::Reports, round, report.identity, &encode(report), Phase::Reporting).await
-    }
-
-    /// Writes and counts in one transaction: what is acknowledged is counted, what is counted will be in the roster or in the sum.
-    async fn put(
-        &self,
-        table: Device,
-        round: RoundId,
-        of: PublicKey,
-        body: &[u8],
-        expected: Phase,
-    ) -> Result<Taken, SumError> {
-        let what = if table == Device::Joins { "this device's joining" } else { "this device's report" };
-        retry(|| async {
-            let mut write = self.store.write(Isolation::Swap).await?;
-            if !tables::insert(&mut write, table, round, of, body).await? {
-                return match tables::message(&mut write, table, round, of).await? {
-                    Some(Some(stored)) if stored != body => Err(SumError::Differs { what }),
-                    _ => Ok(Taken::Again),
-                };
-            }
-            if !tables::count(&mut write, table, round).await? {
-                drop(write); // it was never written
-                let got = self.round(round).await?.phase;
-                return Err(SumError::OtherPhase { round, got, expected });
-            }
-            write.commit().await?;
-            Ok(Taken::New)
-        })
-        .await
+        self.put(Device::Reports, round, report.identity, encode(report)).await
     }
 
     /// What a device is given of the closed roster.
@@ -265,6 +254,28 @@ impl Sums {
         said.iter().map(|body| tables::read(what, body)).collect()
     }
 
+    /// Whether enough members have disclosed that it is worth putting the secrets together.
+    ///
+    /// # Errors
+    /// [`SumError::NoSuchRound`].
+    pub async fn answered(&self, round: RoundId) -> Result<bool, SumError> {
+        let sum = self.round(round).await?;
+        let answers = tables::answers(&mut self.store.read().await?, round).await?;
+        Ok(sum.phase == Phase::Opening && answers >= sum.terms.terms.threshold)
+    }
+
+    /// Ends a round that has not ended without a sum, in a transaction of the caller's: nothing was disclosed that opens anything, and what
+    /// was sent is forgotten.
+    ///
+    /// # Errors
+    /// [`SumError::Store`].
+    pub async fn abandon(&self, write: &mut Write, now: Millis, round: RoundId) -> Result<(), SumError> {
+        for phase in Phase::ALL.into_iter().filter(|phase| phase.live()) {
+            tables::advance(write, round, phase, Phase::Abandoned, now, Mark::None).await?;
+        }
+        tables::forget(write, round).await
+    }
+
     /// What became of a device's vector: what it asks until it is told *included* or *missed*.
     ///
     /// # Errors
@@ -285,11 +296,11 @@ impl Sums {
         })
     }
 
-    /// The closed roster of a round, made of the joins once a process.
+    /// The closed roster of a round, made of the joins once a process: of many who ask at once, one makes it.
     pub(super) async fn roster(&self, sum: &Sum) -> Result<Arc<Roster>, SumError> {
-        let held = self.roster.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((_, roster)) = held.filter(|(round, _)| *round == sum.round) {
-            return Ok(roster);
+        let mut held = self.roster.lock().await;
+        if let Some((_, roster)) = held.as_ref().filter(|(round, _)| *round == sum.round) {
+            return Ok(Arc::clone(roster));
         }
         let Some(beacon) = sum.beacon else {
             return Err(SumError::OtherPhase { round: sum.round, got: sum.phase, expected: Phase::Reporting });
@@ -297,7 +308,7 @@ impl Sums {
         let mut entries: Vec<Entry> = Vec::new();
         self.joins(sum.round, |join| entries.push(join.entry())).await?;
         let roster = Arc::new(Roster::close(&sum.terms, entries, beacon)?);
-        *self.roster.lock().unwrap_or_else(PoisonError::into_inner) = Some((sum.round, Arc::clone(&roster)));
+        *held = Some((sum.round, Arc::clone(&roster)));
         Ok(roster)
     }
 

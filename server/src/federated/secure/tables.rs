@@ -42,11 +42,9 @@ pub(super) async fn newest(link: &mut Link) -> Result<Option<Sum>, SumError> {
 }
 
 fn sum_of(row: &Row) -> Result<Sum, SumError> {
-    let phase: String = row.get("phase")?;
-    let found = Phase::ALL.into_iter().find(|p| p.name() == phase);
     Ok(Sum {
         round: RoundId(row.number("round")?),
-        phase: found.unwrap_or(Phase::Abandoned), // of a later build: nothing that this one could go on with
+        phase: phase_of(row)?,
         terms: read("a round's terms", row.get("terms")?)?,
         cohort: row.number("cohort")?,
         joined: row.number("joined")?,
@@ -55,6 +53,12 @@ fn sum_of(row: &Row) -> Result<Sum, SumError> {
         bitmap: row.get("bitmap")?,
         closes_at: Millis(row.number("closes_at")?),
     })
+}
+
+fn phase_of(row: &Row) -> Result<Phase, SumError> {
+    let phase: String = row.get("phase")?;
+    // Of a later build: nothing that this one could go on with.
+    Ok(Phase::ALL.into_iter().find(|p| p.name() == phase).unwrap_or(Phase::Abandoned))
 }
 
 /// False where the round is there already.
@@ -120,15 +124,32 @@ pub(super) async fn insert(
     Ok(write.execute(sql, &[round.into(), (&of.0).into(), body.into()]).await? == 1)
 }
 
-/// Counts one more; false where the round takes none any more.
-pub(super) async fn count(write: &mut Write, table: Device, round: RoundId) -> Result<bool, SumError> {
+/// What a round has room for, while its row is ours.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) phase: Phase,
+    pub(super) cohort: u32,
+    pub(super) joined: u32,
+    /// Written since, of either table.
+    pub(super) new: [u32; 2],
+}
+
+/// Keeps everybody else from moving a round on, until the commit. None where there is no such round.
+pub(super) async fn hold(write: &mut Write, round: RoundId) -> Result<Option<Room>, SumError> {
+    let sql = "UPDATE sums SET phase = phase WHERE round = $1 RETURNING phase, cohort, joined";
+    let Some(row) = write.row(sql, &[round.into()]).await? else { return Ok(None) };
+    let (cohort, joined) = (row.number("cohort")?, row.number("joined")?);
+    Ok(Some(Room { phase: phase_of(&row)?, cohort, joined, new: [0; 2] }))
+}
+
+/// Counts so many more.
+pub(super) async fn count(write: &mut Write, table: Device, round: RoundId, new: u32) -> Result<(), SumError> {
     let sql = match table {
-        Device::Joins => {
-            "UPDATE sums SET joined = joined + 1 WHERE round = $1 AND phase = 'joining' AND joined < cohort"
-        }
-        Device::Reports => "UPDATE sums SET reported = reported + 1 WHERE round = $1 AND phase = 'reporting'",
+        Device::Joins => "UPDATE sums SET joined = joined + $2 WHERE round = $1",
+        Device::Reports => "UPDATE sums SET reported = reported + $2 WHERE round = $1",
     };
-    Ok(write.execute(sql, &[round.into()]).await? == 1)
+    write.execute(sql, &[round.into(), new.into()]).await?;
+    Ok(())
 }
 
 /// A device's message as it was sent.
@@ -210,6 +231,12 @@ pub(super) async fn spoken(link: &mut Link, table: Seat, round: RoundId) -> Resu
     };
     let rows = link.rows(sql, &[round.into()]).await?;
     rows.iter().map(|row| Ok(row.get("body")?)).collect()
+}
+
+/// How many members have disclosed.
+pub(super) async fn answers(link: &mut Link, round: RoundId) -> Result<u32, SumError> {
+    let row = link.row("SELECT COUNT(*) AS answers FROM disclosures WHERE round = $1", &[round.into()]).await?;
+    Ok(row.map(|row| row.number("answers")).transpose()?.unwrap_or(0))
 }
 
 /// Puts a device down for committees, or hears of it again.

@@ -8,7 +8,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
 use sottovoce::privacy::accountant::{Account, Budget};
 use sottovoce::privacy::{Gradient, Grid, Noise, NoiseKey, NoisePlan, Noised};
-use sottovoce::protocol::{SplitQuestion, SplitVotes};
+use sottovoce::protocol::{Fate, SplitQuestion, SplitVotes};
 use sottovoce::secagg::{
     Digest, Error, Identity, Join, Joined, Joining, Member, Odds, Policy, Prg, Report, Ring, RosterView, Terms,
 };
@@ -25,10 +25,10 @@ on_both!(
 );
 
 const D: usize = 7;
-const ROUND: RoundId = RoundId(3);
-const RULES: Rules = Rules { cohort: 6, least_members: 3, absent_ms: 1000, patience_ms: [100, 100, 100] };
+pub(super) const ROUND: RoundId = RoundId(3);
+pub(super) const RULES: Rules = Rules { cohort: 6, least_members: 3, absent_ms: 1000, patience_ms: [100, 100, 100] };
 
-fn sums(store: Store) -> Sums {
+pub(super) fn sums(store: Store) -> Sums {
     Sums::new(store, Identity::from_seed([1; 32]))
 }
 
@@ -49,15 +49,15 @@ fn terms() -> Terms {
 }
 
 /// Devices with their vectors, and a committee.
-struct World {
+pub(super) struct World {
     rng: ChaCha20Rng,
     members: Vec<Member>,
-    devices: Vec<Device>,
+    pub(super) devices: Vec<Device>,
 }
 
-struct Device {
+pub(super) struct Device {
     joined: Joined,
-    join: Join,
+    pub(super) join: Join,
     values: Vec<i32>,
 }
 
@@ -74,7 +74,7 @@ fn noised(values: &[i32]) -> Noised {
 }
 
 impl Device {
-    fn report(&self, view: &RosterView) -> Report {
+    pub(super) fn report(&self, view: &RosterView) -> Report {
         let neighbourhood = self.joined.check(view).unwrap();
         self.joined.clone().mask(&neighbourhood, noised(&self.values)).unwrap().finish()
     }
@@ -82,7 +82,7 @@ impl Device {
 
 impl World {
     /// Enlists a committee, opens the round, draws devices for it.
-    async fn new(sums: &Sums, members: usize, devices: usize) -> Self {
+    pub(super) async fn new(sums: &Sums, members: usize, devices: usize) -> Self {
         let mut rng = ChaCha20Rng::from_seed([9; 32]);
         let members: Vec<Member> = (0..members).map(|_| Member::new(&mut rng)).collect();
         for member in &members {
@@ -106,7 +106,7 @@ impl World {
         self.devices.push(Device { joined, join, values });
     }
 
-    fn plain(&self, who: impl Fn(usize) -> bool) -> Vec<i32> {
+    pub(super) fn plain(&self, who: impl Fn(usize) -> bool) -> Vec<i32> {
         let mut sum = vec![0; D];
         for (_, device) in self.devices.iter().enumerate().filter(|(i, _)| who(*i)) {
             sum.iter_mut().zip(&device.values).for_each(|(s, v)| *s += v);
@@ -115,7 +115,7 @@ impl World {
     }
 
     /// Everybody who has a seat among the first `members` answers.
-    async fn answer(&mut self, sums: &Sums, members: usize) -> Result<(), SumError> {
+    pub(super) async fn answer(&mut self, sums: &Sums, members: usize) -> Result<(), SumError> {
         let terms = sums.round(ROUND).await?.terms;
         let SplitQuestion { entries, beacon, split } = sums.question(ROUND).await?;
         let mut voted = Vec::new();
@@ -158,7 +158,7 @@ async fn from_enlisting_to_the_sum(db: Db) {
     assert_eq!(sums.opened(ROUND).await.unwrap(), None);
     world.answer(&sums, 4).await.unwrap();
     let opened = sums.opened(ROUND).await.unwrap().unwrap();
-    assert_eq!(opened, Opened { round: ROUND, sum: world.plain(|i| i > 0), devices: 5 });
+    assert_eq!((opened.sum, opened.devices, opened.least), (world.plain(|i| i > 0), 5, 2));
     assert!(finish(&sums).await);
     assert!(!finish(&sums).await, "it ends once");
     assert_eq!(sums.fate(ROUND, world.devices[1].join.identity).await.unwrap(), Fate::Included);
