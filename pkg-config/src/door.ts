@@ -42,9 +42,14 @@ export interface CoreErrand {
 }
 
 /** Where the rounds stand, and the account. */
-export interface CoreRoundState extends Omit<RoundState, "participating" | "waiting"> {
-  readonly spent: { readonly epsilon: number; readonly delta: number; readonly rounds: number };
+export interface CoreRoundState extends Omit<RoundState, "why" | "participating" | "waiting"> {
+  readonly spent: { readonly epsilon: number; readonly delta: number };
   readonly budget: { readonly epsilon: number; readonly delta: number };
+  /** Rounds that were paid for. */
+  readonly charged: number;
+  /** A stable code, and a sentence. */
+  readonly why?: string | undefined;
+  readonly whyText?: string | undefined;
 }
 
 /** The wasm class, method by method. */
@@ -88,6 +93,7 @@ export interface Door {
   vault(): Uint8Array;
   restoreVault(bytes: Uint8Array): void;
   setBudget(epsilon: number, delta: number): void;
+  setRoundPolicy(survivors: number, members: number): void;
   trustServer(key: Uint8Array): void;
   setRecallConsent(on: boolean): void;
   askRecall(songs: number, epsilon: number, pause: number, now: number): Uint8Array | undefined;

@@ -22,7 +22,7 @@ export { replay } from "./again.js";
 export type { ReplayOptions, Replayed } from "./again.js";
 export type { Call, ReplayFile } from "./tape.js";
 export type {
-  Budget, Moment, ParticipateOptions, Participation, Privacy, RoundState, Upload, Vault, Waiting,
+  Budget, Moment, ParticipateOptions, Participation, Privacy, RoundPolicy, RoundState, Upload, Vault, Waiting,
 } from "./secure/types.js";
 export { songId } from "./types.js";
 export type {

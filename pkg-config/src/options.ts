@@ -2,7 +2,7 @@
 
 import type { Addition } from "./additions.js";
 import type { Sottovoce } from "./engine.js";
-import type { Budget, Vault } from "./secure/types.js";
+import type { Budget, RoundPolicy, Vault } from "./secure/types.js";
 import type { Store } from "./store.js";
 import type { Context, SongId } from "./types.js";
 
@@ -88,6 +88,8 @@ export interface OpenOptions {
   readonly rounds?: "secure" | "open";
   /** How much secure rounds may tell in all, where the listener has set nothing else (`setBudget`). `ε` = 8 at `δ` = 10⁻⁶. */
   readonly budget?: Budget;
+  /** What this device asks of secure rounds before it joins one. */
+  readonly roundPolicy?: RoundPolicy;
   /** The server's Ed25519 key, 32 bytes or 64 hexadecimal digits, which invitations must be signed with. Asked of the server the first time, when left out. */
   readonly serverKey?: Uint8Array | string;
   /**

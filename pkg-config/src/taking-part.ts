@@ -15,7 +15,7 @@ export abstract class TakingPart extends Hands {
   #participating: Promise<Participation> | undefined;
   /** Aborted when that is stopped. */
   #until: AbortSignal | undefined;
-  readonly #options: Pick<OpenOptions, "rounds" | "budget" | "serverKey" | "vault" | "store" | "name">;
+  readonly #options: Pick<OpenOptions, "rounds" | "budget" | "roundPolicy" | "serverKey" | "vault" | "store" | "name">;
   /** Secure rounds, once something of them was asked for. */
   #party: Promise<Party> | undefined;
   #there: Party | undefined;
@@ -23,8 +23,8 @@ export abstract class TakingPart extends Hands {
   /** @internal */
   protected constructor(...parts: Parts) {
     super(...parts);
-    const [, { rounds, budget, serverKey, vault, store, name }] = parts;
-    this.#options = { rounds, budget, serverKey, vault, store, name } as OpenOptions;
+    const [, { rounds, budget, roundPolicy, serverKey, vault, store, name }] = parts;
+    this.#options = { rounds, budget, roundPolicy, serverKey, vault, store, name } as OpenOptions;
   }
 
   /** Whether the listener lets updates leave this device; the same as `consents.rounds`. */
@@ -97,9 +97,9 @@ export abstract class TakingPart extends Hands {
 
   /** Where this device's part in the rounds stands. */
   roundState(): RoundState {
-    const { spent: _, budget: __, ...state } = this.full.roundState();
+    const { phase, round, enlisted, service, included, outcome, retryAt, why, whyText = "" } = this.full.roundState();
     const { participating = false, waiting } = this.#there ?? {};
-    return { ...state, participating, waiting };
+    return { phase, round, enlisted, service, included, outcome, retryAt, why: why ? { code: why, text: whyText } : undefined, participating, waiting };
   }
 
   /** What is about to leave in a secure round, or has just left; `undefined` where nothing is. */
@@ -172,7 +172,7 @@ export abstract class TakingPart extends Hands {
   }
 
   async #withParty<T>(work: (party: Party) => T): Promise<Awaited<T>> {
-    const { store, vault, serverKey, budget, name = "default" } = this.#options;
+    const { store, vault, serverKey, budget, roundPolicy, name = "default" } = this.#options;
     this.#party ??= import("./secure.js").then(({ Party }) => (this.#there = new Party({
       door: this.door,
       http: this.http,
@@ -180,6 +180,7 @@ export abstract class TakingPart extends Hands {
       name: `sottovoce:${name}:vault`,
       vault: vault ?? (store === "memory" ? "none" : undefined),
       key: serverKey,
+      policy: roundPolicy ?? {},
       budget: () => {
         const kept = this.keeper.state.settings.budget;
         return kept ? { ...kept, epsilon: kept.epsilon ?? Infinity } : (budget ?? { epsilon: 8 });

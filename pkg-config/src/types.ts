@@ -200,6 +200,14 @@ export interface Ledger {
 export interface RoundStatus {
   readonly round: number;
   readonly state: "open" | "closing" | "closed" | "abandoned";
+  /** Whether updates come masked, so that only their sum can be read. */
+  readonly secure: boolean;
+  /** Of a secure round under way. */
+  readonly stage: "joining" | "reporting" | "opening" | undefined;
+  /** Of a secure round under way: devices that have joined. */
+  readonly joined: number | undefined;
+  /** Of a secure round: the noise multiplier; 0 is none. */
+  readonly noise: number | undefined;
   /** Updates counted so far. */
   readonly updates: number;
   /** Updates it waits for. */

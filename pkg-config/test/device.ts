@@ -34,6 +34,7 @@ export class FakeEngine {
   readonly calls: string[] = [];
   readonly ledger: { message: string; bytes: number }[] = [];
   budget = { epsilon: 8, delta: 1e-6 };
+  policy = { survivors: 0, members: 0 };
   retryAt = 0;
   loss = false;
 
@@ -99,7 +100,7 @@ export class FakeEngine {
     return {
       phase: PHASES[step], round: step === "offer" ? undefined : ROUND, enlisted: false, included: +(fate === "included"),
       outcome: fate && { round: ROUND, fate }, retryAt: this.retryAt || undefined, why: undefined,
-      spent: { epsilon: this.loss ? this.budget.epsilon : charged, delta: 1e-6, rounds }, budget: this.budget,
+      spent: { epsilon: this.loss ? this.budget.epsilon : charged, delta: 1e-6 }, budget: this.budget, charged: rounds,
     };
   }
 
@@ -126,6 +127,10 @@ export class FakeEngine {
 
   setBudget(epsilon: number, delta: number): void {
     this.budget = { epsilon, delta };
+  }
+
+  setRoundPolicy(survivors: number, members: number): void {
+    this.policy = { survivors, members };
   }
 
   trustServer(key: Uint8Array): void {
@@ -196,9 +201,14 @@ export class FakeServer {
 export function hostOf(engine: FakeEngine, server: FakeServer, extra: Partial<Host> = {}): Host {
   const http = new Http({ server: new URL("http://songs.test/"), fetch: server.fetch, received: () => {}, reached: () => {} });
   return {
-    door: engine as unknown as Door, http, name: "sottovoce:test:vault", vault: undefined, key: undefined, budget: () => ({ epsilon: 8 }),
+    door: engine as unknown as Door, http, name: "sottovoce:test:vault", vault: undefined, key: undefined, policy: { survivors: 3 }, budget: () => ({ epsilon: 8 }),
     mine: () => true, weights: () => {}, changed: () => {}, moved: () => {}, withdraw: () => engine.setConsent(false), ...extra,
   };
+}
+
+/** Puts these in the place of an object's own methods. */
+export function standIn(object: object, methods: Record<string, (...args: never[]) => unknown>): void {
+  Object.assign(object, methods);
 }
 
 /** Locks as browsers have them: one holder, the others wait in line. */

@@ -7,7 +7,7 @@ import type { Http } from "../http.js";
 import { carry, taken, type Means } from "./carry.js";
 import { hindrance, idle, pause, spread } from "./moment.js";
 import { OTHER_KEY, otherKey, serverKey, trust, type KeyGiven } from "./trust.js";
-import type { Budget, ParticipateOptions, Participation, Privacy, Vault, Waiting } from "./types.js";
+import type { Budget, ParticipateOptions, Participation, Privacy, RoundPolicy, Vault, Waiting } from "./types.js";
 import { damaged, openVault } from "./vault.js";
 
 /** What the rounds need of the engine. */
@@ -20,6 +20,7 @@ export interface Host {
   readonly vault: Vault | "none" | undefined;
   /** The server's key, where the page knows it. */
   readonly key: KeyGiven | undefined;
+  readonly policy: RoundPolicy;
   readonly budget: () => Budget;
   /** Whether this tab keeps the listener's state: that of another tab has another history and another consent. */
   readonly mine: () => boolean;
@@ -177,9 +178,10 @@ export class Party {
   }
 
   async #rounds(vault: Opened, options: ParticipateOptions, signal: AbortSignal, tally: { rounds: number; included: number }): Promise<boolean> {
-    const { door, mine, budget } = this.#host;
+    const { door, mine, budget, policy: { survivors = 2, members = 1 } } = this.#host;
     const { epsilon, delta = DELTA } = budget();
     door.setBudget(epsilon, delta);
+    door.setRoundPolicy(survivors, members);
     let told = door.roundState().outcome?.round;
     let trusted = false;
     for (let failures = 0; mine(); ) {
@@ -237,8 +239,10 @@ export class Party {
   /** Waits where waiting helps; throws what it does not help with. */
   async #trouble(error: unknown, failures: number, signal: AbortSignal): Promise<void> {
     const code = codeOf(error) ?? "";
-    if (!/^(server|store)\//.test(code)) throw error;
-    this.#wait(code === "server/away" ? "offline" : code.startsWith("store/") ? "vault" : "server");
+    // An answer to what the engine has dropped meanwhile.
+    if (code === "round/no-errand") return;
+    if (!/^(server|store)\/|^vault\/not-kept$/.test(code)) throw error;
+    this.#wait(code === "server/away" ? "offline" : code.startsWith("server/") ? "server" : "vault");
     const { retryAfterMs = Math.min(PATIENCE_MS, 1000 * 2 ** failures) } = error as SottovoceError;
     await pause(spread(retryAfterMs), signal);
   }
@@ -296,12 +300,12 @@ function same(a: Uint8Array, b: Uint8Array | undefined): boolean {
 }
 
 /** The account, as the package's face tells it. */
-function privacyOf({ spent, budget }: CoreRoundState): Privacy {
+function privacyOf({ spent, budget, charged: rounds }: CoreRoundState): Privacy {
   const unbounded = budget.epsilon === Infinity;
   const left = unbounded ? Infinity : Math.max(0, budget.epsilon - spent.epsilon);
   // The more rounds there were, the less one more adds: the average is more than the next one costs.
-  const roundsLeft = spent.rounds === 0 ? undefined : unbounded ? Infinity : Math.floor(left / (spent.epsilon / spent.rounds));
-  return { epsilon: spent.epsilon, budget: budget.epsilon, left, delta: budget.delta, rounds: spent.rounds, roundsLeft };
+  const roundsLeft = rounds === 0 ? undefined : unbounded ? Infinity : Math.floor(left / (spent.epsilon / rounds));
+  return { epsilon: spent.epsilon, budget: budget.epsilon, left, delta: budget.delta, rounds, roundsLeft };
 }
 
 function unavailable(what: string): SottovoceError {

@@ -24,6 +24,14 @@ export interface Privacy {
   readonly roundsLeft: number | undefined;
 }
 
+/** What this device asks of a round before it joins. */
+export interface RoundPolicy {
+  /** No sum of fewer devices may be opened. 2. */
+  readonly survivors?: number;
+  /** Members of the committee that opens it, at least. 1. */
+  readonly members?: number;
+}
+
 /** When this device takes part. Each holds where the browser tells, and only before a round is joined: who has joined goes on. */
 export interface Moment {
   /** Works when the page has nothing better to do. True. */
@@ -69,8 +77,6 @@ export interface RoundState {
   readonly phase: "idle" | "joining" | "roster" | "training" | "masking" | "reporting" | "outcome";
   /** Which round. */
   readonly round?: number | undefined;
-  /** How many take part in it, once that is known. */
-  readonly cohort?: number | undefined;
   /** Whether the server has this device down for its committees. */
   readonly enlisted: boolean;
   /** The newest round in which it has or had a seat on the committee, and what it did there. */
@@ -102,6 +108,8 @@ export interface Upload {
   readonly clipNorm: number;
   /** Standard deviation of the noise of each number; 0 where none is added. */
   readonly sigma: number;
+  /** Numbers travel in whole steps, so many to 1.0. */
+  readonly steps: number;
   /** Bits a number in the report. */
   readonly bits: number;
   /** Bytes of the report. */
