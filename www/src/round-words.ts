@@ -61,7 +61,7 @@ function waitWords(state: RoundState | undefined): string {
       return "It waits: there is no room in this browser to write its secrets down, and before that nothing leaves.";
     default:
   }
-  switch (state?.why?.code) {
+  switch (state?.why) {
     case undefined:
     case "round/later":
       return outcomeWords(state);
@@ -76,7 +76,7 @@ function waitWords(state: RoundState | undefined): string {
     case "round/open":
       return "This server collects updates in the open. This device sends it none.";
     default:
-      return `This device takes no part in the round. ${sentence(state?.why?.text ?? "")}`.trim();
+      return `This device takes no part in the round. ${sentence(state?.whyText ?? "")}`.trim();
   }
 }
 

@@ -20,6 +20,7 @@ describe("the privacy budget", () => {
       assert.deepEqual([kind, share], ["none", 0]);
       assert.match(words, /the sum alone hides you/);
     }
+    assert.match(budgetOf({ ...PRIVACY, budget: Infinity, left: Infinity }).words, /3 rounds so far\. They had noise all the same: ε = 1\.50/);
   });
 
   test("shows what is spent and how many rounds still fit at least", () => {
@@ -53,7 +54,7 @@ describe("a round in words", () => {
   test("says what it waits for, and why it takes no part", () => {
     const waits = (["elsewhere", "battery", "metered", "hidden", "offline", "server", "vault"] as const).map((waiting) => partWords({ ...STATE, waiting }));
     assert.equal(new Set(waits).size, 7);
-    const why = (code: string) => partWords({ ...STATE, why: { code, text: "something else was wrong" } });
+    const why = (code: string) => partWords({ ...STATE, why: code, whyText: "something else was wrong" });
     assert.match(why("round/budget"), /budget/);
     assert.match(why("round/open"), /in the open/);
     assert.match(why("round/refused"), /Something else was wrong\.$/);

@@ -53,6 +53,9 @@ const DELTA = 1e-6;
 export class Party {
   waiting: Waiting | undefined;
   participating = false;
+  #running: Promise<Participation> | undefined;
+  /** Aborted when that is stopped. */
+  #until: AbortSignal | undefined;
   readonly #host: Host;
   #vault: Promise<Opened> | undefined;
   #dropping: Promise<void> | undefined;
@@ -66,31 +69,18 @@ export class Party {
     this.#host = host;
   }
 
-  /** Runs until so many rounds were told, or until `stop` is aborted. */
-  async participate(options: ParticipateOptions, stop: AbortSignal): Promise<Participation> {
-    const tally = { rounds: 0, included: 0 };
-    let channel: BroadcastChannel | undefined;
-    const signal = options.signal ? AbortSignal.any([stop, options.signal]) : stop;
-    try {
-      const vault = await this.#open();
-      if (!globalThis.navigator?.locks) throw unavailable("This browser cannot tell one tab from another.");
-      await this.#dropping;
-      this.participating = true;
-      this.#host.moved();
-      channel = channelOf(this.#host.name);
-      if (channel) channel.onmessage = () => this.#host.withdraw();
-      while (!(await this.#turn(vault, options, signal, tally)));
-      return { ...tally, ended: "rounds" };
-    } catch (error) {
-      if (!stop.aborted || options.signal?.aborted) throw error;
-      const code = codeOf(stop.reason);
-      return { ...tally, ended: code === "consent/off" ? "consent" : code === "engine/paused" ? "paused" : "closed" };
-    } finally {
-      channel?.close();
-      this.participating = false;
-      this.waiting = undefined;
-      this.#host.moved();
-    }
+  /** Runs until so many rounds were told, or until `stop` is aborted. Calls while it runs share its outcome. */
+  participate(options: ParticipateOptions, stop: AbortSignal): Promise<Participation> {
+    const before = this.#running;
+    if (before && !this.#until?.aborted) return before;
+    const until = (this.#until = options.signal ? AbortSignal.any([stop, options.signal]) : stop);
+    // One that was stopped is on its way out, and would only tell of that.
+    const now = (before ?? Promise.resolve()).then(() => {}, () => {}).then(() => this.#participate(options, stop, until));
+    const over = () => {
+      if (this.#running === now) this.#running = undefined;
+    };
+    now.then(over, over);
+    return (this.#running = now);
   }
 
   /** What was spent, by what is kept. */
@@ -128,7 +118,7 @@ export class Party {
     this.#known.clear();
     this.#kept = undefined;
     try {
-      await this.#dropping;
+      await this.#settled();
       return await (await this.#open()).erase();
     } catch (error) {
       // Where nothing can be kept, nothing is.
@@ -138,8 +128,33 @@ export class Party {
   }
 
   async close(): Promise<void> {
-    await this.#dropping;
+    await this.#settled();
     (await this.#vault?.catch(() => undefined))?.close?.();
+  }
+
+  async #participate(options: ParticipateOptions, stop: AbortSignal, signal: AbortSignal): Promise<Participation> {
+    const tally = { rounds: 0, included: 0 };
+    let channel: BroadcastChannel | undefined;
+    try {
+      const vault = await this.#open();
+      if (!globalThis.navigator?.locks) throw unavailable("This browser cannot tell one tab from another.");
+      await this.#dropping;
+      this.participating = true;
+      this.#host.moved();
+      channel = channelOf(this.#host.name);
+      if (channel) channel.onmessage = () => this.#host.withdraw();
+      while (!(await this.#turn(vault, options, signal, tally)));
+      return { ...tally, ended: "rounds" };
+    } catch (error) {
+      if (!stop.aborted || options.signal?.aborted) throw error;
+      const code = codeOf(stop.reason);
+      return { ...tally, ended: code === "consent/off" ? "consent" : code === "engine/paused" ? "paused" : "closed" };
+    } finally {
+      channel?.close();
+      this.participating = false;
+      this.waiting = undefined;
+      this.#host.moved();
+    }
   }
 
   async #drop(): Promise<void> {
@@ -259,6 +274,12 @@ export class Party {
     this.#vault ??= vault ? Promise.resolve(vault) : openVault(name);
     this.#vault.catch(() => (this.#vault = undefined));
     return this.#vault;
+  }
+
+  /** Resolved once what was stopped has ended. */
+  async #settled(): Promise<void> {
+    await this.#running?.catch(() => {});
+    await this.#dropping;
   }
 
   async #keep(vault: Vault, bytes: Uint8Array): Promise<Uint8Array> {
