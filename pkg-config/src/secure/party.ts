@@ -43,6 +43,8 @@ const LOOK_ELSEWHERE_MS = 1_000;
 const [SHORTEST_MS, LONGEST_MS] = [50, 30_000];
 /** Pauses after failures: twice as long after each, up to this. */
 const PATIENCE_MS = 60_000;
+/** A seat is waited for so long. */
+const SEAT_MS = 600_000;
 /** Another tab has the lock, where it does not come at once. */
 const ELSEWHERE_MS = 300;
 /** A tab that still has the lock is on its way out. */
@@ -63,6 +65,7 @@ export class Party {
   #kept: Uint8Array | undefined;
   /** Requests that the server wants to be left alone with, and until when. */
   readonly #later = new Map<string, number>();
+  #seat = { now: "", since: 0 };
   readonly #known: Means["known"] = new Map();
 
   constructor(host: Host) {
@@ -210,8 +213,7 @@ export class Party {
         }
         if (tally.rounds >= (options.rounds ?? Infinity)) return true;
         // A round that was joined goes on, and so does a seat that was taken: others wait for them.
-        const free = phase === "idle" && (!service || service.task === "disclosed");
-        if (free && (await this.#hindered(options, signal))) continue;
+        if (phase === "idle" && !this.#sits(service) && (await this.#hindered(options, signal))) continue;
         if (!trusted) {
           const key = await serverKey(this.#host, signal);
           signal.throwIfAborted();
@@ -228,6 +230,13 @@ export class Party {
       }
     }
     return false;
+  }
+
+  /** Whether there is a seat on a committee with something still to be done. Where nothing moves for long, the round ended without it. */
+  #sits(service: CoreRoundState["service"]): boolean {
+    const now = service && service.task !== "disclosed" ? `${service.round} ${service.task}` : "";
+    if (now !== this.#seat.now) this.#seat = { now, since: Date.now() };
+    return now !== "" && Date.now() - this.#seat.since < SEAT_MS;
   }
 
   async #step(vault: Opened, signal: AbortSignal): Promise<void> {
