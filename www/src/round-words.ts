@@ -64,9 +64,8 @@ function waitWords(state: RoundState | undefined): string {
   switch (state?.why) {
     case undefined:
     case "round/later":
-      return outcomeWords(state);
     case "round/over":
-      return "The last round went on without this device. Nothing of it was used, and nothing can be read of it.";
+      return "It takes part in the next round that opens.";
     case "round/nothing-to-learn":
       return "There is nothing to learn from yet: hear a few songs first.";
     case "round/budget":
@@ -80,12 +79,14 @@ function waitWords(state: RoundState | undefined): string {
   }
 }
 
-function outcomeWords(state: RoundState | undefined): string {
+/** What became of this device's part in the round before. */
+export function lastWords(state: RoundState | undefined, last: RoundStatus | undefined): string {
   const { outcome } = state ?? {};
-  if (!outcome) return "It takes part in the next round that opens.";
-  return outcome.fate === "included"
-    ? `Your part is in the sum of round ${outcome.round}, which was opened; nobody saw it alone.`
-    : `Round ${outcome.round} was not opened with your part in it. Nothing of it was used, and nothing can be read of it.`;
+  if (!outcome) return "";
+  const { round, fate } = outcome;
+  if (fate === "missed") return `Round ${round} was not opened with your part in it. Nothing of it was used, and nothing can be read of it.`;
+  const version = last?.round === round && last.weightsTo !== undefined ? ` It went into version ${last.weightsTo} of the shared model.` : "";
+  return `Your part is in the sum of round ${round}, which was opened; nobody saw it alone.${version}`;
 }
 
 /** What the server tells of a round. */

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { Privacy, RoundState, RoundStatus } from "sottovoce";
 import { budgetOf } from "../src/budget.js";
 import { findingOf } from "../src/replay.js";
-import { partWords, roundChip, seatWords, serverWords, stageOf, STAGES } from "../src/round-words.js";
+import { lastWords, partWords, roundChip, seatWords, serverWords, stageOf, STAGES } from "../src/round-words.js";
 import { columnsOf, reach } from "../src/upload.js";
 
 const ROUND: RoundStatus = {
@@ -46,7 +46,9 @@ describe("a round in words", () => {
     assert.equal(new Set(phases.map((phase) => partWords({ ...STATE, phase }))).size, phases.length);
     assert.deepEqual(stageOf({ ...STATE, outcome: { round: 7, fate: "included" } }), { at: -1, done: STAGES.length });
     assert.deepEqual(stageOf({ ...STATE, outcome: { round: 7, fate: "missed" } }), { at: -1, done: 0 });
-    assert.match(partWords({ ...STATE, outcome: { round: 7, fate: "missed" } }), /Nothing of it was used/);
+    assert.match(lastWords({ ...STATE, outcome: { round: 7, fate: "missed" } }, ROUND), /Nothing of it was used/);
+    assert.match(lastWords({ ...STATE, outcome: { round: 7, fate: "included" } }, { ...ROUND, weightsTo: 2 }), /sum of round 7.*nobody saw it alone\. It went into version 2/);
+    assert.equal(lastWords(STATE, ROUND), "");
     assert.equal(roundChip({ ...STATE, phase: "training" }, ROUND), "learning");
     assert.equal(roundChip(STATE, ROUND), "open");
   });
