@@ -42,14 +42,11 @@ export interface CoreErrand {
 }
 
 /** Where the rounds stand, and the account. */
-export interface CoreRoundState extends Omit<RoundState, "why" | "participating" | "waiting"> {
+export interface CoreRoundState extends Omit<RoundState, "participating" | "waiting"> {
   readonly spent: { readonly epsilon: number; readonly delta: number };
   readonly budget: { readonly epsilon: number; readonly delta: number };
   /** Rounds that were paid for. */
   readonly charged: number;
-  /** A stable code, and a sentence. */
-  readonly why?: string | undefined;
-  readonly whyText?: string | undefined;
 }
 
 /** The wasm class, method by method. */

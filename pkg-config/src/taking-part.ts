@@ -2,7 +2,7 @@
 
 import { SottovoceError } from "./errors.js";
 import { Hands, type Parts } from "./hands.js";
-import type { OpenOptions } from "./options.js";
+import type { RoundOptions } from "./secure.js";
 import type { Party } from "./secure/party.js";
 import type { Budget, ParticipateOptions, Participation, Privacy, RoundState, Upload } from "./secure/types.js";
 import type { Consents, Contribution, RoundStatus } from "./types.js";
@@ -12,10 +12,7 @@ export abstract class TakingPart extends Hands {
   /** Aborts all that only consent allows. */
   #consented = new AbortController();
   #contributing: Promise<Contribution> | undefined;
-  #participating: Promise<Participation> | undefined;
-  /** Aborted when that is stopped. */
-  #until: AbortSignal | undefined;
-  readonly #options: Pick<OpenOptions, "rounds" | "budget" | "roundPolicy" | "serverKey" | "vault" | "store" | "name">;
+  readonly #options: RoundOptions;
   /** Secure rounds, once something of them was asked for. */
   #party: Promise<Party> | undefined;
   #there: Party | undefined;
@@ -23,8 +20,9 @@ export abstract class TakingPart extends Hands {
   /** @internal */
   protected constructor(...parts: Parts) {
     super(...parts);
+    // Not all of them: what the page gave to be read once may be large.
     const [, { rounds, budget, roundPolicy, serverKey, vault, store, name }] = parts;
-    this.#options = { rounds, budget, roundPolicy, serverKey, vault, store, name } as OpenOptions;
+    this.#options = { rounds, budget, roundPolicy, serverKey, vault, store, name } as RoundOptions;
   }
 
   /** Whether the listener lets updates leave this device; the same as `consents.rounds`. */
@@ -80,26 +78,18 @@ export abstract class TakingPart extends Hands {
    * `rounds: "open"`; `round/unavailable` where secrets cannot be kept; `round/vault` where those that were kept cannot be read; `round/server-key`
    * where the server has another key than before. A server that is away or busy is waited for.
    */
-  participate(options: ParticipateOptions = {}): Promise<Participation> {
-    const before = this.#participating;
-    if (before && !this.#until?.aborted) return before;
-    const { signal: consented } = this.#consented;
-    this.#until = options.signal ? AbortSignal.any([options.signal, consented]) : consented;
-    // One that was stopped is on its way out, and would only tell of that.
-    const now = (before ? before.then(() => {}, () => {}) : Promise.resolve()).then(() => this.#participate(options));
-    this.#participating = now;
-    const over = () => {
-      if (this.#participating === now) this.#participating = undefined;
-    };
-    now.then(over, over);
-    return now;
+  async participate(options: ParticipateOptions = {}): Promise<Participation> {
+    this.#assertMay();
+    void this.full;
+    const { signal } = this.#consented;
+    return this.#withParty((party) => party.participate(options, signal));
   }
 
   /** Where this device's part in the rounds stands. */
   roundState(): RoundState {
-    const { phase, round, enlisted, service, included, outcome, retryAt, why, whyText = "" } = this.full.roundState();
+    const { spent: _, budget: __, charged: ___, ...state } = this.full.roundState();
     const { participating = false, waiting } = this.#there ?? {};
-    return { phase, round, enlisted, service, included, outcome, retryAt, why: why ? { code: why, text: whyText } : undefined, participating, waiting };
+    return { ...state, participating, waiting };
   }
 
   /** What is about to leave in a secure round, or has just left; `undefined` where nothing is. */
@@ -148,22 +138,13 @@ export abstract class TakingPart extends Hands {
   /** @internal */
   protected async halt(): Promise<void> {
     this.#stop();
-    await this.#participating?.catch(() => {});
     await this.#there?.close();
   }
 
   /** Ends what is under way in rounds, and forgets their secrets; how many records are left. @internal */
   protected async eraseSecrets(): Promise<number> {
-    await Promise.allSettled([this.#contributing, this.#participating]);
+    await this.#contributing?.catch(() => {});
     return this.#secure ? this.#withParty((party) => party.erase()) : 0;
-  }
-
-  async #participate(options: ParticipateOptions): Promise<Participation> {
-    this.#assertMay("secure");
-    void this.full;
-    options.signal?.throwIfAborted();
-    const { signal } = this.#consented;
-    return this.#withParty((party) => party.participate(options, signal));
   }
 
   /** Whether there can be secure rounds. The smaller engine's door knows none. */
@@ -172,28 +153,11 @@ export abstract class TakingPart extends Hands {
   }
 
   async #withParty<T>(work: (party: Party) => T): Promise<Awaited<T>> {
-    const { store, vault, serverKey, budget, roundPolicy, name = "default" } = this.#options;
-    this.#party ??= import("./secure.js").then(({ Party }) => (this.#there = new Party({
-      door: this.door,
-      http: this.http,
-      // Not by the catalogue's name: a server that gives its catalogue another one must not find a budget untouched.
-      name: `sottovoce:${name}:vault`,
-      vault: vault ?? (store === "memory" ? "none" : undefined),
-      key: serverKey,
-      policy: roundPolicy ?? {},
-      budget: () => {
-        const kept = this.keeper.state.settings.budget;
-        return kept ? { ...kept, epsilon: kept.epsilon ?? Infinity } : (budget ?? { epsilon: 8 });
-      },
-      mine: () => this.storage.kind === "kept" || this.storage.why !== "elsewhere",
-      weights: (bytes) => void this.renew(bytes),
-      changed: () => {
-        this.keeper.changed();
-        this.emit({ type: "ledger" });
-      },
-      moved: () => {
-        if (!this.closed) this.emit({ type: "round", state: this.roundState() });
-      },
+    const { door, http, keeper } = this;
+    this.#party ??= import("./secure.js").then(({ partyOf }) => (this.#there = partyOf(this.#options, {
+      door, http, keeper,
+      tell: (type) => this.closed || this.emit(type === "ledger" ? { type } : { type, state: this.roundState() }),
+      renew: (bytes) => this.renew(bytes),
       withdraw: () => this.setConsent(false),
     })));
     return await work(await this.#party);
@@ -221,13 +185,11 @@ export abstract class TakingPart extends Hands {
     }
   }
 
-  #assertMay(kind: "secure" | "open"): void {
+  /** For one of the two kinds of rounds. */
+  #assertMay(open?: "open"): void {
     this.#assertConsent();
     if (this.paused) throw new SottovoceError("engine/paused", "The engine is paused.", "Call resume() first.");
-    if ((this.#options.rounds ?? "secure") === kind) return;
-    throw kind === "open"
-      ? new SottovoceError("round/mode", "This device sends no update in the open.", 'Call participate() instead, or open({ rounds: "open" }).')
-      : new SottovoceError("round/mode", "This engine was opened for rounds in the open.", "Call contribute() instead, or open without rounds.");
+    if ((this.#options.rounds === "open") !== !!open) throw new SottovoceError("round/mode", "This engine was opened for rounds of the other kind.", "See the option rounds of open().");
   }
 
   #withConsent(signal?: AbortSignal): AbortSignal {

@@ -28,7 +28,8 @@ export function budgetOf(privacy: Privacy | undefined): Budget {
   const taken = rounds > 0 ? ` ${count(rounds, "round")} so far.` : "";
   if (budget === Infinity) {
     const words = "No noise is asked for: the sum alone hides you among the others. In a round of a few devices that is little, for who knows all the other updates knows yours too.";
-    return { kind: "none", share: 0, chip: "no bound", words: `${words}${taken}` };
+    const noised = rounds > 0 && epsilon < Infinity ? ` They had noise all the same: ε = ${figure(epsilon)}.` : "";
+    return { kind: "none", share: 0, chip: "no bound", words: `${words}${taken}${noised}` };
   }
   if (epsilon === Infinity) {
     return { kind: "spent", share: 1, chip: "used up", words: `A round without noise was joined before, and what it may have told has no bound. So no budget is left, and no further update leaves this device.${taken}` };

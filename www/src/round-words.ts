@@ -61,12 +61,11 @@ function waitWords(state: RoundState | undefined): string {
       return "It waits: there is no room in this browser to write its secrets down, and before that nothing leaves.";
     default:
   }
-  switch (state?.why?.code) {
+  switch (state?.why) {
     case undefined:
     case "round/later":
-      return outcomeWords(state);
     case "round/over":
-      return "The last round went on without this device. Nothing of it was used, and nothing can be read of it.";
+      return "It takes part in the next round that opens.";
     case "round/nothing-to-learn":
       return "There is nothing to learn from yet: hear a few songs first.";
     case "round/budget":
@@ -76,16 +75,18 @@ function waitWords(state: RoundState | undefined): string {
     case "round/open":
       return "This server collects updates in the open. This device sends it none.";
     default:
-      return `This device takes no part in the round. ${sentence(state?.why?.text ?? "")}`.trim();
+      return `This device takes no part in the round. ${sentence(state?.whyText ?? "")}`.trim();
   }
 }
 
-function outcomeWords(state: RoundState | undefined): string {
+/** What became of this device's part in the round before. */
+export function lastWords(state: RoundState | undefined, last: RoundStatus | undefined): string {
   const { outcome } = state ?? {};
-  if (!outcome) return "It takes part in the next round that opens.";
-  return outcome.fate === "included"
-    ? `Your part is in the sum of round ${outcome.round}, which was opened; nobody saw it alone.`
-    : `Round ${outcome.round} was not opened with your part in it. Nothing of it was used, and nothing can be read of it.`;
+  if (!outcome) return "";
+  const { round, fate } = outcome;
+  if (fate === "missed") return `Round ${round} was not opened with your part in it. Nothing of it was used, and nothing can be read of it.`;
+  const version = last?.round === round && last.weightsTo !== undefined ? ` It went into version ${last.weightsTo} of the shared model.` : "";
+  return `Your part is in the sum of round ${round}, which was opened; nobody saw it alone.${version}`;
 }
 
 /** What the server tells of a round. */

@@ -12,14 +12,15 @@ export interface Standing {
   readonly privacy: Privacy | undefined;
   /** What is about to leave, or has just left. */
   readonly upload: Upload | undefined;
-  /** The round this device is in or was in last, as far as the server still tells. */
+  /** The round this device is in, and the one whose outcome it knows, as far as the server still tells. */
   readonly mine: RoundStatus | undefined;
+  readonly last: RoundStatus | undefined;
   readonly newest: RoundStatus | undefined;
   /** Why this device can take no part, for the listener. */
   readonly problem: string;
 }
 
-const NOTHING: Standing = { state: undefined, privacy: undefined, upload: undefined, mine: undefined, newest: undefined, problem: "" };
+const NOTHING: Standing = { state: undefined, privacy: undefined, upload: undefined, mine: undefined, last: undefined, newest: undefined, problem: "" };
 
 /** Takes part and watches. */
 export class RoundWatch {
@@ -49,7 +50,7 @@ export class RoundWatch {
 
   #follow(): void {
     this.#gone.abort();
-    this.#move({ mine: undefined, newest: undefined, problem: "" });
+    this.#move({ mine: undefined, last: undefined, newest: undefined, problem: "" });
     this.#tell();
     if (!this.#engine.consent || this.#engine.paused) return;
     this.#takePart({});
@@ -85,12 +86,12 @@ export class RoundWatch {
   async #ask(): Promise<void> {
     const rounds = await this.#engine.rounds();
     const { state } = this.standing;
-    const own = state?.round ?? state?.outcome?.round;
-    const mine = rounds.find(({ round }) => round === own);
-    this.#move({ newest: rounds[0], mine });
+    const told = (number: number | undefined) => rounds.find(({ round }) => round === number);
+    const last = told(state?.outcome?.round);
+    this.#move({ newest: rounds[0], mine: told(state?.round), last });
     // Its fruit: the weights that this device helped to make.
-    if (mine?.state === "closed" && mine.round !== this.#refreshed) {
-      this.#refreshed = mine.round;
+    if (last?.state === "closed" && last.round !== this.#refreshed) {
+      this.#refreshed = last.round;
       await this.#engine.refresh();
     }
   }

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { Privacy, RoundState, RoundStatus } from "sottovoce";
 import { budgetOf } from "../src/budget.js";
 import { findingOf } from "../src/replay.js";
-import { partWords, roundChip, seatWords, serverWords, stageOf, STAGES } from "../src/round-words.js";
+import { lastWords, partWords, roundChip, seatWords, serverWords, stageOf, STAGES } from "../src/round-words.js";
 import { columnsOf, reach } from "../src/upload.js";
 
 const ROUND: RoundStatus = {
@@ -20,6 +20,7 @@ describe("the privacy budget", () => {
       assert.deepEqual([kind, share], ["none", 0]);
       assert.match(words, /the sum alone hides you/);
     }
+    assert.match(budgetOf({ ...PRIVACY, budget: Infinity, left: Infinity }).words, /3 rounds so far\. They had noise all the same: ε = 1\.50/);
   });
 
   test("shows what is spent and how many rounds still fit at least", () => {
@@ -45,7 +46,9 @@ describe("a round in words", () => {
     assert.equal(new Set(phases.map((phase) => partWords({ ...STATE, phase }))).size, phases.length);
     assert.deepEqual(stageOf({ ...STATE, outcome: { round: 7, fate: "included" } }), { at: -1, done: STAGES.length });
     assert.deepEqual(stageOf({ ...STATE, outcome: { round: 7, fate: "missed" } }), { at: -1, done: 0 });
-    assert.match(partWords({ ...STATE, outcome: { round: 7, fate: "missed" } }), /Nothing of it was used/);
+    assert.match(lastWords({ ...STATE, outcome: { round: 7, fate: "missed" } }, ROUND), /Nothing of it was used/);
+    assert.match(lastWords({ ...STATE, outcome: { round: 7, fate: "included" } }, { ...ROUND, weightsTo: 2 }), /sum of round 7.*nobody saw it alone\. It went into version 2/);
+    assert.equal(lastWords(STATE, ROUND), "");
     assert.equal(roundChip({ ...STATE, phase: "training" }, ROUND), "learning");
     assert.equal(roundChip(STATE, ROUND), "open");
   });
@@ -53,7 +56,7 @@ describe("a round in words", () => {
   test("says what it waits for, and why it takes no part", () => {
     const waits = (["elsewhere", "battery", "metered", "hidden", "offline", "server", "vault"] as const).map((waiting) => partWords({ ...STATE, waiting }));
     assert.equal(new Set(waits).size, 7);
-    const why = (code: string) => partWords({ ...STATE, why: { code, text: "something else was wrong" } });
+    const why = (code: string) => partWords({ ...STATE, why: code, whyText: "something else was wrong" });
     assert.match(why("round/budget"), /budget/);
     assert.match(why("round/open"), /in the open/);
     assert.match(why("round/refused"), /Something else was wrong\.$/);

@@ -43,6 +43,8 @@ const LOOK_ELSEWHERE_MS = 1_000;
 const [SHORTEST_MS, LONGEST_MS] = [50, 30_000];
 /** Pauses after failures: twice as long after each, up to this. */
 const PATIENCE_MS = 60_000;
+/** A seat is waited for so long. */
+const SEAT_MS = 600_000;
 /** Another tab has the lock, where it does not come at once. */
 const ELSEWHERE_MS = 300;
 /** A tab that still has the lock is on its way out. */
@@ -53,6 +55,9 @@ const DELTA = 1e-6;
 export class Party {
   waiting: Waiting | undefined;
   participating = false;
+  #running: Promise<Participation> | undefined;
+  /** Aborted when that is stopped. */
+  #until: AbortSignal | undefined;
   readonly #host: Host;
   #vault: Promise<Opened> | undefined;
   #dropping: Promise<void> | undefined;
@@ -60,37 +65,25 @@ export class Party {
   #kept: Uint8Array | undefined;
   /** Requests that the server wants to be left alone with, and until when. */
   readonly #later = new Map<string, number>();
+  #seat = { now: "", since: 0 };
   readonly #known: Means["known"] = new Map();
 
   constructor(host: Host) {
     this.#host = host;
   }
 
-  /** Runs until so many rounds were told, or until `stop` is aborted. */
-  async participate(options: ParticipateOptions, stop: AbortSignal): Promise<Participation> {
-    const tally = { rounds: 0, included: 0 };
-    let channel: BroadcastChannel | undefined;
-    const signal = options.signal ? AbortSignal.any([stop, options.signal]) : stop;
-    try {
-      const vault = await this.#open();
-      if (!globalThis.navigator?.locks) throw unavailable("This browser cannot tell one tab from another.");
-      await this.#dropping;
-      this.participating = true;
-      this.#host.moved();
-      channel = channelOf(this.#host.name);
-      if (channel) channel.onmessage = () => this.#host.withdraw();
-      while (!(await this.#turn(vault, options, signal, tally)));
-      return { ...tally, ended: "rounds" };
-    } catch (error) {
-      if (!stop.aborted || options.signal?.aborted) throw error;
-      const code = codeOf(stop.reason);
-      return { ...tally, ended: code === "consent/off" ? "consent" : code === "engine/paused" ? "paused" : "closed" };
-    } finally {
-      channel?.close();
-      this.participating = false;
-      this.waiting = undefined;
-      this.#host.moved();
-    }
+  /** Runs until so many rounds were told, or until `stop` is aborted. Calls while it runs share its outcome. */
+  participate(options: ParticipateOptions, stop: AbortSignal): Promise<Participation> {
+    const before = this.#running;
+    if (before && !this.#until?.aborted) return before;
+    const until = (this.#until = options.signal ? AbortSignal.any([stop, options.signal]) : stop);
+    // One that was stopped is on its way out, and would only tell of that.
+    const now = (before ?? Promise.resolve()).then(() => {}, () => {}).then(() => this.#participate(options, stop, until));
+    const over = () => {
+      if (this.#running === now) this.#running = undefined;
+    };
+    now.then(over, over);
+    return (this.#running = now);
   }
 
   /** What was spent, by what is kept. */
@@ -128,7 +121,7 @@ export class Party {
     this.#known.clear();
     this.#kept = undefined;
     try {
-      await this.#dropping;
+      await this.#settled();
       return await (await this.#open()).erase();
     } catch (error) {
       // Where nothing can be kept, nothing is.
@@ -138,8 +131,33 @@ export class Party {
   }
 
   async close(): Promise<void> {
-    await this.#dropping;
+    await this.#settled();
     (await this.#vault?.catch(() => undefined))?.close?.();
+  }
+
+  async #participate(options: ParticipateOptions, stop: AbortSignal, signal: AbortSignal): Promise<Participation> {
+    const tally = { rounds: 0, included: 0 };
+    let channel: BroadcastChannel | undefined;
+    try {
+      const vault = await this.#open();
+      if (!globalThis.navigator?.locks) throw unavailable("This browser cannot tell one tab from another.");
+      await this.#dropping;
+      this.participating = true;
+      this.#host.moved();
+      channel = channelOf(this.#host.name);
+      if (channel) channel.onmessage = () => this.#host.withdraw();
+      while (!(await this.#turn(vault, options, signal, tally)));
+      return { ...tally, ended: "rounds" };
+    } catch (error) {
+      if (!stop.aborted || options.signal?.aborted) throw error;
+      const code = codeOf(stop.reason);
+      return { ...tally, ended: code === "consent/off" ? "consent" : code === "engine/paused" ? "paused" : "closed" };
+    } finally {
+      channel?.close();
+      this.participating = false;
+      this.waiting = undefined;
+      this.#host.moved();
+    }
   }
 
   async #drop(): Promise<void> {
@@ -195,8 +213,7 @@ export class Party {
         }
         if (tally.rounds >= (options.rounds ?? Infinity)) return true;
         // A round that was joined goes on, and so does a seat that was taken: others wait for them.
-        const free = phase === "idle" && (!service || service.task === "disclosed");
-        if (free && (await this.#hindered(options, signal))) continue;
+        if (phase === "idle" && !this.#sits(service) && (await this.#hindered(options, signal))) continue;
         if (!trusted) {
           const key = await serverKey(this.#host, signal);
           signal.throwIfAborted();
@@ -213,6 +230,13 @@ export class Party {
       }
     }
     return false;
+  }
+
+  /** Whether there is a seat on a committee with something still to be done. Where nothing moves for long, the round ended without it. */
+  #sits(service: CoreRoundState["service"]): boolean {
+    const now = service && service.task !== "disclosed" ? `${service.round} ${service.task}` : "";
+    if (now !== this.#seat.now) this.#seat = { now, since: Date.now() };
+    return now !== "" && Date.now() - this.#seat.since < SEAT_MS;
   }
 
   async #step(vault: Opened, signal: AbortSignal): Promise<void> {
@@ -259,6 +283,12 @@ export class Party {
     this.#vault ??= vault ? Promise.resolve(vault) : openVault(name);
     this.#vault.catch(() => (this.#vault = undefined));
     return this.#vault;
+  }
+
+  /** Resolved once what was stopped has ended. */
+  async #settled(): Promise<void> {
+    await this.#running?.catch(() => {});
+    await this.#dropping;
   }
 
   async #keep(vault: Vault, bytes: Uint8Array): Promise<Uint8Array> {

@@ -87,8 +87,10 @@ export interface RoundState {
   readonly outcome?: { readonly round: number; readonly fate: "included" | "missed" } | undefined;
   /** When there will be something to do again, in milliseconds since the epoch. */
   readonly retryAt?: number | undefined;
-  /** Why it takes no part just now, or why the last thing it tried came to nothing: a stable code, and a sentence. */
-  readonly why?: { readonly code: string; readonly text: string } | undefined;
+  /** Why it takes no part just now, or why the last thing it tried came to nothing: a stable code such as `round/budget`. */
+  readonly why?: string | undefined;
+  /** The same in words. */
+  readonly whyText?: string | undefined;
   /** Whether {@link Sottovoce.participate} is running. */
   readonly participating: boolean;
   /** What it waits for, where it waits. */

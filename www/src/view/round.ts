@@ -1,19 +1,20 @@
 // The round as it goes: its stages, the others in it, this device's part, its seat on the committee.
 
-import { partWords, roundChip, seatWords, serverWords, stageOf, STAGES, type Stage } from "../round-words.js";
+import { lastWords, partWords, roundChip, seatWords, serverWords, stageOf, STAGES, type Stage } from "../round-words.js";
 import type { Standing } from "../rounds.js";
 import { make, part, say } from "./page.js";
 
 const LABELS: Readonly<Record<Stage, string>> = { join: "join", roster: "roster", learn: "learn", mask: "mask", send: "send", open: "sum opened" };
 
 /** Shows the round. `on`: the listener consents. */
-export function showRound({ state, mine, newest }: Standing, on: boolean): void {
+export function showRound({ state, mine, last, newest }: Standing, on: boolean): void {
   const box = part("round");
   const server = mine ?? newest;
   const number = state?.round ?? server?.round;
   box.hidden = !on;
-  // For styles and for tests: the server's word for the round, and this device's.
-  box.dataset["state"] = on ? (server?.state ?? "none") : "off";
+  // For styles and for tests: the server's word for the round that ended, until this device learns for another; and this device's own word.
+  const ended = last && (state?.phase === "idle" || state?.phase === "joining" || state?.phase === "roster") ? last : server;
+  box.dataset["state"] = on ? (ended?.state ?? "none") : "off";
   box.dataset["phase"] = state?.phase ?? "idle";
   box.dataset["waiting"] = state?.waiting ?? "";
   box.dataset["fate"] = state?.outcome?.fate ?? "";
@@ -28,6 +29,7 @@ export function showRound({ state, mine, newest }: Standing, on: boolean): void 
   say(part("round-text"), serverWords(server, Date.now()));
   showStages(stageOf(state));
   say(part("round-mine"), partWords(state));
+  say(part("round-last"), lastWords(state, last));
   say(part("round-seat"), seatWords(state));
 }
 
