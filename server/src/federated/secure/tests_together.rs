@@ -67,7 +67,10 @@ async fn each_of_many_gets_its_own_verdict(db: Db) {
     // One place is left.
     let verdicts = sums.write_once(&[join(of(5)), join(of(6)), join(of(0))]).await.unwrap();
     assert!(
-        matches!(&verdicts[..], [Ok(Taken::New), Err(SumError::OtherPhase { got: Phase::Joining, .. }), Ok(Taken::Again)]),
+        matches!(
+            &verdicts[..],
+            [Ok(Taken::New), Err(SumError::OtherPhase { got: Phase::Joining, .. }), Ok(Taken::Again)]
+        ),
         "{verdicts:?}"
     );
     assert_eq!(sums.round(ROUND).await.unwrap().joined, RULES.cohort);
