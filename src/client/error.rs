@@ -107,6 +107,47 @@ pub enum Error {
         /// What is wrong.
         detail: &'static str,
     },
+    /// A vault that is none, or was cut or changed.
+    #[cfg(feature = "secagg")]
+    #[error(
+        "the vault is damaged ({detail}); what rounds have cost is not known, so all of the budget counts as spent"
+    )]
+    Vault {
+        /// What is wrong.
+        detail: &'static str,
+    },
+    /// A vault of a later build.
+    #[cfg(feature = "secagg")]
+    #[error("the vault has format {got}, this build reads up to {newest}; update the package")]
+    VaultVersion {
+        /// Its format.
+        got: u8,
+        /// The newest this build reads.
+        newest: u8,
+    },
+    /// An answer to an errand that was not given.
+    #[cfg(feature = "secagg")]
+    #[error("no errand waits for this answer; ask for one first")]
+    NoErrand,
+    /// The store holds something else than it was to keep.
+    #[cfg(feature = "secagg")]
+    #[error(
+        "the store gave back {found} bytes that are not the {expected} it was to keep; write them again, then read them"
+    )]
+    NotKept {
+        /// How many were to be kept.
+        expected: usize,
+        /// How many came back.
+        found: usize,
+    },
+    /// Another server than the pinned one.
+    #[cfg(feature = "secagg")]
+    #[error("another server's key is pinned on this device; what was kept for one server is not for another")]
+    ServerKey,
+    /// A message or a phase of a secure round that does not hold.
+    #[cfg(feature = "secagg")]
+    #[error(transparent)]
+    Sum(#[from] crate::secagg::Error),
     /// A snapshot of a later build.
     #[error("the saved state has format {got}, this build reads up to {newest}; update the package")]
     SnapshotVersion {
@@ -157,6 +198,20 @@ impl Error {
             Error::UnknownSong { .. } => "the song is not on this device; load its catalogue shard first",
             Error::Snapshot { .. } => "the saved state is damaged; the engine keeps its present state",
             Error::SnapshotVersion { .. } => "the saved state is of a later build; update the package",
+            #[cfg(feature = "secagg")]
+            Error::Vault { .. } => "the vault is damaged, so all of the budget counts as spent",
+            #[cfg(feature = "secagg")]
+            Error::VaultVersion { .. } => "the vault is of a later build; update the package",
+            #[cfg(feature = "secagg")]
+            Error::NoErrand => "no errand waits for this answer; ask for one first",
+            #[cfg(feature = "secagg")]
+            Error::NotKept { .. } => {
+                "the store gave back other bytes than it was to keep; write them again, then read them"
+            }
+            #[cfg(feature = "secagg")]
+            Error::ServerKey => "another server's key is pinned on this device",
+            #[cfg(feature = "secagg")]
+            Error::Sum(_) => "the message does not fit the round",
         }
     }
 
@@ -178,6 +233,14 @@ impl Error {
             Error::RecallConsentOff | Error::NothingToAskFrom | Error::Question { .. } | Error::NotAsked => {
                 (None, None)
             }
+            #[cfg(feature = "secagg")]
+            Error::VaultVersion { got, newest } => (Some(got.into()), Some(newest.into())),
+            #[cfg(feature = "secagg")]
+            Error::NotKept { expected, found } => (Some(found as u64), Some(expected as u64)),
+            #[cfg(feature = "secagg")]
+            Error::Sum(crate::secagg::Error::Length { expected, got, .. }) => (Some(got as u64), Some(expected as u64)),
+            #[cfg(feature = "secagg")]
+            Error::Vault { .. } | Error::NoErrand | Error::ServerKey | Error::Sum(_) => (None, None),
             Error::SongsShared | Error::ConsentOff | Error::NoOffer | Error::Snapshot { .. } => (None, None),
         };
         [found, expected]
@@ -213,6 +276,18 @@ impl Error {
             Error::UnknownSong { .. } => "song/unknown",
             Error::Snapshot { .. } => "snapshot/damaged",
             Error::SnapshotVersion { .. } => "snapshot/version",
+            #[cfg(feature = "secagg")]
+            Error::Vault { .. } => "vault/damaged",
+            #[cfg(feature = "secagg")]
+            Error::VaultVersion { .. } => "vault/version",
+            #[cfg(feature = "secagg")]
+            Error::NoErrand => "round/no-errand",
+            #[cfg(feature = "secagg")]
+            Error::NotKept { .. } => "vault/not-kept",
+            #[cfg(feature = "secagg")]
+            Error::ServerKey => "round/server-key",
+            #[cfg(feature = "secagg")]
+            Error::Sum(_) => "round/refused",
         }
     }
 }

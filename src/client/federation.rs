@@ -55,7 +55,7 @@ impl Recommender {
         }
     }
 
-    fn take_weights(&mut self, weights: &TowerWeights) -> Result<WeightsVersion, Error> {
+    pub(super) fn take_weights(&mut self, weights: &TowerWeights) -> Result<WeightsVersion, Error> {
         let songs = self.items.dimension();
         if !self.items.is_empty() && songs != weights.shape.dimension as usize {
             return Err(Error::WeightsDimension { weights: weights.shape.dimension as usize, songs });
@@ -78,12 +78,14 @@ impl Recommender {
         self.kept.consent
     }
 
-    /// Sets the agreement. Taking it back also drops what waits to go out.
+    /// Sets the agreement. Taking it back also drops what waits to go out; what was spent of a budget stays spent.
     pub fn set_consent(&mut self, consent: bool) {
         self.kept.consent = consent;
         if !consent {
             self.invited = None;
             self.kept.outgoing = None;
+            #[cfg(feature = "secagg")]
+            self.secure.retire();
         }
     }
 

@@ -62,7 +62,8 @@ impl Recommender {
     }
 
     /// Forgets the listener: history, session, interests, personal weights, ledger, consent and what waits to go out. Songs and shared
-    /// weights stay; they say nothing of the listener. Songs that were asked for do, and go.
+    /// weights stay; they say nothing of the listener. Songs that were asked for do, and go. What rounds
+    /// have cost stays counted: it says nothing of what was heard, and forgetting it would undo nothing.
     pub fn forget(&mut self) {
         if let Some((_, _, tower)) = &mut self.tower {
             let shared = tower.shared().len();
@@ -73,6 +74,8 @@ impl Recommender {
         self.invited = None;
         #[cfg(feature = "full")]
         self.forget_asking();
+        #[cfg(feature = "secagg")]
+        self.secure.retire();
         self.ranking = Ranking::default();
         self.replay();
     }

@@ -6,6 +6,7 @@ mod asking;
 #[cfg(all(test, feature = "full"))]
 mod asking_tests;
 mod config;
+mod course;
 mod error;
 mod federation;
 mod insight;
@@ -19,6 +20,8 @@ mod ranking;
 mod recommender;
 mod resident;
 mod round;
+#[cfg(feature = "secagg")]
+pub mod secure;
 #[cfg(feature = "full")]
 mod split;
 mod store;

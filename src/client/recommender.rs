@@ -62,6 +62,8 @@ pub struct Recommender {
     pub(super) invited: Option<Invited>,
     #[cfg(feature = "full")]
     pub(super) asking: super::asking::Asking,
+    #[cfg(feature = "secagg")]
+    pub(super) secure: super::secure::Secure,
 }
 
 impl Recommender {
@@ -92,6 +94,8 @@ impl Recommender {
             invited: None,
             #[cfg(feature = "full")]
             asking: super::asking::Asking::default(),
+            #[cfg(feature = "secagg")]
+            secure: super::secure::Secure::default(),
         }
     }
 

@@ -1,15 +1,14 @@
 //! A device's part in a federated round, one struct per phase; each is made by consuming the one before.
 //! `Invited → Outgoing → (receipt) →` nothing.
 
-use super::learn::{Trained, train};
-#[cfg(feature = "full")]
-use super::split::train_split;
+use super::course::Course;
+use super::learn::Trained;
 use super::{Error, Past, Resident};
 use crate::ids::{RoundId, WeightsVersion};
 use crate::math::Rng;
 #[cfg(feature = "full")]
 use crate::protocol::CandidateBlock;
-use crate::protocol::{LocalPlan, Receipt, RoundOffer, WeightUpdate, send};
+use crate::protocol::{Receipt, RoundOffer, WeightUpdate, send};
 use crate::tower::UserTower;
 
 /// The name under which a device hands in an update: 128 random bits, drawn anew for every round, so that a repeated request is
@@ -36,9 +35,7 @@ impl core::fmt::Display for UpdateKey {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Invited {
     offer: RoundOffer,
-    /// Those of a vertical round, in their order; empty in a horizontal one.
-    #[cfg(feature = "full")]
-    blocks: Vec<CandidateBlock>,
+    course: Course,
 }
 
 /// A message waits to go out, or went out and waits for its receipt.
@@ -56,11 +53,7 @@ impl Invited {
     /// Takes an offer.
     #[must_use]
     pub fn new(offer: RoundOffer) -> Self {
-        Self {
-            offer,
-            #[cfg(feature = "full")]
-            blocks: Vec::new(),
-        }
+        Self { offer, course: Course::new(offer.round, offer.weights, offer.plan) }
     }
 
     /// Takes the next block of candidates: with its first one the round is a vertical one, which waits for all of them.
@@ -69,21 +62,14 @@ impl Invited {
     /// [`Error::WeightsVersion`] if the block speaks about other weights than the round, [`Error::Block`] if it is not the next one.
     #[cfg(feature = "full")]
     pub fn take_block(&mut self, block: CandidateBlock) -> Result<(), Error> {
-        if block.weights != self.offer.weights {
-            return Err(Error::WeightsVersion { needed: self.offer.weights, held: Some(block.weights) });
-        }
-        if block.index as usize != self.blocks.len() || self.blocks.iter().any(|held| held.count != block.count) {
-            return Err(Error::Block { next: self.blocks.len(), got: block.index as usize });
-        }
-        self.blocks.push(block);
-        Ok(())
+        self.course.take_block(block)
     }
 
     /// The blocks of the round so far.
     #[cfg(feature = "full")]
     #[must_use]
     pub fn blocks(&self) -> &[CandidateBlock] {
-        &self.blocks
+        self.course.blocks()
     }
 
     /// The offer.
@@ -107,51 +93,11 @@ impl Invited {
         key: UpdateKey,
     ) -> Result<Option<(Outgoing, usize)>, Error> {
         let RoundOffer { round, weights, plan, .. } = self.offer;
-        if held != weights {
-            return Err(Error::WeightsVersion { needed: weights, held: Some(held) });
-        }
-        let rng = rng.split("round").split_at(round.0);
-        let Some(Trained { update, lessons, .. }) = self.train(tower, past, items, &plan, rng)? else {
+        let Some(Trained { update, lessons, .. }) = self.course.train(tower, held, past, items, rng)? else {
             return Ok(None);
         };
         let message = WeightUpdate::new(round, weights, update.clip(plan.clip_norm));
         Ok(Some((Outgoing { round, key, bytes: send(&message) }, lessons)))
-    }
-}
-
-impl Invited {
-    #[cfg(feature = "full")]
-    fn train(
-        &self,
-        tower: &UserTower,
-        past: &Past,
-        items: &Resident,
-        plan: &LocalPlan,
-        rng: Rng,
-    ) -> Result<Option<Trained>, Error> {
-        let Some(CandidateBlock { count, .. }) = self.blocks.first() else {
-            return Ok(train(tower, past, items, plan, rng));
-        };
-        if self.blocks.len() < *count as usize {
-            return Err(Error::Block { next: self.blocks.len(), got: *count as usize });
-        }
-        let d = tower.layout().dimension();
-        if let Some(other) = self.blocks.iter().find(|block| block.dimension as usize != d) {
-            return Err(Error::WeightsDimension { weights: d, songs: other.dimension as usize });
-        }
-        Ok(train_split(tower, past, items, &self.blocks, plan, rng))
-    }
-
-    #[cfg(not(feature = "full"))]
-    fn train(
-        &self,
-        tower: &UserTower,
-        past: &Past,
-        items: &Resident,
-        plan: &LocalPlan,
-        rng: Rng,
-    ) -> Result<Option<Trained>, Error> {
-        Ok(train(tower, past, items, plan, rng))
     }
 }
 

@@ -153,7 +153,7 @@ fn finite(values: Vec<f32>, what: &'static str) -> Result<Vec<f32>, DecodeError>
 }
 
 /// FNV-1a, 64 bit: against accidents, not against attackers, who would have to be on the device already.
-fn fnv1a(bytes: &[u8]) -> u64 {
+pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 

@@ -49,13 +49,18 @@ impl Ledger {
     /// Adds an entry.
     pub fn record(&mut self, entry: LedgerEntry) {
         if entry.direction == Direction::Up {
-            self.sent_messages += 1;
-            self.sent_bytes += u64::from(entry.bytes);
+            self.count(entry.bytes);
         }
         if self.entries.len() == Self::KEEP {
             self.entries.remove(0);
         }
         self.entries.push(entry);
+    }
+
+    /// Counts a message that left and that says no more than one in the list already: a sign of life every few seconds.
+    pub fn count(&mut self, bytes: u32) {
+        self.sent_messages += 1;
+        self.sent_bytes += u64::from(bytes);
     }
 
     /// The newest entries, oldest first.

@@ -86,7 +86,7 @@ pub struct VersionRecord {
     pub round: RoundId,
     /// Root of the round's roster, or zeros.
     pub roster: [u8; 32],
-    /// ε spent so far. Finite, not negative, never less than before.
+    /// ε spent so far, by a listener who was in every round. Not negative, never less than before; infinite where a round was without noise.
     pub epsilon: f64,
     /// When it was published.
     pub at: Millis,
@@ -140,7 +140,7 @@ impl VersionRecord {
             at: Millis(u64::from_le_bytes(take(&mut rest))),
         };
         // Minus zero would be a second spelling of zero.
-        if !record.epsilon.is_finite() || record.epsilon.is_sign_negative() {
+        if record.epsilon.is_nan() || record.epsilon.is_sign_negative() {
             return Err(RecordError::Malformed { detail: "ε is no amount" });
         }
         Ok(record)
@@ -354,7 +354,7 @@ mod tests {
         for wrong in [&bytes[..151], &[0; 152], &[]] {
             assert!(matches!(VersionRecord::from_bytes(wrong), Err(RecordError::Malformed { .. })));
         }
-        for epsilon in [f64::NAN, f64::INFINITY, -0.0, -1.0] {
+        for epsilon in [f64::NAN, -0.0, -1.0, f64::NEG_INFINITY] {
             let record = VersionRecord { epsilon, ..log(1)[0].record };
             assert!(VersionRecord::from_bytes(&record.to_bytes()).is_err(), "{epsilon}");
         }

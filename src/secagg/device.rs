@@ -149,12 +149,12 @@ impl Joining {
 /// A device that has joined and waits for the roster.
 #[derive(Clone)]
 pub struct Joined {
-    terms: SignedTerms,
-    policy: Policy,
-    identity: Identity,
-    own: Seed,
-    pair: Seed,
-    entry: Entry,
+    pub(super) terms: SignedTerms,
+    pub(super) policy: Policy,
+    pub(super) identity: Identity,
+    pub(super) own: Seed,
+    pub(super) pair: Seed,
+    pub(super) entry: Entry,
 }
 
 impl core::fmt::Debug for Joined {
@@ -164,10 +164,10 @@ impl core::fmt::Debug for Joined {
 }
 
 /// A roster that a device has checked: whose masks it adds and whose it takes away.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Neighbourhood {
-    roster: Digest,
-    neighbours: Vec<(bool, PublicKey)>,
+    pub(super) roster: Digest,
+    pub(super) neighbours: Vec<(bool, PublicKey)>,
 }
 
 impl Joined {

@@ -24,6 +24,7 @@ mod device;
 mod error;
 mod graph;
 mod hash;
+mod keeping;
 mod keys;
 mod merkle;
 mod odds;

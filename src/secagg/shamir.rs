@@ -26,6 +26,11 @@ impl Seed {
         self.0.to_bytes()
     }
 
+    /// The inverse; `None` for bytes that are no reduced scalar.
+    pub(super) fn from_bytes(bytes: [u8; 32]) -> Option<Self> {
+        Option::<Scalar>::from(Scalar::from_canonical_bytes(bytes)).map(|scalar| Self(Zeroizing::new(scalar)))
+    }
+
     /// A share for each of `holders`, any `threshold` of which give the seed.
     pub(super) fn split(&self, threshold: usize, holders: usize, rng: &mut impl CryptoRng) -> Vec<[u8; 32]> {
         let mut coefficients: Vec<Scalar> = (1..threshold).map(|_| Scalar::random(rng)).collect();

@@ -17,6 +17,8 @@ mod insight_views;
 mod recommender;
 #[cfg(all(feature = "full", not(feature = "slim")))]
 mod rounds;
+#[cfg(all(feature = "secagg", not(feature = "slim")))]
+mod secure;
 #[cfg(feature = "slim")]
 mod slim;
 #[cfg(not(feature = "slim"))]

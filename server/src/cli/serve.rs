@@ -6,17 +6,22 @@ use super::output::say;
 use crate::catalog::{SHARD_SONGS, shards};
 use crate::config::ChannelConfig;
 use crate::data::{Artefact, Dataset, SyntheticConfig, load_artefact, load_dataset, open, save_artefact, synthetic};
-use crate::federated::{Coordinator, CoordinatorConfig, LogKey, UpdateKey};
+use crate::federated::{Coordinator, CoordinatorConfig, LogKey, SecureConfig, UpdateKey};
 use crate::http::{AdminTokens, App, Catalogue, HttpConfig, Open, SignedTokens, Tls, router};
 use crate::registry::Channels;
-use crate::simulate::Companions;
+use crate::simulate::{Companions, Reply, RoundDevice, Wire, secure_companions};
 use crate::state::State;
 use crate::store::Store;
 use anyhow::{Context, anyhow};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, Request};
 use serde_json::json;
 use sottovoce::ids::{Millis, WeightsVersion};
 use sottovoce::math::Rng;
-use sottovoce::protocol::{CatalogueShard, TowerShape, TowerWeights};
+use sottovoce::protocol::{CatalogueShard, MAX_MESSAGE_BYTES, MEDIA_TYPE, NoiseTerms, TowerShape, TowerWeights};
+use sottovoce::secagg::PublicKey;
 use sottovoce::tower::initial_weights;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -24,6 +29,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tower::ServiceExt as _;
 
 /// What `serve --help` shows below the options.
 const EXAMPLES: &str = "\
@@ -32,6 +38,7 @@ Examples:
   sottovoce-server serve --data lastfm-hetrec2k --companions 8   a data set, and eight simulated listeners in its rounds
   sottovoce-server serve --state sottovoce.db --cohort 50        keeps weights and rounds from run to run
   sottovoce-server serve --port 0 --json                         any free port, told as JSON
+  sottovoce-server serve --cohort 200 --noise 0.7                less noise in larger rounds
   sottovoce-server serve --rounds postgres://app@db/rounds       rounds in PostgreSQL, for several servers together
   sottovoce-server serve --host 0.0.0.0 --tls-cert site.crt --tls-key site.key --admin-token-file token";
 
@@ -62,7 +69,19 @@ pub(crate) struct Args {
     /// Updates that close a round [default: companions + 1, or 16 without companions]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     cohort: Option<u32>,
-    /// Seconds from a round's opening to its deadline
+    /// At the deadline so many are enough, and a sum of fewer is never opened [default: half the cohort, in the open a quarter]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    minimum: Option<u32>,
+    /// Rounds in the open: whoever runs the server can read every update. Pages refuse such rounds unless they are told otherwise
+    #[arg(long)]
+    open_rounds: bool,
+    /// Noise multiplier z of secure rounds: noise of the sum over what one listener can add; with 0 only devices without a budget take part
+    #[arg(long, value_name = "Z", default_value_t = 1.0, conflicts_with = "open_rounds")]
+    noise: f64,
+    /// Fewer enlisted devices make no committee, and no secure round opens
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..), conflicts_with = "open_rounds")]
+    committee: u8,
+    /// Seconds from a round's opening to its deadline; of a secure round until the roster closes
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     round_seconds: u64,
     /// Everything random is drawn from it
@@ -97,10 +116,14 @@ pub(crate) struct Args {
 impl Args {
     fn rules(&self, basis: String) -> CoordinatorConfig {
         let cohort = self.cohort.unwrap_or(if self.companions > 0 { self.companions + 1 } else { 16 });
+        let usual = if self.open_rounds { cohort.div_ceil(4) } else { cohort.div_ceil(2).max(2) };
+        let noise = NoiseTerms { multiplier: self.noise, steps: 1 << 10 };
+        let secure = SecureConfig { noise, least_members: self.committee.into(), ..SecureConfig::default() };
         CoordinatorConfig {
             cohort,
-            minimum: cohort.div_ceil(4),
+            minimum: self.minimum.unwrap_or(usual),
             deadline_ms: self.round_seconds * 1000,
+            secure: (!self.open_rounds).then_some(secure),
             basis,
             ..CoordinatorConfig::default()
         }
@@ -142,7 +165,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     };
     app.tick().await; // opens the first round, or takes up the one that a kill left behind
     let router = router(app.clone(), &config)?;
-    let companions = Companions::new(&data, &shards, args.companions as usize, seed);
+    let count = args.companions as usize;
+    let companions = if args.open_rounds {
+        Company::Open(Companions::new(&data, &shards, count, seed))
+    } else {
+        Company::Secure(secure_companions(&data, &shards, count, seed)?)
+    };
     drop((data, shards));
 
     let address = SocketAddr::new(args.host, args.port);
@@ -161,10 +189,21 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     work.spawn(async move {
         loop {
             app.tick().await;
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            app.due().await;
+            tokio::time::sleep(Duration::from_millis(20)).await; // a crowd of reports needs no crowd of ticks
         }
     });
-    work.spawn(accompany(companions, rounds, args.round_seconds, seed));
+    match companions {
+        Company::Open(companions) => {
+            work.spawn(accompany(companions, rounds, args.round_seconds, seed));
+        }
+        Company::Secure(devices) => {
+            let server = PublicKey(*rounds.log_key().as_bytes());
+            for device in devices {
+                work.spawn(take_part(device, server, router.clone()));
+            }
+        }
+    }
     listen(listener, router, doors.tls, interrupted()).await?;
     work.shutdown().await;
     store.close().await;
@@ -263,6 +302,58 @@ impl World {
         let catalogue = Catalogue::build(&data.name, &data.songs, &data.artists, &shards);
         let shape = TowerShape::usual(u32::try_from(embeddings.dimension)?);
         Ok(Self { catalogue, shards, shape })
+    }
+}
+
+/// The simulated listeners of a server.
+enum Company {
+    Open(Companions),
+    Secure(Vec<RoundDevice>),
+}
+
+impl Company {
+    fn len(&self) -> usize {
+        match self {
+            Self::Open(companions) => companions.len(),
+            Self::Secure(devices) => devices.len(),
+        }
+    }
+}
+
+/// The server itself, called like a function: a companion's messages go through the same doors as a page's.
+struct Within(Router);
+
+impl Wire for Within {
+    async fn request(&self, path: &str, body: Option<Vec<u8>>) -> Reply {
+        let method = if body.is_some() { Method::PUT } else { Method::GET };
+        let request = Request::builder().method(method).uri(format!("/{path}")).header(CONTENT_TYPE, MEDIA_TYPE);
+        let Ok(request) = request.body(Body::from(body.unwrap_or_default())) else { return (0, Vec::new()) };
+        let Ok(response) = self.0.clone().oneshot(request).await;
+        let status = response.status().as_u16();
+        match to_bytes(response.into_body(), MAX_MESSAGE_BYTES).await {
+            Ok(body) => (status, body.to_vec()),
+            Err(_) => (0, Vec::new()),
+        }
+    }
+}
+
+/// A companion takes part in whatever secure round there is.
+async fn take_part(mut device: RoundDevice, server: PublicKey, router: Router) {
+    let wire = Within(router);
+    if let Err(error) = device.engine().trust_server(server) {
+        tracing::warn!(%error, "a companion stays away");
+        return;
+    }
+    loop {
+        let next = match device.errands(&wire, wall_clock).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::warn!(%error, "a companion stays out of this round");
+                None
+            }
+        };
+        let pause = next.map_or(1000, |at| at.since(wall_clock())).clamp(50, 2000);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
     }
 }
 

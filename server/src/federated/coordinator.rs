@@ -3,6 +3,7 @@
 //! It holds nothing that the store does not hold too, so a kill at any moment loses nothing that was acknowledged, and
 //! several coordinators may run over one store: who loses a compare-and-swap reads again. Time is an argument.
 
+use super::secure::Sums;
 use super::tables::{self, Insert, Newest};
 use super::{CoordinatorConfig, LogKey, Round, RoundError, RoundState, UpdateKey};
 use crate::store::{Isolation, Owner, Store, retry};
@@ -21,6 +22,7 @@ pub struct Coordinator {
     pub(super) parameters: usize,
     pub(super) owner: Owner,
     pub(super) key: LogKey,
+    pub(super) sums: Sums,
 }
 
 impl Coordinator {
@@ -51,7 +53,11 @@ impl Coordinator {
         config.validate()?;
         let (store, shape, parameters) = (store.into(), initial.shape, initial.values.len());
         let key = LogKey::of(&store, key).await?;
-        let this = Self { store, config, shape, parameters, owner: Owner::random()?, key };
+        if let Some(secure) = &config.secure {
+            secure.validate(&config, parameters)?;
+        }
+        let sums = Sums::new(store.clone(), key.identity());
+        let this = Self { store, config, shape, parameters, owner: Owner::random()?, key, sums };
         retry(|| this.begin(&initial)).await?;
         Ok(this)
     }
@@ -129,7 +135,7 @@ impl Coordinator {
         tables::round(&mut self.store.read().await?, id).await?.ok_or(RoundError::NoSuchRound { round: id })
     }
 
-    /// The invitation to the open round; none while the coordinator rests between rounds, or an operator has paused them. Does what
+    /// The invitation to the open round whose updates come in the open; none while the coordinator rests between rounds, or an operator has paused them. Does what
     /// is due first.
     ///
     /// # Errors
@@ -140,7 +146,8 @@ impl Coordinator {
         if self.settings().await?.1.paused {
             return Ok(None);
         }
-        Ok(newest.filter(|round| round.state == RoundState::Open && !round.full()).map(|round| round.offer()))
+        let takes = |round: &Round| round.state == RoundState::Open && round.noise.is_none() && !round.full();
+        Ok(newest.filter(takes).map(|round| round.offer()))
     }
 
     /// Counts an update, once. When this returns, the update is on disk; where it was the last one missing, the round is closed
@@ -148,7 +155,7 @@ impl Coordinator {
     ///
     /// # Errors
     /// [`RoundError::NoSuchRound`], [`RoundError::OtherRound`], [`RoundError::OtherWeights`], [`RoundError::Length`],
-    /// [`RoundError::Unclipped`], [`RoundError::KeyReused`]: nothing was counted. [`RoundError::State`]: unknown; send again.
+    /// [`RoundError::Unclipped`], [`RoundError::KeyReused`], [`RoundError::Secure`]: nothing was counted. [`RoundError::State`]: unknown; send again.
     pub async fn accept(
         &self,
         now: Millis,
@@ -179,6 +186,9 @@ impl Coordinator {
         }
         let norm = norm(update.values()); // before the lock
         let mut late = self.round(id).await?;
+        if late.noise.is_some() {
+            return Err(RoundError::Secure { round: id });
+        }
         if late.state == RoundState::Open && now >= late.closes_at {
             self.tick(now).await?;
             late = self.round(id).await?;

@@ -1,5 +1,6 @@
 //! What can go wrong in a round.
 
+use super::secure::SumError;
 use crate::store::{StoreError, Transient};
 use sottovoce::ids::{RoundId, WeightsVersion};
 use sottovoce::protocol::TowerShape;
@@ -109,6 +110,18 @@ pub enum RoundError {
         /// Which.
         round: RoundId,
     },
+    /// An update in the open for a round that takes none.
+    #[error("round {round} takes masked reports only; join it as GET /v1/rounds/next says")]
+    Secure {
+        /// Which.
+        round: RoundId,
+    },
+    /// Noise outside its range.
+    #[error(transparent)]
+    Noise(#[from] sottovoce::privacy::Error),
+    /// A secure sum would not come about.
+    #[error(transparent)]
+    Sum(#[from] SumError),
     /// No key to sign the log with.
     #[error("the log's signing key: {what}")]
     LogKey {
@@ -122,6 +135,10 @@ pub enum RoundError {
 
 impl Transient for RoundError {
     fn transient(&self) -> bool {
-        matches!(self, Self::State(error) if error.transient())
+        match self {
+            Self::State(error) => error.transient(),
+            Self::Sum(error) => error.transient(),
+            _ => false,
+        }
     }
 }

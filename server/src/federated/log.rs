@@ -12,6 +12,7 @@ use core::fmt;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
 use sottovoce::protocol::{SignedRecord, TowerWeights, VersionRecord, weights_hash};
+use sottovoce::secagg::Identity;
 use std::sync::Arc;
 
 /// The key that signs the log. Its secret half is shown nowhere.
@@ -46,6 +47,11 @@ impl LogKey {
     #[must_use]
     pub fn public(&self) -> VerifyingKey {
         self.0.verifying_key()
+    }
+
+    /// The same key under the name that secure rounds know it by. What it signs there begins otherwise than a record.
+    pub(super) fn identity(&self) -> Identity {
+        Identity::from_seed(self.0.to_bytes())
     }
 
     /// The log's key: `given`, or the store's own, drawn where it has none yet.
@@ -146,7 +152,7 @@ pub(super) async fn catch_up(write: &mut Write, key: &LogKey, now: Millis) -> Re
     append(write, key, Entry::of(&held.weights, RoundId(0), now)).await
 }
 
-async fn newest(link: &mut Link) -> Result<Option<SignedRecord>, RoundError> {
+pub(super) async fn newest(link: &mut Link) -> Result<Option<SignedRecord>, RoundError> {
     let row = link.row("SELECT record, signature FROM versions ORDER BY version DESC LIMIT 1", &[]).await?;
     row.as_ref().map(signed).transpose()
 }

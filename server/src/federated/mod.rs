@@ -4,10 +4,9 @@
 //! ([`Mean`]), lets the server's optimiser ([`ServerOptimiser`]) take one step and publishes the result as the next version. All of
 //! it is a durable state machine over the store ([`Round`] says which states there are): what was acknowledged survives a
 //! kill at any moment, several coordinators may run over one store, and every version is in a signed public log ([`LogKey`]). What an
-//! operator may change meanwhile is in [`Settings`]. [`Vertical`] is the server's half of vertical rounds, whose updates carry the
-//! gradient at the item towers' output too. [`secure`] carries sums that the server cannot
-//! open through a store. Until the coordinator stands on it, this room sees each device's clipped update; it keeps one
-//! only until its round ends. Where only sums of cohorts are seen, [`combine`] joins them so that a few bad ones do not carry the day. May be imported by `simulate`, `http` and `cli`.
+//! operator may change meanwhile is in [`Settings`]. In a secure round ([`SecureConfig`]) it sees no update, only the sum of a cohort, which [`secure`]
+//! carries through the store; in a round in the open it sees each device's clipped update, and keeps it only until its round ends.
+//! [`Vertical`] is the server's half of vertical rounds, whose updates carry the gradient at the item towers' output too. Where only sums of cohorts are seen, [`combine`] joins them so that a few bad ones do not carry the day. May be imported by `simulate`, `http` and `cli`.
 
 mod aggregate;
 mod coordinator;
@@ -17,10 +16,13 @@ mod log;
 mod robust;
 mod round;
 pub mod secure;
+mod secure_round;
 mod settings;
 mod tables;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_secure;
 #[cfg(test)]
 mod tests_together;
 mod transitions;
@@ -36,6 +38,7 @@ pub use robust::{
     Cohort, Combination, Combined, OUTLIER, RobustError, SMOOTHING, STEPS, bound_rows, combine, outliers,
 };
 pub use round::{CoordinatorConfig, Round, RoundState};
+pub use secure_round::SecureConfig;
 pub use settings::Settings;
 pub use sottovoce::client::UpdateKey;
 pub use transitions::Transition;

@@ -1,8 +1,8 @@
 //! A round as it stands, and the rules it runs by.
 
-use super::{RoundError, ServerOptimiser};
+use super::{RoundError, SecureConfig, ServerOptimiser};
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
-use sottovoce::protocol::{LocalPlan, RoundOffer};
+use sottovoce::protocol::{LocalPlan, NoiseTerms, RoundOffer};
 
 /// Where a round stands. `Open → Closing → Closed` with enough updates, `Open → Abandoned` without, and `Closing → Abandoned` where
 /// no finite weights come of them.
@@ -57,6 +57,8 @@ pub struct Round {
     pub weights_to: Option<WeightsVersion>,
     /// How the devices train.
     pub plan: LocalPlan,
+    /// Of a secure round the noise; `None` where updates come in the open.
+    pub noise: Option<NoiseTerms>,
     /// So many updates close it; it takes no more.
     pub cohort: u32,
     /// At the deadline so many are enough.
@@ -138,6 +140,8 @@ pub struct CoordinatorConfig {
     pub lease_ms: u64,
     /// How devices train, and `C`.
     pub plan: LocalPlan,
+    /// Rounds whose sum the server cannot open; `None`: updates come in the open, each of them to be seen by whoever runs the server.
+    pub secure: Option<SecureConfig>,
     /// What the mean becomes.
     pub optimiser: ServerOptimiser,
     /// Names the song embeddings that the weights speak about. Where the store's weights have another basis, they mean
@@ -162,6 +166,7 @@ impl Default for CoordinatorConfig {
                 max_examples: 256,
                 clip_norm: 1.0,
             },
+            secure: None,
             optimiser: ServerOptimiser::default(),
             basis: String::new(),
         }
@@ -205,6 +210,7 @@ mod tests {
             weights_from: WeightsVersion(0),
             weights_to: None,
             plan: CoordinatorConfig::default().plan,
+            noise: None,
             cohort: 8,
             minimum: 3,
             updates,

@@ -6,7 +6,7 @@
 use super::{Mean, Moments, Round, RoundError, RoundState, UpdateKey};
 use crate::store::{Link, Row, Write};
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
-use sottovoce::protocol::{Extraction, LocalPlan, TowerShape, TowerWeights};
+use sottovoce::protocol::{Extraction, LocalPlan, NoiseTerms, TowerShape, TowerWeights};
 
 /// Keys of so many ended rounds are remembered, for devices that ask again.
 const KEEP_KEYS: u64 = 20;
@@ -37,8 +37,8 @@ pub(super) async fn open_round(write: &mut Write, round: &Round) -> Result<bool,
     let opened = write
         .execute(
             "INSERT INTO rounds (id, state, weights_from, cohort, minimum, opened_at, closes_at,
-                             epochs, batch, learning_rate, negatives, max_examples, clip_norm)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
+                             epochs, batch, learning_rate, negatives, max_examples, clip_norm, noise, steps)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING",
             &[
                 round.id.into(),
                 RoundState::Open.name().into(),
@@ -53,6 +53,8 @@ pub(super) async fn open_round(write: &mut Write, round: &Round) -> Result<bool,
                 plan.negatives.into(),
                 plan.max_examples.into(),
                 plan.clip_norm.into(),
+                round.noise.map(|noise| noise.multiplier).into(),
+                round.noise.map(|noise| noise.steps).into(),
             ],
         )
         .await?;
@@ -123,19 +125,26 @@ pub(super) async fn seal(write: &mut Write, round: RoundId) -> Result<bool, Roun
     Ok(sealed == 1)
 }
 
-/// Ends a round that has not ended: closed where there are new weights, else abandoned. False where another coordinator was
-/// first.
+/// Ends a round that has not ended: closed where there are new weights, of so many updates, else abandoned. False where another
+/// coordinator was first.
 pub(super) async fn end(
     write: &mut Write,
     round: RoundId,
     now: Millis,
-    to: Option<WeightsVersion>,
+    to: Option<(WeightsVersion, u32)>,
 ) -> Result<bool, RoundError> {
     let state = if to.is_some() { RoundState::Closed } else { RoundState::Abandoned };
     let ended = write
         .execute(
-            "UPDATE rounds SET state = $1, closed_at = $2, weights_to = $3 WHERE id = $4 AND closed_at IS NULL",
-            &[state.name().into(), now.into(), to.map(|version| version.0).into(), round.into()],
+            "UPDATE rounds SET state = $1, closed_at = $2, weights_to = $3, updates = COALESCE($5, updates)
+         WHERE id = $4 AND closed_at IS NULL",
+            &[
+                state.name().into(),
+                now.into(),
+                to.map(|(version, _)| version.0).into(),
+                round.into(),
+                to.map(|(_, updates)| updates).into(),
+            ],
         )
         .await?;
     Ok(ended == 1)
@@ -272,6 +281,10 @@ fn round_of(row: &Row) -> Result<Round, RoundError> {
             max_examples: row.number("max_examples")?,
             clip_norm: float("clip_norm")?,
         },
+        noise: match (row.get::<Option<f64>>("noise")?, row.some_number("steps")?) {
+            (Some(multiplier), Some(steps)) => Some(NoiseTerms { multiplier, steps }),
+            _ => None,
+        },
         cohort: row.number("cohort")?,
         minimum: row.number("minimum")?,
         updates: row.number("updates")?,
@@ -280,6 +293,19 @@ fn round_of(row: &Row) -> Result<Round, RoundError> {
         closes_at: Millis(row.number("closes_at")?),
         closed_at: row.some_number("closed_at")?.map(Millis),
     })
+}
+
+/// What a listener has spent who was in every round, as it was kept.
+pub(super) async fn account(link: &mut Link) -> Result<Option<Vec<u8>>, RoundError> {
+    let row = link.row("SELECT body FROM account", &[]).await?;
+    Ok(row.map(|row| row.get("body")).transpose()?)
+}
+
+/// Keeps it.
+pub(super) async fn keep_account(write: &mut Write, body: &[u8]) -> Result<(), RoundError> {
+    let sql = "INSERT INTO account (id, body) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET body = excluded.body";
+    write.execute(sql, &[body.into()]).await?;
+    Ok(())
 }
 
 fn f32_bytes(values: &[f32]) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! How a round moves: opened, extended, sealed and folded, closed or abandoned.
+//! How a round moves: opened, extended, sealed and folded, closed or abandoned. What is different where the sum is secret is in `secure_round`.
 //!
 //! Closing takes two transactions. The first seals the round (`Open → Closing`: nobody is counted any more) and takes a lease on
 //! the work; the second, when the mean is made, is the end and all that follows from it. Between them is only reading, so a process
@@ -32,11 +32,11 @@ pub enum Transition {
 }
 
 /// A round's mean, and the weights that it makes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Fold {
-    count: u32,
-    newest: Newest,
-    entry: Entry,
+    pub(super) count: u32,
+    pub(super) newest: Newest,
+    pub(super) entry: Entry,
 }
 
 impl Coordinator {
@@ -53,10 +53,12 @@ impl Coordinator {
             _ if self.settings().await?.1.paused => return Ok(None), // without asking for the write lock
             _ => return retry(|| self.reopen(now)).await,
         };
-        let due = if self.weights_version().await? == round.weights_from {
-            round.due(now, self.config.extensions)
-        } else {
+        let due = if self.weights_version().await? != round.weights_from {
             Due::Abandon // the weights started anew under it
+        } else if round.noise.is_some() {
+            return self.tick_secure(now, &round).await;
+        } else {
+            round.due(now, self.config.extensions)
         };
         let transition = match due {
             Due::Nothing => return Ok(None),
@@ -97,39 +99,64 @@ impl Coordinator {
         };
         let closed = retry(|| self.finish(now, round, &fold)).await?;
         if closed.is_some() {
-            metrics::counter!("sottovoce_rounds_total", "state" => "closed").increment(1);
-            self.shred().await;
-            let version = fold.newest.weights.version;
-            tracing::info!(round = %round.id, updates = fold.count, %version, "round closed");
+            self.closed(round, &fold).await;
         }
         Ok(closed)
+    }
+
+    /// What follows the commit that closed a round.
+    pub(super) async fn closed(&self, round: &Round, fold: &Fold) {
+        metrics::counter!("sottovoce_rounds_total", "state" => "closed").increment(1);
+        self.shred().await;
+        let version = fold.newest.weights.version;
+        tracing::info!(round = %round.id, updates = fold.count, %version, "round closed");
     }
 
     /// `Open → Closing`, and the lease on the rest. False where another coordinator has the lease.
     pub(super) async fn seal(&self, now: Millis, round: &Round) -> Result<bool, RoundError> {
         let mut write = self.store.write(Isolation::Swap).await?;
         tables::seal(&mut write, round.id).await?; // or it was sealed before, by whoever let the lease expire
-        let until = Millis(now.0.saturating_add(self.config.lease_ms));
-        let ours = write.take_lease(&closing(round.id), self.owner, now, until).await?;
+        let ours = self.take_closing_lease(&mut write, now, round.id).await?;
         write.commit().await?;
         Ok(ours)
     }
 
+    pub(super) async fn take_closing_lease(
+        &self,
+        write: &mut Write,
+        now: Millis,
+        round: RoundId,
+    ) -> Result<bool, RoundError> {
+        let until = Millis(now.0.saturating_add(self.config.lease_ms));
+        Ok(write.take_lease(&closing(round), self.owner, now, until).await?)
+    }
+
     /// The mean of a sealed round and one step of the optimiser. Reads only; the same bits whoever does it.
     pub(super) async fn fold(&self, now: Millis, round: &Round) -> Result<Fold, RoundError> {
-        let mut link = self.store.read().await?;
-        let held = tables::newest(&mut link).await?.ok_or(RoundError::Damaged { what: "it holds no weights" })?;
-        let mean = tables::mean(&mut link, round.id, self.parameters).await?;
-        drop(link);
+        let mean = tables::mean(&mut self.store.read().await?, round.id, self.parameters).await?;
         let count = mean.count();
-        let mean = mean.finish()?;
+        let mut fold = self.step(now, round.id, count, mean.finish()?).await?;
+        fold.entry.epsilon = Some(f64::INFINITY); // no noise, no bound
+        Ok(fold)
+    }
+
+    /// One step of the optimiser along the mean of `count` updates, from the newest weights.
+    pub(super) async fn step(
+        &self,
+        now: Millis,
+        round: RoundId,
+        count: u32,
+        mean: Vec<f64>,
+    ) -> Result<Fold, RoundError> {
+        let held = tables::newest(&mut self.store.read().await?).await?;
+        let held = held.ok_or(RoundError::Damaged { what: "it holds no weights" })?;
         let Newest { weights: TowerWeights { version, shape, mut values }, mut moments, basis } = held;
         if moments.first.len() != self.parameters {
             moments = self.config.optimiser.initial(self.parameters); // the store was last served with FedAvg
         }
         self.config.optimiser.step(&mut values, &mut moments, &mean)?;
         let weights = TowerWeights { version: WeightsVersion(version.0 + 1), shape, values };
-        let entry = Entry::of(&weights, round.id, now); // hashed before the write lock
+        let entry = Entry::of(&weights, round, now); // hashed before the write lock
         Ok(Fold { count, newest: Newest { weights, moments, basis }, entry })
     }
 
@@ -140,20 +167,38 @@ impl Coordinator {
         round: &Round,
         fold: &Fold,
     ) -> Result<Option<Transition>, RoundError> {
-        let version = fold.newest.weights.version;
         let mut write = self.begin_shredding().await?;
         let held = tables::newest_version(&mut write).await?;
-        if held != Some(round.weights_from) || !tables::end(&mut write, round.id, now, Some(version)).await? {
+        if held != Some(round.weights_from) {
             return Ok(None); // somebody else closed it
         }
-        log::catch_up(&mut write, &self.key, now).await?;
-        tables::publish(&mut write, &fold.newest).await?;
-        log::append(&mut write, &self.key, fold.entry).await?;
         tables::forget_updates(&mut write, round.id, true).await?;
-        write.end_lease(&closing(round.id), now).await?;
-        self.open_next(&mut write, now, round.id, version).await?;
+        if !self.publish(&mut write, now, round, fold).await? {
+            return Ok(None);
+        }
         write.commit().await?;
-        Ok(Some(Transition::Closed(round.id, version)))
+        Ok(Some(Transition::Closed(round.id, fold.newest.weights.version)))
+    }
+
+    /// The end of a round that has become weights, and all that follows from it. False where it has ended already: then nothing of this
+    /// transaction may be committed.
+    pub(super) async fn publish(
+        &self,
+        write: &mut Write,
+        now: Millis,
+        round: &Round,
+        fold: &Fold,
+    ) -> Result<bool, RoundError> {
+        let version = fold.newest.weights.version;
+        if !tables::end(write, round.id, now, Some((version, fold.count))).await? {
+            return Ok(false);
+        }
+        log::catch_up(write, &self.key, now).await?;
+        tables::publish(write, &fold.newest).await?;
+        log::append(write, &self.key, fold.entry).await?;
+        write.end_lease(&closing(round.id), now).await?;
+        self.open_next(write, now, round.id, version).await?;
+        Ok(true)
     }
 
     /// `Open | Closing → Abandoned`: the updates are forgotten, the weights stay.
@@ -172,7 +217,10 @@ impl Coordinator {
         if !tables::end(&mut write, round.id, now, None).await? {
             return Ok(None);
         }
-        tables::forget_updates(&mut write, round.id, false).await?;
+        match round.noise {
+            Some(_) => self.sums.abandon(&mut write, now, round.id).await?,
+            None => tables::forget_updates(&mut write, round.id, false).await?,
+        }
         write.end_lease(&closing(round.id), now).await?;
         log::catch_up(&mut write, &self.key, now).await?;
         let version = tables::newest_version(&mut write).await?.unwrap_or(round.weights_from);
@@ -222,10 +270,15 @@ impl Coordinator {
         if settings.paused {
             return Ok(false);
         }
-        tables::open_round(write, &fresh(&settings.over(&self.config), now, id, version)).await
+        let rules = settings.over(&self.config);
+        let round = fresh(&rules, now, id, version);
+        match &self.config.secure {
+            Some(secure) => self.open_secure(write, now, &rules, secure, &round).await,
+            None => tables::open_round(write, &round).await,
+        }
     }
 
-    async fn begin_shredding(&self) -> Result<Write, RoundError> {
+    pub(super) async fn begin_shredding(&self) -> Result<Write, RoundError> {
         let mut write = self.store.write(Isolation::Serial).await?;
         write.overwrite_deleted().await?;
         Ok(write)
@@ -245,6 +298,7 @@ fn fresh(rules: &CoordinatorConfig, now: Millis, id: RoundId, weights_from: Weig
         weights_from,
         weights_to: None,
         plan: rules.plan,
+        noise: None,
         cohort: rules.cohort,
         minimum: rules.minimum,
         updates: 0,

@@ -11,6 +11,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sottovoce::ids::Millis;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use tokio::sync::Notify;
 
 /// How the server serves.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +74,8 @@ pub(super) struct Shared {
     pub(super) now: Box<dyn Fn() -> Millis + Send + Sync>,
     pub(super) prometheus: PrometheusHandle,
     pub(super) weights: RwLock<Option<EncodedWeights>>,
+    /// Somebody has sent what may move a round on.
+    due: Notify,
 }
 
 /// Who may do what. Everybody may read.
@@ -101,6 +105,7 @@ impl App {
             now: Box::new(now),
             prometheus: super::ops::recorder(),
             weights: RwLock::new(None),
+            due: Notify::new(),
         });
         Ok(Self(shared, Arc::new(Doors { admin: None, admission: Box::new(Open) })))
     }
@@ -113,13 +118,23 @@ impl App {
     }
 
     /// What must happen now and then, whether or not anybody asks: due rounds, forgotten limits, settled metrics. Call it
-    /// every second.
+    /// whenever [`App::due`] returns.
     pub async fn tick(&self) {
         if let Err(error) = self.0.rounds.tick(self.now()).await {
             tracing::error!(%error, "rounds do not move");
         }
         self.0.limits.forget();
         self.0.prometheus.run_upkeep();
+    }
+
+    /// Waits until something was sent that may move a round on, a second at most.
+    pub async fn due(&self) {
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.0.due.notified()).await;
+    }
+
+    /// A round may have come to the end of its stage. Whoever sent the last message does not wait for what follows from it.
+    pub(super) fn tick_soon(&self) {
+        self.0.due.notify_one();
     }
 
     pub(super) fn now(&self) -> Millis {

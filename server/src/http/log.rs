@@ -31,8 +31,8 @@ pub(super) struct Record {
     round: u64,
     /// Root of the round's roster, in hex; zeros where it had none.
     roster: String,
-    /// ε spent so far.
-    epsilon: f64,
+    /// ε spent so far, by a listener who was in every round; none where a round was without noise: there is no bound.
+    epsilon: Option<f64>,
     /// When it was published, ms since 1970.
     at: u64,
     /// SHA-256 of `bytes`, in hex.
@@ -52,7 +52,7 @@ impl From<&SignedRecord> for Record {
             previous: to_hex(&record.previous),
             round: record.round.0,
             roster: to_hex(&record.roster),
-            epsilon: record.epsilon,
+            epsilon: record.epsilon.is_finite().then_some(record.epsilon),
             at: record.at.0,
             hash: to_hex(&record.hash()),
             bytes: to_hex(&record.to_bytes()),

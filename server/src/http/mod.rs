@@ -1,6 +1,5 @@
 //! The HTTP face of the server (`docs/http.md`). Requests come in, catalogue shards, candidates, weights and invitations go
-//! out, and the two things a device may send: an update and a
-//! noised question.
+//! out, and what a device may send: the messages of a secure round, or an update where rounds are in the open, and a noised question.
 //!
 //! Tensors travel as CBOR (`sottovoce::protocol`), everything else as JSON; what goes wrong is `application/problem+json` with a
 //! `next` that says what to do. No cookies; no body and no address is ever logged. [`router`] is the whole of it and opens no
@@ -22,6 +21,7 @@ mod problem;
 mod recall;
 mod rounds;
 mod router;
+mod secure;
 mod static_files;
 mod tls;
 mod tower;

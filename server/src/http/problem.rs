@@ -165,6 +165,11 @@ impl From<RoundError> for Problem {
                 "This key already carries another update",
                 "send each new update under a new random key",
             ),
+            RoundError::Secure { .. } => refused(
+                "secure-round",
+                "This round takes masked reports only",
+                "GET /v1/rounds/next, and join as it says; a page of an older version cannot take part",
+            ),
             RoundError::State(error) if error.busy() => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "busy",

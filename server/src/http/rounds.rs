@@ -28,6 +28,14 @@ pub(super) struct RoundStatus {
     round: u64,
     /// `open`, `closing`, `closed` or `abandoned`.
     state: StateName,
+    /// Whether updates come masked, so that only their sum can be seen.
+    secure: bool,
+    /// Of a secure round under way: `joining`, `reporting` or `opening`.
+    stage: Option<&'static str>,
+    /// Of a secure round under way: devices that have joined.
+    joined: Option<u32>,
+    /// Of a secure round: the noise multiplier.
+    noise: Option<f64>,
     /// Updates counted.
     updates: u32,
     /// So many close it.
@@ -72,6 +80,10 @@ impl From<Round> for RoundStatus {
                 RoundState::Closed => StateName::Closed,
                 RoundState::Abandoned => StateName::Abandoned,
             },
+            secure: round.noise.is_some(),
+            stage: None,
+            joined: None,
+            noise: round.noise.map(|noise| noise.multiplier),
             updates: round.updates,
             cohort: round.cohort,
             opened_at: round.opened_at.0,
@@ -86,7 +98,7 @@ impl From<Round> for RoundStatus {
 
 /// The invitation to the open round.
 #[utoipa::path(get, path = "/v1/rounds/next", tag = "rounds", responses(
-    (status = 200, description = "CBOR `RoundOffer`", body = super::router::Cbor, content_type = MEDIA_TYPE, headers(("ETag" = String, description = "Name of this offer"))),
+    (status = 200, description = "CBOR `SecureOffer`, at whatever stage the round is, or `RoundOffer` where rounds are in the open", body = super::router::Cbor, content_type = MEDIA_TYPE, headers(("ETag" = String, description = "Name of this offer"))),
     (status = 204, description = "No round takes updates just now", headers(("Retry-After" = u64, description = "Seconds to wait"))),
     (status = 304, description = "The client holds this offer already (If-None-Match)"),
     (status = 406, description = "Accept excludes this version of the protocol", body = Details, content_type = "application/problem+json"),
@@ -95,7 +107,13 @@ impl From<Round> for RoundStatus {
 ))]
 pub(super) async fn next(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     takes(&headers, MEDIA_TYPE)?;
-    let Some(offer) = app.0.rounds.offer(app.now()).await? else {
+    let rounds = &app.0.rounds;
+    if let Some(offer) = rounds.secure_offer(app.now()).await? {
+        let bytes = encode(&offer);
+        let etag = format!("\"s{}-{}\"", offer.terms.terms.round, digest(&bytes, 8));
+        return Ok(Named { bytes: bytes.into(), etag, media_type: MEDIA_TYPE }.answer(&headers));
+    }
+    let Some(offer) = rounds.offer(app.now()).await? else {
         let rest = match app.0.rounds.settings().await?.1.paused {
             true => PAUSED,
             false => app.0.rounds.config().rest_ms.div_ceil(1000).clamp(1, 60),
@@ -116,7 +134,10 @@ pub(super) async fn next(State(app): State<App>, headers: HeaderMap) -> Result<R
 ))]
 pub(super) async fn list(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     takes(&headers, "application/json")?;
-    let rounds = app.0.rounds.rounds(NEWEST).await?.into_iter().map(RoundStatus::from).collect();
+    let mut rounds = Vec::new();
+    for round in app.0.rounds.rounds(NEWEST).await? {
+        rounds.push(standing(&app, round).await?);
+    }
     Ok(fresh(Json(Rounds { rounds })))
 }
 
@@ -138,7 +159,19 @@ pub(super) async fn one(
 ) -> Result<Response, Problem> {
     takes(&headers, "application/json")?;
     let round = app.0.rounds.round(number(&round)?).await?;
-    Ok(fresh(Json(RoundStatus::from(round))))
+    Ok(fresh(Json(standing(&app, round).await?)))
+}
+
+/// With what is known of a secure round only while it is under way.
+async fn standing(app: &App, round: Round) -> Result<RoundStatus, Problem> {
+    let live = round.noise.is_some() && round.state.live();
+    let mut status = RoundStatus::from(round);
+    if live {
+        let sum = app.0.rounds.sums().round(RoundId(status.round)).await?;
+        status.stage = Some(sum.phase.name());
+        (status.joined, status.updates, status.closes_at) = (Some(sum.joined), sum.reported, sum.closes_at.0);
+    }
+    Ok(status)
 }
 
 /// Gives an update to a round. Sending the same again is safe: it is counted once.

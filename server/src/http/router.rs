@@ -1,7 +1,9 @@
 //! All routes, and the layers around them.
 
 use super::app::{App, HttpConfig, HttpError};
-use super::{admin, candidates, catalogue, headers, limits, log, ops, problem, recall, rounds, static_files, tower};
+use super::{
+    admin, candidates, catalogue, headers, limits, log, ops, problem, recall, rounds, secure, static_files, tower,
+};
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
@@ -32,6 +34,7 @@ pub(super) struct Cbor(Vec<u8>);
         (name = "candidates", description = "Recall on the server"),
         (name = "recall", description = "Songs for devices that ask with a noised question instead of holding the catalogue"),
         (name = "rounds", description = "Federated training of the user tower"),
+        (name = "secure rounds", description = "Rounds whose sum the server cannot open but as a whole"),
         (name = "log", description = "Every version of the weights, chained and signed"),
         (name = "admin", description = "For operators with a token; off unless one is configured"),
         (name = "operations", description = "For whoever runs the server"),
@@ -66,6 +69,15 @@ fn v1() -> OpenApiRouter<App> {
         .routes(routes!(rounds::list))
         .routes(routes!(rounds::one))
         .routes(routes!(rounds::update))
+        .routes(routes!(secure::enlist))
+        .routes(routes!(secure::join))
+        .routes(routes!(secure::roster))
+        .routes(routes!(secure::report))
+        .routes(routes!(secure::outcome))
+        .routes(routes!(secure::split))
+        .routes(routes!(secure::vote))
+        .routes(routes!(secure::votes))
+        .routes(routes!(secure::disclose))
         .routes(routes!(log::log))
         .routes(routes!(log::key))
 }

@@ -1,11 +1,14 @@
 //! Companions: simulated listeners who take part in a live server's rounds, so that a single page sees rounds close.
 
-use super::SimulatedListener;
+use super::{RoundDevice, SimulatedListener};
 use crate::data::{Dataset, ListenerId};
 use crate::federated::{Coordinator, RoundError, UpdateKey};
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 use sottovoce::client::{self, Outgoing, Resident};
 use sottovoce::ids::{Millis, RoundId};
 use sottovoce::math::Rng;
+use sottovoce::privacy::accountant::Budget;
 use sottovoce::protocol::{CatalogueShard, DecodeError, WeightUpdate, decode, encode};
 use std::sync::Arc;
 
@@ -22,12 +25,18 @@ pub enum CompanionError {
     /// What the device wrote cannot be read.
     #[error("a companion's update: {0}")]
     Update(#[from] DecodeError),
+    /// No randomness for a companion's secrets.
+    #[error("the system gives no randomness for a companion's keys")]
+    Randomness,
+    /// What a companion may spend.
+    #[error(transparent)]
+    Budget(#[from] sottovoce::privacy::Error),
     /// The thread on which a companion trains ended early.
     #[error("a companion's training ended early")]
     Training,
 }
 
-/// The companions of one server. They leave the last seat of a round to a page; as soon as somebody who is no companion is
+/// The companions of one server whose rounds are in the open. They leave the last seat of a round to a page; as soon as somebody who is no companion is
 /// counted they fill it up.
 #[derive(Debug)]
 pub struct Companions {
@@ -38,26 +47,53 @@ pub struct Companions {
     rng: Rng,
 }
 
+/// `count` listeners, or fewer where the data set has fewer: those who heard most, each on a device that holds these shards.
+fn busiest(data: &Dataset, shards: &[CatalogueShard], count: usize, rng: &Rng) -> Vec<SimulatedListener> {
+    let mut items = Resident::default();
+    for shard in shards {
+        items.add(shard);
+    }
+    let items = Arc::new(items);
+    let mut busiest: Vec<ListenerId> =
+        (0..data.listeners.len()).filter_map(|i| u32::try_from(i).ok()).map(ListenerId).collect();
+    busiest.sort_by_key(|listener| core::cmp::Reverse(data.events_of(*listener).len()));
+    busiest.truncate(count);
+    let device = |(i, listener): (usize, &ListenerId)| {
+        let seed = rng.split_at(i as u64).next_u64();
+        SimulatedListener::new(Arc::clone(&items), data.events_of(*listener), seed)
+    };
+    busiest.iter().enumerate().map(device).collect()
+}
+
+/// Companions for secure rounds: each lives by itself, takes part whenever it is invited, and serves on committees. They ask for no noise:
+/// what they heard is made up or public.
+///
+/// # Errors
+/// [`CompanionError::Randomness`], [`CompanionError::Budget`].
+pub fn secure_companions(
+    data: &Dataset,
+    shards: &[CatalogueShard],
+    count: usize,
+    seed: u64,
+) -> Result<Vec<RoundDevice>, CompanionError> {
+    let rng = Rng::new(seed).split("companions");
+    let budget = Budget::new(f64::INFINITY, 1e-6)?;
+    let device = |listener| {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(|_| CompanionError::Randomness)?;
+        let mut device = RoundDevice::new(listener, ChaCha20Rng::from_seed(secret));
+        device.engine().set_budget(budget);
+        Ok(device)
+    };
+    busiest(data, shards, count, &rng).into_iter().map(device).collect()
+}
+
 impl Companions {
-    /// `count` companions, or fewer where the data set has fewer listeners: those who heard most, each on a device that holds
-    /// these shards.
+    /// `count` companions for rounds in the open, or fewer where the data set has fewer listeners.
     #[must_use]
     pub fn new(data: &Dataset, shards: &[CatalogueShard], count: usize, seed: u64) -> Self {
-        let mut items = Resident::default();
-        for shard in shards {
-            items.add(shard);
-        }
-        let items = Arc::new(items);
         let rng = Rng::new(seed).split("companions");
-        let mut busiest: Vec<ListenerId> =
-            (0..data.listeners.len()).filter_map(|i| u32::try_from(i).ok()).map(ListenerId).collect();
-        busiest.sort_by_key(|listener| core::cmp::Reverse(data.events_of(*listener).len()));
-        busiest.truncate(count);
-        let device = |(i, listener): (usize, &ListenerId)| {
-            let seed = rng.split_at(i as u64).next_u64();
-            Some(SimulatedListener::new(Arc::clone(&items), data.events_of(*listener), seed))
-        };
-        let listeners = busiest.iter().enumerate().map(device).collect();
+        let listeners = busiest(data, shards, count, &rng).into_iter().map(Some).collect();
         Self { listeners, order: Vec::new(), round: None, counted: 0, rng }
     }
 

@@ -34,7 +34,13 @@ impl SimulatedListener {
         &self.engine
     }
 
-    /// Takes part in a round as a page does: the server's bytes in, the body of the PUT out. `None`: nothing to learn from.
+    /// The engine, for whoever drives it in another way.
+    #[must_use]
+    pub fn into_engine(self) -> Recommender {
+        self.engine
+    }
+
+    /// Takes part in a round in the open as a page does: the server's bytes in, the body of the PUT out. `None`: nothing to learn from.
     ///
     /// # Errors
     /// What the engine says to the server's bytes.

@@ -7,6 +7,7 @@ pub mod attack;
 mod central;
 mod companions;
 mod compare;
+mod device;
 mod evaluate;
 mod interests;
 mod listener;
@@ -17,8 +18,9 @@ mod split_world;
 mod vertical;
 
 pub use central::{CentralConfig, train_centrally};
-pub use companions::{CompanionError, Companions};
+pub use companions::{CompanionError, Companions, secure_companions};
 pub use compare::{Gap, Way, Worth, compare};
+pub use device::{Reply, RoundDevice, Wire};
 pub use evaluate::{HeldOutPart, Quality, evaluate};
 pub use interests::{CUTS, Given, Mix, Variant, given, train_variant};
 pub use listener::SimulatedListener;

@@ -49,6 +49,7 @@ values! {
     WeightsVersion, value => value.0.into();
     Millis, value => value.0.into();
     Option<&'a [u8]>, value => Self::Bytes(value);
+    Option<f64>, value => Self::Real(value);
     Option<u32>, value => Self::Int(value.map(i64::from));
     Option<u64>, value => Self::Int(value.map(int));
 }

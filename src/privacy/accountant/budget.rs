@@ -19,6 +19,13 @@ pub struct Budget {
     delta: f64,
 }
 
+/// `ε = 8` at `δ = 10⁻⁶`, for good.
+impl Default for Budget {
+    fn default() -> Self {
+        Self { epsilon: 8.0, delta: 1e-6 }
+    }
+}
+
 /// What has been spent.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Spend {
@@ -104,6 +111,11 @@ impl Account {
         self.budget
     }
 
+    /// Changes what may be spent; what has been spent stays.
+    pub fn set_budget(&mut self, budget: Budget) {
+        self.budget = budget;
+    }
+
     /// What has been spent.
     #[must_use]
     pub fn spent(&self) -> Spend {
@@ -157,6 +169,24 @@ impl Account {
         }
         *self = next;
         Ok(Pending { plan, bytes: self.to_bytes() })
+    }
+
+    /// A charge that the store holds and that nobody has had noise for: for a device that was closed after [`Pending::recorded`] and before
+    /// anything left. That it was not made use of is for the caller to know, who notes in the same write of the store what a charge
+    /// is for, and that it is used up.
+    ///
+    /// # Errors
+    /// [`Error::NotRecorded`] unless `read_back` is this account; [`Error::Account`] where it has cost less than one round by `plan`.
+    pub fn unused(&self, plan: NoisePlan, read_back: &[u8]) -> Result<Charged, Error> {
+        let bytes = self.to_bytes();
+        if read_back != bytes {
+            return Err(Error::NotRecorded { expected: bytes.len(), found: read_back.len() });
+        }
+        let curve = plan.release().curve();
+        if self.rounds == 0 || self.curve.values().iter().zip(curve.values()).any(|(spent, cost)| spent < cost) {
+            return Err(Error::Account { bytes: bytes.len(), what: "it holds no charge for this plan" });
+        }
+        Ok(Charged(plan))
     }
 
     /// For the store: [`Self::BYTES`] bytes, little-endian: version, ε and δ of the budget, rounds, residue, one value an order.

@@ -7,7 +7,7 @@ use super::{Phase, Sum, SumError, Sums};
 use crate::store::{StoreError, Write};
 use rayon::prelude::*;
 use sottovoce::ids::{Millis, RoundId};
-use sottovoce::secagg::{Disclosure, Error, Join, MaskJob, PublicKey, Report, Ring, Unmasking, Vote};
+use sottovoce::secagg::{Digest, Disclosure, Error, Join, MaskJob, PublicKey, Report, Ring, Unmasking, Vote};
 
 /// The sum of a round.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,6 +18,10 @@ pub struct Opened {
     pub sum: Vec<i32>,
     /// Of so many devices.
     pub devices: u32,
+    /// `n_min`, for which their noise was made.
+    pub least: u32,
+    /// Root of the roster.
+    pub roster: Digest,
 }
 
 impl Sums {
@@ -47,7 +51,8 @@ impl Sums {
         };
         drop(link);
         let total = tokio::task::spawn_blocking(move || unmask(&jobs, ring, total)).await.map_err(crashed)??;
-        Ok(Some(Opened { round, sum: ring.centred(&total), devices }))
+        let roster = self.roster(&sum).await?.root();
+        Ok(Some(Opened { round, sum: ring.centred(&total), devices, least: sum.terms.terms.least, roster }))
     }
 
     /// The masks that are left, or `None` while too few members have disclosed.

@@ -17,5 +17,5 @@ mod together;
 
 pub use error::SumError;
 pub use fold::Opened;
-pub use phase::{Fate, Phase, Rules, Sum};
+pub use phase::{Phase, Rules, Sum};
 pub use sums::{Sums, Taken};

@@ -4,7 +4,7 @@ use sottovoce::ids::{Millis, RoundId};
 use sottovoce::secagg::{Digest, SignedTerms};
 
 /// Where a round stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Phase {
     /// Takes devices.
     Joining,
@@ -21,8 +21,9 @@ pub enum Phase {
 impl Phase {
     pub(super) const ALL: [Self; 5] = [Self::Joining, Self::Reporting, Self::Opening, Self::Summed, Self::Abandoned];
 
-    /// Its name in the store.
-    pub(super) fn name(self) -> &'static str {
+    /// Its name, in the store and over HTTP.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Joining => "joining",
             Self::Reporting => "reporting",
@@ -85,15 +86,4 @@ impl Rules {
         };
         Millis(now.0.saturating_add(patience))
     }
-}
-
-/// What became of one device's vector.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fate {
-    /// Not settled yet.
-    Waiting,
-    /// It is in the sum.
-    Included,
-    /// It is not: the device keeps what it learnt for another round.
-    Missed,
 }

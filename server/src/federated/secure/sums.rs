@@ -2,10 +2,10 @@
 
 use super::tables::{self, Device, Mark, Seat};
 use super::together::Desk;
-use super::{Fate, Phase, Rules, Sum, SumError};
-use crate::store::{Isolation, Store, StoreError, retry};
+use super::{Phase, Rules, Sum, SumError};
+use crate::store::{Isolation, Store, StoreError, Write, retry};
 use sottovoce::ids::{Millis, RoundId};
-use sottovoce::protocol::{Message, SplitQuestion, SplitVotes, encode};
+use sottovoce::protocol::{Fate, Message, SplitQuestion, SplitVotes, encode};
 use sottovoce::secagg::{
     Committee, Digest, Disclosure, Enlistment, Entry, Error, Identity, Join, PublicKey, Report, Roster, RosterView,
     Split, Terms, Vote,
@@ -93,8 +93,29 @@ impl Sums {
     /// # Errors
     /// [`SumError::NoCommittee`]; [`SumError::Refused`] for terms outside their ranges.
     pub async fn open(&self, now: Millis, rules: &Rules, terms: Terms, draw: Digest) -> Result<bool, SumError> {
+        retry(|| async {
+            let mut write = self.store.write(Isolation::Swap).await?;
+            let ours = self.open_in(&mut write, now, rules, terms.clone(), draw).await?;
+            write.commit().await?;
+            Ok(ours)
+        })
+        .await
+    }
+
+    /// [`Sums::open`] in a transaction of the caller's.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_in(
+        &self,
+        write: &mut Write,
+        now: Millis,
+        rules: &Rules,
+        terms: Terms,
+        draw: Digest,
+    ) -> Result<bool, SumError> {
         let since = Millis(now.0.saturating_sub(rules.absent_ms));
-        let enlisted = tables::members(&mut self.store.read().await?, terms.round, since).await?;
+        let enlisted = tables::members(write, terms.round, since).await?;
         let enlisted = enlisted.iter().map(|body| tables::read::<Enlistment>("a member's offer", body));
         let mut enlisted = enlisted.collect::<Result<Vec<_>, _>>()?;
         if enlisted.len() < rules.least_members {
@@ -116,13 +137,7 @@ impl Sums {
             bitmap: None,
             closes_at: rules.closes_at(Phase::Joining, now),
         };
-        retry(|| async {
-            let mut write = self.store.write(Isolation::Swap).await?;
-            let ours = tables::open(&mut write, &sum, &body).await?;
-            write.commit().await?;
-            Ok(ours)
-        })
-        .await
+        tables::open(write, &sum, &body).await
     }
 
     /// Takes a device into the round.
@@ -141,7 +156,7 @@ impl Sums {
     /// [`SumError::Refused`], [`SumError::OtherPhase`], [`SumError::Differs`].
     pub async fn report(&self, round: RoundId, report: &Report) -> Result<Taken, SumError> {
         let sum = self.round(round).await?;
-        if sum.phase == Phase::Joining {
+        if !matches!(sum.phase, Phase::Reporting | Phase::Opening) {
             return Err(SumError::OtherPhase { round, got: sum.phase, expected: Phase::Reporting });
         }
         self.roster(&sum).await?.accept(&sum.terms, report)?;
@@ -240,6 +255,28 @@ impl Sums {
     ) -> Result<Vec<M>, SumError> {
         let said = tables::spoken(&mut self.store.read().await?, table, round).await?;
         said.iter().map(|body| tables::read(what, body)).collect()
+    }
+
+    /// Whether enough members have disclosed that it is worth putting the secrets together.
+    ///
+    /// # Errors
+    /// [`SumError::NoSuchRound`].
+    pub async fn answered(&self, round: RoundId) -> Result<bool, SumError> {
+        let sum = self.round(round).await?;
+        let answers = tables::answers(&mut self.store.read().await?, round).await?;
+        Ok(sum.phase == Phase::Opening && answers >= sum.terms.terms.threshold)
+    }
+
+    /// Ends a round that has not ended without a sum, in a transaction of the caller's: nothing was disclosed that opens anything, and what
+    /// was sent is forgotten.
+    ///
+    /// # Errors
+    /// [`SumError::Store`].
+    pub async fn abandon(&self, write: &mut Write, now: Millis, round: RoundId) -> Result<(), SumError> {
+        for phase in Phase::ALL.into_iter().filter(|phase| phase.live()) {
+            tables::advance(write, round, phase, Phase::Abandoned, now, Mark::None).await?;
+        }
+        tables::forget(write, round).await
     }
 
     /// What became of a device's vector: what it asks until it is told *included* or *missed*.

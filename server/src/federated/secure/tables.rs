@@ -233,6 +233,12 @@ pub(super) async fn spoken(link: &mut Link, table: Seat, round: RoundId) -> Resu
     rows.iter().map(|row| Ok(row.get("body")?)).collect()
 }
 
+/// How many members have disclosed.
+pub(super) async fn answers(link: &mut Link, round: RoundId) -> Result<u32, SumError> {
+    let row = link.row("SELECT COUNT(*) AS answers FROM disclosures WHERE round = $1", &[round.into()]).await?;
+    Ok(row.map(|row| row.number("answers")).transpose()?.unwrap_or(0))
+}
+
 /// Puts a device down for committees, or hears of it again.
 pub(super) async fn enlist(
     write: &mut Write,
