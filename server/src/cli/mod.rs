@@ -10,12 +10,14 @@ mod leakage;
 mod listen;
 mod output;
 mod pfedrec;
+mod poison;
 mod portrait;
 mod recall_noise;
 mod replay;
 mod serve;
 mod simulate;
 mod source;
+mod towers;
 mod train;
 mod vertical;
 

@@ -7,15 +7,18 @@
 //! operator may change meanwhile is in [`Settings`]. [`Vertical`] is the server's half of vertical rounds, whose updates carry the
 //! gradient at the item towers' output too. [`secure`] carries sums that the server cannot
 //! open through a store. Until the coordinator stands on it, this room sees each device's clipped update; it keeps one
-//! only until its round ends. Where only sums of cohorts are seen, [`combine`] joins them so that a few bad ones do not carry the day. May be imported by `simulate`, `http` and `cli`.
+//! only until its round ends. Where only sums of cohorts are seen, [`combine`] joins them so that a few bad ones do not carry the day, and
+//! [`bound_pull`] keeps liars from lifting one song. [`calibrate`] finds the noise that a budget asks for. May be imported by `simulate`, `http` and `cli`.
 
 mod aggregate;
+mod calibrate;
 mod coordinator;
 mod error;
 mod key;
 mod log;
 mod robust;
 mod round;
+mod rows;
 pub mod secure;
 mod settings;
 mod tables;
@@ -27,6 +30,7 @@ mod transitions;
 mod vertical;
 
 pub use aggregate::{Mean, Moments, ServerOptimiser};
+pub use calibrate::calibrate;
 pub use coordinator::Coordinator;
 pub use error::RoundError;
 pub use key::parse_key;
@@ -36,6 +40,7 @@ pub use robust::{
     Cohort, Combination, Combined, OUTLIER, RobustError, SMOOTHING, STEPS, bound_rows, combine, outliers,
 };
 pub use round::{CoordinatorConfig, Round, RoundState};
+pub use rows::{NEAR, bound_pull};
 pub use settings::Settings;
 pub use sottovoce::client::UpdateKey;
 pub use transitions::Transition;
