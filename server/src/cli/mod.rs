@@ -9,6 +9,7 @@ mod interests;
 mod leakage;
 mod listen;
 mod output;
+mod own_leakage;
 mod pfedrec;
 mod poison;
 mod portrait;

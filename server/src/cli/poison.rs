@@ -158,7 +158,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
             say(&format!("{data}: {songs} songs, {devices} devices, {} % of them liars", 100.0 * args.attackers))?;
         }
         for (defended, defence) in [(false, Defence::NONE), (true, args.defence())] {
-            let mut one = |liars: Option<&Liars>, targets: &[(usize, SongId)]| -> anyhow::Result<Vec<Outcome>> {
+            let one = |liars: Option<&Liars>, targets: &[(usize, SongId)]| -> anyhow::Result<Vec<Outcome>> {
                 bar.show(Progress { step: "trainings", done: all.len() as u64 / args.rank.len() as u64, total: trainings });
                 train(args, &world, seed, &defence, liars, targets)
             };

@@ -105,19 +105,9 @@ impl<'a> Meeting<'a> {
         &self.tower
     }
 
-    /// The songs as devices hold them.
-    pub(super) fn items(&self) -> &Resident {
-        self.items
-    }
-
     /// The blocks that are out.
     pub(super) fn blocks(&self) -> &[CandidateBlock] {
         self.invited.blocks()
-    }
-
-    /// A generator of this round's own.
-    pub(super) fn rng(&self, label: &str) -> Rng {
-        self.rng.split(label)
     }
 
     /// What a device holds of its listener.
