@@ -1,7 +1,7 @@
 // Serves the bench pages with the built npm package, the kernels, the peers and a made-up catalogue, opens them in headless
 // Chromium, and prints JSON lines of samples. `cargo xtask bench device` builds what is served and judges what is printed.
 //
-//   node benches/device/run.mjs --page ops|requeue|recall|cold --world FOLDER --kernels FOLDER [--peers FOLDER] [--samples N]
+//   node benches/device/run.mjs --page ops|requeue|recall|cold|client --world FOLDER --kernels FOLDER [--peers FOLDER] [--samples N]
 
 import { parseArgs } from "node:util";
 import { cold } from "./drive/cold.mjs";
@@ -30,8 +30,11 @@ try {
     case "cold":
       await cold(pages, beside.filter((name) => name !== "js"), Number(values.samples ?? 9), tell);
       break;
+    case "client":
+      await client();
+      break;
     default:
-      throw new Error(`no page ${values.page}; there are ops, requeue, recall, cold`);
+      throw new Error(`no page ${values.page}; there are ops, requeue, recall, cold, client`);
   }
 } finally {
   await pages.close();
@@ -61,4 +64,10 @@ async function requeue() {
 async function recall() {
   const result = await pages.result("recall.html");
   for (const { op, samples, ...found } of result.ops) tell({ op, unit: "ms", own: samples, peers: [], ...found });
+}
+
+/** A device's part of a secure round in a worker: 100,000 numbers, 20 neighbours, a committee of 41. */
+async function client() {
+  const { samples, ...found } = await pages.result("client.html");
+  tell({ op: "client", unit: "ms in Chromium", own: samples, peers: [], ...found });
 }

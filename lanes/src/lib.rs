@@ -1,5 +1,5 @@
-//! The inner loops of sottovoce: inner products with blocks of sixteen items (f32 and int8), small dense products, and `exp` and
-//! `tanh` over slices.
+//! The inner loops of sottovoce: inner products with blocks of sixteen items (f32 and int8), small dense products, `exp` and
+//! `tanh` over slices, and the masks of secure rounds.
 //!
 //! They are a crate of their own for one reason: the page compiles them for speed and everything else for size
 //! (`profile.wasm.package` in the root manifest). Whoever needs them goes through `sottovoce::math` and `sottovoce::learn`.
@@ -14,6 +14,7 @@ pub mod dense;
 pub mod elementary;
 pub mod int8;
 mod madd;
+pub mod masks;
 
 /// How many items lie side by side in a block.
 pub const LANES: usize = 16;

@@ -237,6 +237,11 @@ impl Masking {
         self.pending.last().map(|(key, _)| key)
     }
 
+    /// The keys of all masks that are missing, the next one first: for a platform that makes several streams at once.
+    pub fn keys(&self) -> impl Iterator<Item = &MaskKey> {
+        self.pending.iter().rev().map(|(key, _)| key)
+    }
+
     /// Puts on the next mask from the stream that its key gives.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use super::Ring;
 use aes::Aes128;
 use chacha20::ChaCha20;
 use ctr::cipher::{KeyIvInit, StreamCipher};
+use sottovoce_lanes::masks;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Numbers of one block of the stream.
@@ -100,26 +101,15 @@ pub(super) fn add_stream(ring: Ring, add: bool, bytes: &[u8], sum: &mut [u32]) {
     }
 }
 
+/// Whatever lies above `r` bits is cut off at the end.
 fn add_block(ring: Ring, add: bool, block: &[u8], numbers: &mut [u32]) {
-    // `−m = !m + 1`: one loop for both signs, whatever lies above `r` bits is cut off at the end.
-    let (flip, one) = if add { (0, 0) } else { (u32::MAX, 1) };
-    let put = |number: &mut u32, mask: u32| *number = number.wrapping_add((mask ^ flip).wrapping_add(one));
     match width(ring) {
-        2 => {
-            let (low, _) = block.as_chunks::<2>();
-            numbers.iter_mut().zip(low).for_each(|(n, l)| put(n, u32::from(u16::from_le_bytes(*l))));
-        }
+        2 => masks::of_16_bits(block.as_chunks().0, add, numbers),
         3 => {
             let (low, high) = block.split_at(block.len().min(2 * BLOCK));
-            let (low, _) = low.as_chunks::<2>();
-            for ((n, l), h) in numbers.iter_mut().zip(low).zip(high) {
-                put(n, u32::from(u16::from_le_bytes(*l)) | u32::from(*h) << 16);
-            }
+            masks::of_24_bits(low.as_chunks().0, high, add, numbers);
         }
-        _ => {
-            let (whole, _) = block.as_chunks::<4>();
-            numbers.iter_mut().zip(whole).for_each(|(n, w)| put(n, u32::from_le_bytes(*w)));
-        }
+        _ => masks::of_32_bits(block.as_chunks().0, add, numbers),
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) struct Postgres {
     programs: PathBuf,
     user: Option<&'static str>,
     data: PathBuf,
+    port: u16,
     /// Where it answers, as the superuser and without a password.
     pub(crate) url: String,
 }
@@ -54,20 +55,20 @@ impl Postgres {
         initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "--pgdata"]);
         run::capture(initdb.arg(&data))?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let mut server = as_user(user, &programs.join("postgres"));
-        server.arg("-D").arg(&data).args(["-p", &port.to_string(), "-h", "127.0.0.1"]);
-        for setting in
-            ["unix_socket_directories=", "max_connections=400", "log_min_messages=fatal", "log_statement=none"]
-        {
-            server.args(["-c", setting]);
-        }
-        run::say(&format!("PostgreSQL for the tests: {}", run::shown(&server)));
-        let child = server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let child = child.with_context(|| format!("cannot start {}", run::shown(&server)))?;
+        let child = serve(&programs, user, &data, port)?;
         let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
-        let mut this = Self { child, programs, user, data, url };
+        let mut this = Self { child, programs, user, data, port, url };
         this.wait_until_ready(port)?; // dropped, and so stopped, where it fails
         Ok(Some(this))
+    }
+
+    /// Stops it without a farewell, as a power cut would, and starts it again: it recovers from its log.
+    pub(crate) fn stop_at_once_and_start(&mut self) -> Result<()> {
+        let mut stop = as_user(self.user, &self.programs.join("pg_ctl"));
+        run::capture(stop.arg("stop").arg("-D").arg(&self.data).args(["-m", "immediate", "-w"]))?;
+        self.child.wait()?;
+        self.child = serve(&self.programs, self.user, &self.data, self.port)?;
+        self.wait_until_ready(self.port)
     }
 
     fn wait_until_ready(&mut self, port: u16) -> Result<()> {
@@ -98,6 +99,18 @@ impl Drop for Postgres {
             let _ = std::fs::remove_dir_all(home); // of no use to anybody
         }
     }
+}
+
+/// Starts the server over a folder that `initdb` made.
+fn serve(programs: &Path, user: Option<&str>, data: &Path, port: u16) -> Result<Child> {
+    let mut server = as_user(user, &programs.join("postgres"));
+    server.arg("-D").arg(data).args(["-p", &port.to_string(), "-h", "127.0.0.1"]);
+    for setting in ["unix_socket_directories=", "max_connections=400", "log_min_messages=fatal", "log_statement=none"] {
+        server.args(["-c", setting]);
+    }
+    run::say(&format!("PostgreSQL for the tests: {}", run::shown(&server)));
+    let child = server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    child.with_context(|| format!("cannot start {}", run::shown(&server)))
 }
 
 /// The folder with `initdb` and `postgres`: on PATH, or the newest of Debian's.

@@ -162,7 +162,7 @@ impl Secure {
         let due: Vec<Ask> =
             self.asks(device).into_iter().flatten().filter(|(at, _)| *at <= now).map(|(_, ask)| ask).collect();
         // What is ready to leave goes first; of what is only asked for, none keeps the others waiting.
-        let drawn = usize::try_from(u64::from(rng.next_u32()) * due.len() as u64 >> 32).unwrap_or(0);
+        let drawn = usize::try_from((u64::from(rng.next_u32()) * due.len() as u64) >> 32).unwrap_or(0);
         let ask = *due.iter().find(|ask| ask.is_ready()).or(due.get(drawn))?;
         let (ask, errand) = self.make(ask)?;
         let jitter = rng.next_u32();

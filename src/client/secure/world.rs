@@ -191,7 +191,10 @@ pub(super) struct Live {
     over: bool,
 }
 
-/// The server; `edit` may forge what it answers.
+/// From a path and the honest answer to another one.
+pub(super) type Forge = Box<dyn FnMut(&str, u16, Vec<u8>) -> (u16, Vec<u8>)>;
+
+/// The server; `forge` may change what it answers.
 pub(super) struct Server {
     pub(super) identity: Identity,
     pub(super) weights: TowerWeights,
@@ -202,7 +205,7 @@ pub(super) struct Server {
     /// Everything that was put, in order.
     pub(super) wire: Vec<(String, Vec<u8>)>,
     pub(super) asked: usize,
-    pub(super) forge: Option<Box<dyn FnMut(&str, u16, Vec<u8>) -> (u16, Vec<u8>)>>,
+    pub(super) forge: Option<Forge>,
 }
 
 impl Server {
@@ -439,7 +442,7 @@ impl World {
                 while page.step(&mut self.server, self.now) {
                     match reloads {
                         Reloads::Always => page.reload(false),
-                        Reloads::Crashes if self.rng.next_u32() % 3 == 0 => page.reload(true),
+                        Reloads::Crashes if self.rng.next_u32().is_multiple_of(3) => page.reload(true),
                         _ => {}
                     }
                     steps += 1;

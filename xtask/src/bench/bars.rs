@@ -24,7 +24,7 @@ const RATIOS: [(&str, &str, f64); 18] = [
     ("expand", "openssl", 1.0 / 1.5),
 ];
 
-const OWN: [(&str, Bar); 9] = [
+const OWN: [(&str, Bar); 11] = [
     // The scan alone, as a share of what it is bound by: memory or arithmetic.
     ("score_kernel_share", Bar::Least(0.55)),
     ("dpp_1000_64_20_native", Bar::Median(0.15)),
@@ -37,7 +37,15 @@ const OWN: [(&str, Bar); 9] = [
     ("upload", Bar::Median(300_000.0 + 5_000.0)),
     ("complete_graph_100", Bar::Median(0.5)),
     ("k100_n1000", Bar::Median(10.0)),
+    ("durable_reports", Bar::Least(1000.0)),
+    ("round_10k", Bar::Median(15.0)),
 ];
+
+/// Milliseconds from a killed server's end to the next one's first answer, at worst.
+pub(super) const READY_AGAIN: Bar = Bar::Median(2000.0);
+
+/// From the noised vector to the signed report; `client` natively is judged beside its peer.
+pub(super) const CLIENT_IN_CHROMIUM: Bar = Bar::Median(12.0);
 
 /// Of the songs that an exact search in f32 finds, how many private recall must find.
 pub(super) const LEAST_RECALL: f64 = 0.985;

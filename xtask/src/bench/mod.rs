@@ -3,6 +3,7 @@
 
 mod bars;
 mod beside;
+mod crash;
 mod device;
 mod line;
 mod machine;
@@ -52,7 +53,12 @@ struct Bench {
     run: fn(&Workspace, Run) -> Result<Vec<Value>>,
 }
 
-const ALL: [Bench; 3] = [
+const ALL: [Bench; 4] = [
+    Bench {
+        name: "crash",
+        about: "servers that are killed a thousand times over both databases: what is lost, and how soon the next is ready",
+        run: crash::run,
+    },
     Bench {
         name: "device",
         about: "the engine in the page beside JavaScript, onnxruntime-web and TensorFlow.js",

@@ -1,10 +1,12 @@
 //! What a round that keeps secrets costs: a device's part and the server's, natively, beside Flower's SecAgg+ (its own workflow, the same
-//! cohort, the same vector) and OpenSSL's AES. Each sample of ours stands beside one of the peer's, taken right after it.
+//! cohort, the same vector) and OpenSSL's AES; a device's part in a page's worker; the server over a disk. Each sample of ours stands beside
+//! one of the peer's, taken right after it.
 
 use super::line::{Measured, Peer};
 use super::{Run, bars, machine, peers};
-use crate::run;
+use crate::setup::Browser;
 use crate::workspace::Workspace;
+use crate::{run, web};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -16,6 +18,8 @@ const FLOWER_ROUNDS: usize = 3;
 const OPENSSL_SAMPLES: usize = 7;
 /// By themselves: the operation and its samples.
 const ALONE: [(&str, usize); 2] = [("complete_graph_100", 9), ("k100_n1000", 2)];
+/// Over a SQLite file, by themselves: the operation, and its samples or the parameters of its one.
+const STORED: [(&str, usize); 2] = [("durable_reports", 5), ("round_10k", 10_000)];
 
 pub(super) fn run(workspace: &Workspace, how: Run) -> Result<Vec<Value>> {
     let flower = if how.peers { peers::flower(workspace)? } else { None };
@@ -29,6 +33,11 @@ pub(super) fn run(workspace: &Workspace, how: Run) -> Result<Vec<Value>> {
         run::say(&format!("bench rounds: {op}"));
         lines.push(Measured { bar: bars::bar(op, None), ..own(workspace, op, samples)? });
     }
+    for (op, size) in STORED {
+        run::say(&format!("bench rounds: {op}, over a SQLite file"));
+        lines.push(Measured { bar: bars::bar(op, None), ..native(workspace, "sottovoce-server", "sums", op, size)? });
+    }
+    lines.push(in_chromium(workspace)?);
     let machine = machine::machine(None);
     Ok(lines
         .iter()
@@ -42,12 +51,36 @@ pub(super) fn run(workspace: &Workspace, how: Run) -> Result<Vec<Value>> {
 
 /// One run of `benches/secagg.rs`.
 fn own(workspace: &Workspace, op: &str, samples: usize) -> Result<Measured> {
+    native(workspace, "sottovoce", "secagg", op, samples)
+}
+
+/// One run of a benchmark that prints one line.
+fn native(workspace: &Workspace, package: &str, bench: &str, op: &str, size: usize) -> Result<Measured> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(&workspace.root);
-    cargo.args(["bench", "--quiet", "--package", "sottovoce", "--bench", "secagg", "--", op, &samples.to_string()]);
-    let said = run::result_of(&mut cargo)?;
+    cargo.args(["bench", "--quiet", "--package", package, "--bench", bench, "--", op, &size.to_string()]);
+    measured(op, &run::result_of(&mut cargo)?)
+}
+
+/// `client` in a worker of headless Chromium, masks by WebCrypto.
+fn in_chromium(workspace: &Workspace) -> Result<Measured> {
+    run::say("bench rounds: a device in Chromium");
+    let browser = Browser::ready(workspace)?;
+    let kernels = web::build_kernels(workspace)?;
+    let mut node = Command::new("node");
+    node.current_dir(&workspace.root).arg(workspace.root.join("benches/device/run.mjs"));
+    node.args(["--page", "client", "--kernels"]).arg(&kernels).env("CHROMIUM", &browser.chromium);
+    let mut found = measured("client", &run::result_of(&mut node)?)?;
+    found.more.insert("browser".to_owned(), machine::machine(Some(&browser))["browser"].clone());
+    Ok(Measured { bar: Some(bars::CLIENT_IN_CHROMIUM), ..found })
+}
+
+fn measured(op: &str, said: &str) -> Result<Measured> {
     let mut more: Map<String, Value> =
         serde_json::from_str(said.trim()).with_context(|| format!("not a measurement: {said}"))?;
+    for said_elsewhere in ["op", "peers"] {
+        more.remove(said_elsewhere);
+    }
     let unit = more.remove("unit").and_then(|unit| unit.as_str().map(str::to_owned)).context("no unit")?;
     let samples: Vec<f64> = serde_json::from_value(more.remove("own").context("no samples")?)?;
     Ok(Measured { bench: BENCH, op: op.to_owned(), unit, own: samples, more, ..Measured::default() })

@@ -4,10 +4,10 @@
 use super::sums::split;
 use super::tables::{self, Device, Mark, Seat};
 use super::{Phase, Sum, SumError, Sums};
-use crate::store::Write;
+use crate::store::{StoreError, Write};
 use rayon::prelude::*;
 use sottovoce::ids::{Millis, RoundId};
-use sottovoce::secagg::{Digest, Disclosure, Error, Join, MaskJob, Report, Ring, Unmasking, Vote};
+use sottovoce::secagg::{Digest, Disclosure, Error, Join, MaskJob, PublicKey, Report, Ring, Unmasking, Vote};
 
 /// The sum of a round.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,20 +36,21 @@ impl Sums {
         }
         let Some(jobs) = self.jobs(&sum).await? else { return Ok(None) };
         let ring = sum.terms.terms.ring;
-        let mut total = vec![0; sum.terms.terms.dimension as usize];
         let mut link = self.store.read().await?;
         let (mut after, mut devices) = (None, 0);
-        loop {
+        let start: Vec<u32> = vec![0; sum.terms.terms.dimension as usize];
+        // A page is added up, on other threads than those that answer, while the next is read.
+        let mut adding = tokio::task::spawn_blocking(move || Ok(start));
+        let total = loop {
             let page = tables::page(&mut link, Device::Reports, round, after).await?;
-            let Some((last, _)) = page.last() else { break };
+            let total = adding.await.map_err(crashed)??;
+            let Some((last, _)) = page.last() else { break total };
             after = Some(*last);
-            for (_, body) in &page {
-                let report: Report = tables::read("a report", body)?;
-                ring.add_packed(&report.body, &mut total)?;
-                devices += 1;
-            }
-        }
-        unmask(&jobs, ring, &mut total)?;
+            devices += u32::try_from(page.len()).unwrap_or(u32::MAX);
+            adding = tokio::task::spawn_blocking(move || add(&page, ring, total));
+        };
+        drop(link);
+        let total = tokio::task::spawn_blocking(move || unmask(&jobs, ring, total)).await.map_err(crashed)??;
         let roster = self.roster(&sum).await?.root();
         Ok(Some(Opened { round, sum: ring.centred(&total), devices, least: sum.terms.terms.least, roster }))
     }
@@ -71,6 +72,9 @@ impl Sums {
         };
         for disclosure in &disclosures {
             unmasking.disclose(disclosure, joins.iter())?;
+            if unmasking.ready() {
+                break; // the others could only say the same
+            }
         }
         if unmasking.ready() { Ok(Some(unmasking.jobs()?)) } else { Ok(None) }
     }
@@ -89,19 +93,40 @@ impl Sums {
     }
 }
 
-/// Each core takes its masks out of zeros of its own; the parts add up to the same whatever the number of cores.
-fn unmask(jobs: &[MaskJob], ring: Ring, total: &mut [u32]) -> Result<(), Error> {
+/// Adds what one page of reports holds.
+fn add(page: &[(PublicKey, Vec<u8>)], ring: Ring, total: Vec<u32>) -> Result<Vec<u32>, SumError> {
+    spread(page, total, |(_, body), part| {
+        let report: Report = tables::read("a report", body)?;
+        Ok(ring.add_packed(&report.body, part)?)
+    })
+}
+
+/// Takes the masks out that are left.
+fn unmask(jobs: &[MaskJob], ring: Ring, total: Vec<u32>) -> Result<Vec<u32>, SumError> {
+    spread(jobs, total, |job, part| Ok(job.apply(ring, part)?))
+}
+
+/// Each core works into zeros of its own; the parts add up to the same whatever the number of cores.
+fn spread<T: Sync>(
+    all: &[T],
+    mut total: Vec<u32>,
+    work: impl Fn(&T, &mut [u32]) -> Result<(), SumError> + Sync,
+) -> Result<Vec<u32>, SumError> {
     let d = total.len();
-    let share = jobs.len().div_ceil(rayon::current_num_threads()).max(1);
-    let parts: Vec<Vec<u32>> = jobs
+    let share = all.len().div_ceil(rayon::current_num_threads()).max(1);
+    let parts: Vec<Vec<u32>> = all
         .par_chunks(share)
-        .map(|jobs| {
+        .map(|some| {
             let mut part = vec![0; d];
-            jobs.iter().try_for_each(|job| job.apply(ring, &mut part)).map(|()| part)
+            some.iter().try_for_each(|one| work(one, &mut part)).map(|()| part)
         })
-        .collect::<Result<_, Error>>()?;
+        .collect::<Result<_, SumError>>()?;
     for part in parts {
         total.iter_mut().zip(part).for_each(|(t, p)| *t = t.wrapping_add(p));
     }
-    Ok(())
+    Ok(total)
+}
+
+fn crashed(_: tokio::task::JoinError) -> SumError {
+    StoreError::Query(sqlx::Error::WorkerCrashed).into()
 }

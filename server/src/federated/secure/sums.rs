@@ -15,14 +15,17 @@ use tokio::sync::Mutex;
 
 /// The roster of a round.
 type Closed = (RoundId, Arc<Roster>);
+/// Who is on it.
+type Names = (RoundId, Arc<[PublicKey]>);
 
-/// Secure sums over a store. Cheap to clone; clones share it. Holds nothing that the store does not hold too, but the last closed roster,
-/// which anybody can make again.
+/// Secure sums over a store. Cheap to clone; clones share it. Holds nothing that the store does not hold too, but the last closed roster
+/// and its names, which anybody can make again.
 #[derive(Clone, Debug)]
 pub struct Sums {
     pub(super) store: Store,
     server: Identity,
     roster: Arc<Mutex<Option<Closed>>>,
+    names: Arc<Mutex<Option<Names>>>,
     pub(super) desk: Arc<Desk>,
 }
 
@@ -39,7 +42,7 @@ impl Sums {
     /// Over a store; `server` signs terms and rosters.
     #[must_use]
     pub fn new(store: Store, server: Identity) -> Self {
-        Self { store, server, roster: Arc::default(), desk: Arc::default() }
+        Self { store, server, roster: Arc::default(), names: Arc::default(), desk: Arc::default() }
     }
 
     /// What devices know the server by.
@@ -282,10 +285,12 @@ impl Sums {
     /// [`SumError::NoSuchRound`]; [`SumError::Refused`] for a device that did not join.
     pub async fn fate(&self, round: RoundId, identity: PublicKey) -> Result<Fate, SumError> {
         let sum = self.round(round).await?;
-        let names = tables::names(&mut self.store.read().await?, Device::Joins, round).await?;
-        let Ok(index) = names.binary_search(&identity) else {
-            return Err(Error::Stranger { what: "the device" }.into());
-        };
+        let stranger = || SumError::from(Error::Stranger { what: "the device" });
+        if sum.phase == Phase::Joining {
+            let joined = tables::message(&mut self.store.read().await?, Device::Joins, round, identity).await?;
+            return joined.map(|_| Fate::Waiting).ok_or_else(stranger);
+        }
+        let index = self.names(round).await?.binary_search(&identity).map_err(|_| stranger())?;
         let reported =
             sum.bitmap.as_ref().and_then(|bits| bits.get(index / 8)).is_some_and(|byte| byte >> (index % 8) & 1 == 1);
         Ok(match sum.phase {
@@ -294,6 +299,17 @@ impl Sums {
             Phase::Opening if !reported => Fate::Missed,
             _ => Fate::Waiting,
         })
+    }
+
+    /// Who joined a round that takes no more, in the roster's order. Every device of a round asks for its fate.
+    async fn names(&self, round: RoundId) -> Result<Arc<[PublicKey]>, SumError> {
+        let mut held = self.names.lock().await;
+        if let Some((_, names)) = held.as_ref().filter(|(of, _)| *of == round) {
+            return Ok(Arc::clone(names));
+        }
+        let names: Arc<[PublicKey]> = tables::names(&mut self.store.read().await?, Device::Joins, round).await?.into();
+        *held = Some((round, Arc::clone(&names)));
+        Ok(names)
     }
 
     /// The closed roster of a round, made of the joins once a process: of many who ask at once, one makes it.

@@ -1,0 +1,340 @@
+//! Rounds, one after the other, whoever dies: what was not acknowledged is sent again to the next process.
+
+use super::devices::{DEVICES, Device, member, members, read};
+use super::server::{Answer, Death, Died, Place, Server, stop_the_database};
+use super::wire::{self, Ask};
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+use sottovoce::ids::RoundId;
+use sottovoce::protocol::{SplitQuestion, SplitVotes, encode};
+use sottovoce::secagg::SignedTerms;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What is to go wrong.
+pub(crate) struct Deaths {
+    pub(crate) kills: u64,
+    pub(crate) stops: u64,
+    /// Points and seconds of the same rounds in peace: how the deaths are spread over them.
+    pub(crate) peace: Option<(u64, f64)>,
+}
+
+impl Deaths {
+    pub(crate) fn none() -> Self {
+        Self { kills: 0, stops: 0, peace: None }
+    }
+}
+
+/// What came of it.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) model: Vec<u8>,
+    pub(crate) deaths: u64,
+    pub(crate) at_a_point: u64,
+    pub(crate) stops: u64,
+    pub(crate) acknowledged: u64,
+    /// Acknowledged and not in the sum.
+    pub(crate) lost: u64,
+    /// More in a sum than reported.
+    pub(crate) twice: u64,
+    /// Reports whose ε stands in no account.
+    pub(crate) unrecorded: u64,
+    pub(crate) points: u64,
+    pub(crate) seconds: f64,
+    ready: Vec<f64>,
+}
+
+impl Outcome {
+    /// Milliseconds from a process's start to its first answer.
+    pub(crate) fn ready(&self, share: f64) -> f64 {
+        let mut all = self.ready.clone();
+        all.sort_by(f64::total_cmp);
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a rank"
+        )]
+        let rank = ((all.len().saturating_sub(1)) as f64 * share) as usize;
+        all.get(rank).copied().unwrap_or_default()
+    }
+}
+
+struct Play<'a> {
+    place: &'a Place,
+    devices: Vec<Device>,
+    members: Vec<Vec<u8>>,
+    rounds: u64,
+    done: u64,
+    deaths: Deaths,
+    rng: ChaCha20Rng,
+    server: Option<Server>,
+    dies_at_a_point: bool,
+    stopping: Option<JoinHandle<bool>>,
+    outcome: Outcome,
+}
+
+pub(crate) fn play(place: &Place, rounds: u64, deaths: Deaths) -> Outcome {
+    let mut play = Play {
+        place,
+        devices: (0..DEVICES).map(Device::new).collect(),
+        members: members(),
+        rounds,
+        done: 0,
+        deaths,
+        rng: ChaCha20Rng::seed_from_u64(rounds),
+        server: None,
+        dies_at_a_point: false,
+        stopping: None,
+        outcome: Outcome::default(),
+    };
+    let begun = Instant::now();
+    for round in 1..=rounds {
+        play.round(round);
+        play.done = round;
+    }
+    play.outcome.seconds = begun.elapsed().as_secs_f64();
+    play.end()
+}
+
+impl Play<'_> {
+    /// One round, in as many lives as it takes.
+    fn round(&mut self, round: u64) {
+        self.devices.iter_mut().for_each(|device| device.part = None);
+        let stop_in = self.deaths.stops * (round - 1) / self.rounds < self.deaths.stops * round / self.rounds;
+        if stop_in {
+            let after = Duration::from_millis(u64::from(self.rng.next_u32() % 60));
+            self.stopping = Some(std::thread::spawn(move || {
+                std::thread::sleep(after);
+                stop_the_database()
+            }));
+        }
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            assert!(tries < 4000, "round {round} comes to no end");
+            match self.step(round) {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(Died) => {
+                    self.outcome.deaths += u64::from(self.server.is_some());
+                    self.outcome.at_a_point += u64::from(self.server.is_some() && self.dies_at_a_point);
+                    self.server = None;
+                }
+            }
+        }
+        if let Some(stopping) = self.stopping.take() {
+            self.outcome.stops += u64::from(stopping.join().expect("it was stopped"));
+        }
+        while self.judge(round).is_err() {
+            self.outcome.deaths += 1;
+            self.server = None;
+        }
+    }
+
+    /// The living server; a new one where there is none, with its death in it.
+    fn server(&mut self) -> &mut Server {
+        if self.server.is_none() {
+            let death = self.death();
+            self.dies_at_a_point = matches!(death, Death::Point(_));
+            let server = Server::start(self.place, death);
+            self.outcome.ready.extend(server.ready.map(|ready| ready.as_secs_f64() * 1e3));
+            self.server = Some(server);
+        }
+        self.server.as_mut().expect("just made")
+    }
+
+    /// Evenly over what is left of the rounds.
+    fn death(&mut self) -> Death {
+        let left = self.deaths.kills.saturating_sub(self.outcome.deaths);
+        let (Some((points, seconds)), 1..) = (self.deaths.peace, left) else { return Death::Never };
+        #[allow(clippy::cast_precision_loss, reason = "a few thousand")]
+        let share = (self.rounds - self.done) as f64 / self.rounds as f64 / left as f64 * 2.0;
+        let chance = f64::from(self.rng.next_u32()) / f64::from(u32::MAX);
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a few"
+        )]
+        if self.rng.next_u32().is_multiple_of(2) {
+            Death::Point((points as f64 * share * chance) as u64 + 1)
+        } else {
+            Death::Moment(Duration::from_secs_f64(seconds * share * chance))
+        }
+    }
+
+    /// The next thing that is due in a round; true when its sum is in the model.
+    fn step(&mut self, round: u64) -> Result<bool, Died> {
+        let Some(at) = self.done(Ask::Where, &[])? else { return Ok(false) };
+        let (newest, phase) = (wire::number(&at, 0), wire::number(&at, 1));
+        if newest < round {
+            return self.open(round);
+        }
+        match phase {
+            1 => self.joining(round),
+            2 => self.reporting(round),
+            3 => self.opening(round),
+            4 => Ok(true),
+            other => panic!("round {round} is in phase {other}"),
+        }
+    }
+
+    /// An answer, if the store gave one; what is refused must not be.
+    fn done(&mut self, ask: Ask, body: &[u8]) -> Result<Option<Vec<u8>>, Died> {
+        let answer = self.server().ask(ask, body)?;
+        Ok(taken(ask, answer))
+    }
+
+    /// Everything at once; which of it was done, also where the server died over it.
+    fn all(&mut self, ask: Ask, bodies: &[Vec<u8>]) -> (Vec<bool>, Result<(), Died>) {
+        let mut done = vec![false; bodies.len()];
+        let end = self.server().ask_all(ask, bodies, |i, answer| done[i] = taken(ask, answer).is_some());
+        (done, end)
+    }
+
+    fn open(&mut self, round: u64) -> Result<bool, Died> {
+        let now = round * 1000;
+        let offers = self.members.iter().map(|kept| encode(&member(kept).enlist(RoundId(1 << 40))));
+        let offers: Vec<Vec<u8>> = offers.map(|offer| [wire::numbers(&[now]), offer].concat()).collect();
+        let (done, end) = self.all(Ask::Enlist, &offers);
+        end?;
+        if done.iter().all(|done| *done) {
+            self.done(Ask::Open, &wire::numbers(&[round, now]))?;
+        }
+        Ok(false)
+    }
+
+    fn joining(&mut self, round: u64) -> Result<bool, Died> {
+        let Some(terms) = self.done(Ask::Terms, &wire::numbers(&[round]))? else { return Ok(false) };
+        let terms: SignedTerms = read(&terms);
+        for device in self.devices.iter_mut().filter(|device| device.part.is_none()) {
+            device.join(&terms);
+        }
+        let joins = self.devices.iter().map(|device| device.part.as_ref().map(|part| &part.join).expect("it joins"));
+        let joins: Vec<Vec<u8>> = joins.map(|join| [wire::numbers(&[round]), join.clone()].concat()).collect();
+        let (done, end) = self.all(Ask::Join, &joins);
+        end?;
+        if done.iter().all(|done| *done) {
+            self.done(Ask::Tick, &wire::numbers(&[round * 1000 + 150]))?;
+        }
+        Ok(false)
+    }
+
+    fn reporting(&mut self, round: u64) -> Result<bool, Died> {
+        let names: Vec<Vec<u8>> = self.devices.iter().map(|device| asking(round, device)).collect();
+        let mut views = vec![None; names.len()];
+        self.server().ask_all(Ask::View, &names, |i, answer| views[i] = taken(Ask::View, answer))?;
+        for (device, view) in self.devices.iter_mut().zip(views) {
+            let Some(view) = view else { return Ok(false) };
+            device.report(round, &read(&view));
+        }
+        let (mut who, mut reports) = (Vec::new(), Vec::new());
+        for (i, device) in self.devices.iter().enumerate() {
+            if let Some(report) = device.part.as_ref().and_then(|part| part.report.as_ref()) {
+                who.push(i);
+                reports.push([wire::numbers(&[round]), report.clone()].concat());
+            }
+        }
+        let (done, end) = self.all(Ask::Report, &reports);
+        for (i, _) in who.iter().zip(&done).filter(|(_, done)| **done) {
+            self.devices[*i].part.as_mut().expect("it reports").acknowledged = true;
+        }
+        end?;
+        if done.iter().all(|done| *done) {
+            self.done(Ask::Tick, &wire::numbers(&[round * 1000 + 300]))?;
+        }
+        Ok(false)
+    }
+
+    fn opening(&mut self, round: u64) -> Result<bool, Died> {
+        let this = wire::numbers(&[round]);
+        let Some(terms) = self.done(Ask::Terms, &this)? else { return Ok(false) };
+        let Some(question) = self.done(Ask::Question, &this)? else { return Ok(false) };
+        let (terms, question): (SignedTerms, SplitQuestion) = (read(&terms), read(&question));
+        let server = sottovoce::secagg::Identity::from_seed(super::devices::SERVER).public();
+        let (mut votes, mut voted) = (Vec::new(), Vec::new());
+        for kept in &mut self.members {
+            let mut member = member(kept);
+            let seated = member.seat(terms.clone(), server).expect("a seat");
+            let SplitQuestion { entries, beacon, split } = question.clone();
+            let (signed, vote) = seated.vote(&mut member, entries, beacon, split).expect("one split a round");
+            *kept = member.to_bytes();
+            votes.push([this.clone(), encode(&vote)].concat());
+            voted.push(signed);
+        }
+        let (done, end) = self.all(Ask::Vote, &votes);
+        end?;
+        if !done.iter().all(|done| *done) {
+            return Ok(false);
+        }
+        let Some(signed) = self.done(Ask::Votes, &this)? else { return Ok(false) };
+        let SplitVotes { votes } = read(&signed);
+        let disclosures: Vec<Vec<u8>> = voted
+            .into_iter()
+            .zip(&self.members)
+            .map(|(voted, kept)| voted.disclose(&member(kept), &votes).expect("enough votes"))
+            .map(|disclosure| [this.clone(), encode(&disclosure)].concat())
+            .collect();
+        let (done, end) = self.all(Ask::Disclose, &disclosures);
+        end?;
+        if done.iter().all(|done| *done) {
+            self.done(Ask::Sum, &this)?;
+        }
+        Ok(false)
+    }
+
+    /// Who was told that it is there must be in the sum, and nobody twice.
+    fn judge(&mut self, round: u64) -> Result<(), Died> {
+        let model = loop {
+            if let Some(model) = self.done(Ask::Model, &wire::numbers(&[round]))? {
+                break model;
+            }
+        };
+        let (mut acknowledged, mut lost) = (0, 0);
+        let asked: Vec<(bool, Vec<u8>)> = self
+            .devices
+            .iter()
+            .map(|device| (device.part.as_ref().is_some_and(|part| part.acknowledged), asking(round, device)))
+            .collect();
+        for (told, name) in asked {
+            let fate = loop {
+                if let Some(fate) = self.done(Ask::Fate, &name)? {
+                    break fate;
+                }
+            };
+            acknowledged += u64::from(told);
+            lost += u64::from(told && fate != [1]);
+        }
+        let (devices, model) = model.split_at(8);
+        self.outcome.acknowledged += acknowledged;
+        self.outcome.lost += lost;
+        self.outcome.twice += wire::number(devices, 0).saturating_sub(acknowledged);
+        self.outcome.model = model.to_vec();
+        if let (None, Some(points)) = (self.deaths.peace, self.done(Ask::Points, &[])?) {
+            self.outcome.points = wire::number(&points, 0);
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Outcome {
+        let unrecorded = self.devices.iter().map(|device| device.reports.saturating_sub(device.charged()));
+        self.outcome.unrecorded = unrecorded.sum();
+        self.outcome
+    }
+}
+
+fn asking(round: u64, device: &Device) -> Vec<u8> {
+    [wire::numbers(&[round]), device.identity().0.to_vec()].concat()
+}
+
+fn taken(ask: Ask, (byte, body): Answer) -> Option<Vec<u8>> {
+    match byte {
+        wire::DONE => Some(body),
+        wire::LATER => {
+            std::thread::sleep(Duration::from_millis(5));
+            None
+        }
+        _ => panic!("{ask:?} was refused: {}", String::from_utf8_lossy(&body)),
+    }
+}
