@@ -126,9 +126,11 @@ export class Party {
     this.#later.clear();
     this.#known.clear();
     try {
-      return await this.#ended(true, (vault) => {
+      return await this.#ended(true, async (vault) => {
+        const left = await vault.erase();
         this.#kept = undefined;
-        return vault.erase();
+        this.#host.door.forgetVault();
+        return left;
       });
     } catch (error) {
       // Where nothing can be kept, nothing is.
