@@ -6,7 +6,9 @@ use super::output::say;
 use super::towers::{Towers, moments, name, round4, world};
 use crate::federated::Combination;
 use crate::progress::Progress;
-use crate::simulate::{Attack, Bound, Cohorts, Defence, Liars, Part, Poisoned, SplitWorld, poisoned_rounds, published, ranked};
+use crate::simulate::{
+    Attack, Bound, Cohorts, Defence, Liars, Part, Poisoned, SplitWorld, poisoned_rounds, published, ranked,
+};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use serde_json::json;
@@ -159,7 +161,11 @@ fn work(args: &Args) -> anyhow::Result<()> {
         }
         for (defended, defence) in [(false, Defence::NONE), (true, args.defence())] {
             let one = |liars: Option<&Liars>, targets: &[(usize, SongId)]| -> anyhow::Result<Vec<Outcome>> {
-                bar.show(Progress { step: "trainings", done: all.len() as u64 / args.rank.len() as u64, total: trainings });
+                bar.show(Progress {
+                    step: "trainings",
+                    done: all.len() as u64 / args.rank.len() as u64,
+                    total: trainings,
+                });
                 train(args, &world, seed, &defence, liars, targets)
             };
             let targets = args.rank.iter().map(|rank| {
@@ -196,11 +202,8 @@ fn train(
 ) -> anyhow::Result<Vec<Outcome>> {
     let mut server = args.towers.server(world, 0.0, seed)?;
     let rounds = world.logs.len().div_ceil(args.clients as usize);
-    let cohorts = Cohorts {
-        clients: args.clients as usize,
-        rounds: u32::try_from(rounds)?.saturating_mul(args.passes),
-        seed,
-    };
+    let cohorts =
+        Cohorts { clients: args.clients as usize, rounds: u32::try_from(rounds)?.saturating_mul(args.passes), seed };
     let mut last = Poisoned::default();
     poisoned_rounds(&mut server, world, &cohorts, args.cohort as usize, liars, defence, |_, _, told| {
         last = told;

@@ -7,10 +7,10 @@
 //! Sources: Rong et al., *FedRecAttack*, ICDE 2022, and Zhang et al., *PipAttack*, WSDM 2022 (a target's row moved towards what users look
 //! for, boosted); Wang et al., *Attack of the Tails*, NeurIPS 2020 (hiding within honest norms).
 
+use super::SplitWorld;
 use super::meeting::{Answer, Meeting, Turns};
 use super::shares::Shares;
 use super::vertical::{Cohorts, GRAIN, TrainError, resident};
-use super::SplitWorld;
 use crate::federated::{Cohort, Combination, Vertical, bound_pull, bound_rows, combine, outliers};
 use rayon::prelude::*;
 use sottovoce::ids::SongId;
