@@ -2,7 +2,10 @@
 
 pub mod round;
 pub mod seeds;
+pub mod vaults;
 
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 use sottovoce::client::{EngineConfig, Recommender};
 use sottovoce::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
 use sottovoce::math::quantize_row;
@@ -93,10 +96,21 @@ pub fn still_works(engine: &mut Recommender) {
 /// A body in the envelope of `client::store`, so that the fuzzer need not find a checksum: the first byte chooses the format.
 pub fn snapshot(data: &[u8]) -> Vec<u8> {
     let (format, body) = data.split_first().map_or((2, data), |(first, rest)| (first % 4, rest));
-    let checksum = body
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    [b"SOTV".as_slice(), &[format], &checksum.to_le_bytes(), body].concat()
+    [b"SOTV".as_slice(), &[format], &fnv1a(body).to_le_bytes(), body].concat()
+}
+
+/// A body in the envelope of `client::secure`'s vault.
+pub fn sealed(body: &[u8]) -> Vec<u8> {
+    [b"SOTK\x01".as_slice(), &fnv1a(body).to_le_bytes(), body].concat()
+}
+
+/// A cryptographic source that gives the same each time.
+pub fn unpredictable() -> ChaCha20Rng {
+    ChaCha20Rng::from_seed([3; 32])
+}
+
+fn fnv1a(body: &[u8]) -> u64 {
+    body.iter().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The input that [`snapshot`] makes this snapshot of.

@@ -9,6 +9,9 @@ use sottovoce::protocol::{Receipt, ReceiptStatus, encode};
 use std::error::Error;
 use std::path::Path;
 
+/// Of a vault: magic, format, checksum.
+const HEADER: usize = 13;
+
 /// Where `$SEEDS` names a folder, makes `$SEEDS/<target>/…` and ends the process. A target does this and not a program of its own: all that
 /// is compiled with coverage counters has to be linked with the fuzzer.
 pub fn write_if_asked() {
@@ -56,6 +59,12 @@ fn write(folder: &Path) -> Result<(), Box<dyn Error>> {
     }
     for (name, bytes) in crate::round::round()?.messages {
         write("secagg", name, &bytes)?;
+    }
+    let (offer, vaults) = crate::vaults::vaults()?;
+    write("codec", "secure-offer", &offer)?;
+    write("vault", "offer", &offer)?;
+    for (name, vault) in vaults {
+        write("vault", &name, &vault[HEADER..])?;
     }
     Ok(())
 }

@@ -4,7 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use sottovoce::protocol::{
-    CatalogueShard, Message, RecallQuery, Receipt, RoundOffer, TowerWeights, WeightUpdate, decode, encode, kind,
+    CatalogueShard, Message, Outcome, RecallQuery, Receipt, RoundOffer, SecureOffer, TowerWeights, WeightUpdate,
+    decode, encode, kind,
 };
 use std::fmt::Debug;
 
@@ -16,6 +17,8 @@ fuzz_target!(init: sottovoce_fuzz::seeds::write_if_asked(), |data: &[u8]| {
     reads::<Receipt>(data);
     reads::<WeightUpdate>(data);
     reads::<RecallQuery>(data);
+    reads::<SecureOffer>(data);
+    reads::<Outcome>(data);
 });
 
 fn reads<M: Message + Debug>(data: &[u8]) {

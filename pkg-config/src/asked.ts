@@ -1,14 +1,13 @@
 // The engine that may ask for songs: for catalogues too large to download. Of `sottovoce/full` alone.
 
 import type { Coming } from "./catalogue.js";
-import type { Door } from "./door.js";
 import { Sottovoce as Engine } from "./engine.js";
 import { SottovoceError, codeOf } from "./errors.js";
-import { MEDIA_TYPE, bytesOf, songsOf, type Http } from "./http.js";
-import { base64, fromBase64, type Shelves } from "./open.js";
+import type { Parts } from "./hands.js";
+import { MEDIA_TYPE, bytesOf, songsOf } from "./http.js";
+import { base64, fromBase64 } from "./open.js";
 import type { OpenOptions } from "./options.js";
 import type { Imported } from "./portable.js";
-import type { Tape } from "./tape.js";
 import type { Consents, Erasure } from "./types.js";
 
 /** How songs are asked for. */
@@ -82,9 +81,10 @@ export class Sottovoce extends Engine {
   /** Only {@link Sottovoce.open} makes one. */
   protected constructor(...parts: never);
   /** @internal */
-  protected constructor(door: Door, options: FullOptions, http: Http, shelf: Shelves | undefined, tape: Tape | undefined);
-  protected constructor(door: Door, options: FullOptions, http: Http, shelf: Shelves | undefined, tape: Tape | undefined) {
-    super(door, options, http, shelf, tape);
+  protected constructor(...parts: Parts);
+  protected constructor(...parts: Parts) {
+    super(...parts);
+    const options: FullOptions = parts[1];
     this.#whole = options.catalogue !== "asked";
     this.#recall = { songs: 4000, epsilon: 50, pauseMs: 600_000, ...options.recall };
   }
@@ -94,8 +94,8 @@ export class Sottovoce extends Engine {
    *
    * @throws {@link SottovoceError} `wasm/…`, `server/…`; the engine's own errors for a catalogue it cannot read.
    */
-  static override async open(options: FullOptions = {}): Promise<Sottovoce> {
-    return (await super.opened(options, Sottovoce, options.catalogue === "asked" ? 0 : undefined)) as Sottovoce;
+  static override open(options: FullOptions = {}): Promise<Sottovoce> {
+    return super.opened(options, (...parts) => new Sottovoce(...parts), options.catalogue === "asked" ? 0 : undefined);
   }
 
   /**
@@ -135,7 +135,7 @@ export class Sottovoce extends Engine {
   /** As in `sottovoce`. Songs that were asked for say something of the listener, and go too. */
   override async deleteData(): Promise<Erasure> {
     const erased = await super.deleteData();
-    if (!this.#whole) this.hands.songs.clear();
+    if (!this.#whole) this.known.clear();
     return erased;
   }
 
@@ -187,10 +187,10 @@ export class Sottovoce extends Engine {
       const titles = songsOf(await this.#post("v1/recall/songs", question, "recall titles", "application/json", allowed));
       allowed.throwIfAborted();
       const added = door.takeAnswer(answer);
-      const { emit, songs: known } = this.hands;
+      const { known } = this;
       for (const song of titles) known.set(song.id, song);
       this.#keep();
-      emit({ type: "change", cause: "songs" });
+      this.emit({ type: "change", cause: "songs" });
       return { kind: "asked", songs: titles.length, added, bytes: question.length };
     } catch (error) {
       // What the server refuses for good would only be refused again.
@@ -204,8 +204,7 @@ export class Sottovoce extends Engine {
 
   async #post(path: string, question: Uint8Array, message: keyof typeof MEANING, accept: string, signal: AbortSignal): Promise<Uint8Array> {
     signal.throwIfAborted();
-    const { http, emit } = this.hands;
-    const response = await http.request(path, {
+    const response = await this.http.request(path, {
       method: "POST",
       headers: { "content-type": MEDIA_TYPE, accept },
       body: question as Uint8Array<ArrayBuffer>,
@@ -213,34 +212,32 @@ export class Sottovoce extends Engine {
       arrived: () => {
         if (this.closed) return;
         this.door.asked(Date.now());
-        emit({ type: "ledger" });
+        this.emit({ type: "ledger" });
       },
     });
     const bytes = await bytesOf(response);
     signal.throwIfAborted();
     this.door.recordDownload(message, bytes.length, MEANING[message], Date.now());
-    emit({ type: "ledger" });
+    this.emit({ type: "ledger" });
     return bytes;
   }
 
   /** Puts the songs and where asking stands into the state that is kept. */
   #keep(): void {
     if (this.#whole) return;
-    const { keeper, songs } = this.hands;
     const state = base64(this.door.recallState());
-    keeper.state.settings.asked = { of: this.#of, state, songs: [...songs.values()] };
-    keeper.changed();
+    this.keeper.state.settings.asked = { of: this.#of, state, songs: [...this.known.values()] };
+    this.keeper.changed();
   }
 
   /** Takes them up from there. Where they are broken or of another catalogue, they are asked for again; the account goes on. */
   #takeUp(): void {
-    const { keeper, songs } = this.hands;
-    const { asked } = keeper.state.settings;
+    const { asked } = this.keeper.state.settings;
     if (this.#whole || !asked) return;
     try {
       this.door.restoreRecall(fromBase64(asked.state), asked.of === this.#of);
       // Only the newest answers are kept: not every song that was ever sent is here again.
-      for (const song of asked.songs) if (this.door.embedding(song.id)) songs.set(song.id, song);
+      for (const song of asked.songs) if (this.door.embedding(song.id)) this.known.set(song.id, song);
     } catch (error) {
       // As good as never asked.
       if (!codeOf(error)?.startsWith("snapshot/")) throw error;

@@ -1,6 +1,7 @@
 // The wasm door as this package expects it: the generated class gives `any` where Rust hands out objects, these are their shapes.
 
 import type { EventRow } from "./event.js";
+import type { RoundState, Upload } from "./secure/types.js";
 import type { CoreContext } from "./settings.js";
 import type { Interest, Ledger, Portrait, SlotReason } from "./types.js";
 
@@ -25,6 +26,27 @@ export interface Outgoing {
   readonly key: string;
   readonly bytes: Uint8Array;
   free(): void;
+}
+
+/** What the engine asks its caller to do next in secure rounds; which of the fields mean something depends on the kind. */
+export interface CoreErrand {
+  readonly kind: "get" | "put" | "keep" | "mask";
+  readonly path?: string | undefined;
+  /** The message's name. */
+  readonly message?: string | undefined;
+  /** What to send; the vault; the 16 bytes of a mask's key. */
+  readonly body?: Uint8Array | undefined;
+  /** How much of a mask's stream. */
+  readonly length?: number | undefined;
+  free(): void;
+}
+
+/** Where the rounds stand, and the account. */
+export interface CoreRoundState extends Omit<RoundState, "participating" | "waiting"> {
+  readonly spent: { readonly epsilon: number; readonly delta: number };
+  readonly budget: { readonly epsilon: number; readonly delta: number };
+  /** Rounds that were paid for. */
+  readonly charged: number;
 }
 
 /** The wasm class, method by method. */
@@ -58,6 +80,18 @@ export interface Door {
   outbox(): Outgoing | undefined;
   sent(now: number): void;
   abandon(round: number): void;
+  roundErrand(now: number): CoreErrand | undefined;
+  roundAnswer(status: number, body: Uint8Array, now: number): void;
+  roundKept(bytes: Uint8Array): void;
+  roundStream(bytes: Uint8Array): void;
+  roundSent(now: number): void;
+  roundState(): CoreRoundState;
+  explainUpload(): Upload | undefined;
+  vault(): Uint8Array;
+  restoreVault(bytes: Uint8Array): void;
+  setBudget(epsilon: number, delta: number): void;
+  setRoundPolicy(survivors: number, members: number): void;
+  trustServer(key: Uint8Array): void;
   setRecallConsent(on: boolean): void;
   askRecall(songs: number, epsilon: number, pause: number, now: number): Uint8Array | undefined;
   asked(now: number): void;

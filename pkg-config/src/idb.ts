@@ -3,6 +3,7 @@
 // A commit is one transaction, and durable ("strict") before it is told. The journal is cut only up to the OLDER slot, so that
 // with a broken newer slot the older one and the whole journal still give the same state.
 
+import { answer, committed, named, openDb } from "./database.js";
 import { SottovoceError } from "./errors.js";
 import type { Saved, Store } from "./store.js";
 
@@ -71,7 +72,7 @@ const VERSION = 2;
 
 /** See `indexedDbStore`. @internal */
 export async function openStore(name: string): Promise<Store> {
-  const db = await openDb(name);
+  const db = await openDb(name, VERSION, [SLOTS, JOURNAL]);
   let sequence = 0;
   /** The last line in the journal, and the one up to which the newest slot stands for it. */
   let last = 0;
@@ -154,53 +155,4 @@ export async function openStore(name: string): Promise<Store> {
     },
     close: () => db.close(),
   };
-}
-
-function named(cause: unknown): SottovoceError {
-  const { name } = (cause ?? {}) as Partial<DOMException>;
-  if (name === "VersionError") return new SottovoceError("store/newer", "A newer version of this player keeps the history.", "Reload the page.", { cause });
-  return name === "QuotaExceededError"
-    ? new SottovoceError("store/full", "There is no room left to keep the history.", "Free some space, or go on without.", { cause })
-    : new SottovoceError("store/refused", "This browser keeps nothing for this page.", "Allow site data to have the history after a reload.", { cause });
-}
-
-function openDb(name: string): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    try {
-      const request = indexedDB.open(name, VERSION);
-      let given = false;
-      request.onupgradeneeded = () => {
-        const { result: db } = request;
-        for (const store of [SLOTS, JOURNAL]) if (!db.objectStoreNames.contains(store)) db.createObjectStore(store);
-      };
-      request.onsuccess = () => {
-        const { result: db } = request;
-        // A later version of this package in another tab must not wait for this one.
-        db.onversionchange = () => db.close();
-        if (given) db.close();
-        else resolve(db);
-      };
-      request.onerror = () => reject(named(request.error));
-      request.onblocked = () => {
-        given = true;
-        reject(new SottovoceError("store/elsewhere", "Another tab with an older version of this player keeps the history.", "Close it, then reload."));
-      };
-    } catch (cause) {
-      reject(named(cause));
-    }
-  });
-}
-
-function answer<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
-
-function committed(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error);
-  });
 }

@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 export { Sottovoce } from "./engine.js";
-export type { EventOf } from "./engine.js";
+export type { EventOf, Hands } from "./hands.js";
+export type { TakingPart } from "./taking-part.js";
 export type { Taste } from "./taste.js";
 export type { ComponentOptions, EngineConfig, OpenOptions, RecommendOptions } from "./options.js";
 export type { Addition } from "./additions.js";
@@ -20,6 +21,9 @@ export type { Imported } from "./portable.js";
 export { replay } from "./again.js";
 export type { ReplayOptions, Replayed } from "./again.js";
 export type { Call, ReplayFile } from "./tape.js";
+export type {
+  Budget, Moment, ParticipateOptions, Participation, Privacy, RoundPolicy, RoundState, Upload, Vault, Waiting,
+} from "./secure/types.js";
 export { songId } from "./types.js";
 export type {
   Acknowledged, Consents, Context, Contribution, EngineEvent, Erasure, Feedback, HistoryColumns, Interest, Ledger, LedgerEntry, LibraryEntry,

@@ -23,12 +23,18 @@ export interface Asked {
   readonly songs: readonly Song[];
 }
 
+/** What the listener set; JSON has no infinity. */
+export interface KeptBudget {
+  readonly epsilon: number | null;
+  readonly delta?: number;
+}
+
 /** The state beside the engine's snapshot. */
 export interface State {
   /** The page's notes. */
   notes: Record<string, unknown>;
   /** What only this package knows of the listener's will. */
-  settings: { paused?: boolean; consents?: Pick<Consents, "recall" | "learning">; asked?: Asked };
+  settings: { paused?: boolean; consents?: Pick<Consents, "recall" | "learning">; budget?: KeptBudget; asked?: Asked };
 }
 
 /** Keeps an engine's state, somewhere or nowhere. */

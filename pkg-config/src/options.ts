@@ -2,6 +2,7 @@
 
 import type { Addition } from "./additions.js";
 import type { Sottovoce } from "./engine.js";
+import type { Budget, RoundPolicy, Vault } from "./secure/types.js";
 import type { Store } from "./store.js";
 import type { Context, SongId } from "./types.js";
 
@@ -79,6 +80,23 @@ export interface OpenOptions {
   readonly fetch?: typeof fetch;
   /** Bytes of catalogue that may be cached on the device. 256 MiB; 0 caches nothing. */
   readonly cacheBytes?: number;
+  /**
+   * What kind of rounds this device takes part in. `"secure"`, the default: {@link Sottovoce.participate}, whose updates are noised and masked, so
+   * that the server can read their sum only. `"open"`: {@link Sottovoce.contribute}, whose updates are clipped and no more; for servers of
+   * your own, and for experiments.
+   */
+  readonly rounds?: "secure" | "open";
+  /** How much secure rounds may tell in all, where the listener has set nothing else (`setBudget`). `ε` = 8 at `δ` = 10⁻⁶. */
+  readonly budget?: Budget;
+  /** What this device asks of secure rounds before it joins one. */
+  readonly roundPolicy?: RoundPolicy;
+  /** The server's Ed25519 key, 32 bytes or 64 hexadecimal digits, which invitations must be signed with. Asked of the server the first time, when left out. */
+  readonly serverKey?: Uint8Array | string;
+  /**
+   * Where secrets of secure rounds are kept, and the account of what they told. In IndexedDB, sealed, when left out; nowhere, and there are no
+   * such rounds, with `store: "memory"`.
+   */
+  readonly vault?: Vault;
   /** Writes down every call, so that `replayFile()` can be asked for. Off, it costs nothing. */
   readonly record?: boolean;
   /** Told as the catalogue comes in, 0 to 1. */

@@ -8,8 +8,8 @@
  */
 import { useCallback, useEffect, useRef, useState } from "react";
 import {
-  Sottovoce, type ComponentOptions, type Consents, type EngineEvent, type Feedback, type Ledger, type RecommendOptions, type SlotReason,
-  type Song, type SongId,
+  Sottovoce, type ComponentOptions, type Consents, type EngineEvent, type Feedback, type Ledger, type Moment, type Privacy, type RecommendOptions,
+  type RoundState, type SlotReason, type Song, type SongId, type Upload,
 } from "./index.js";
 
 /** How far {@link useSottovoce} is. */
@@ -121,4 +121,49 @@ export function useLedger(engine: Sottovoce | undefined): Ledger | undefined {
   useEffect(() => setLedger(engine?.ledger()), [engine]);
   useEngineEvent(engine, "ledger", () => setLedger(engine?.ledger()));
   return ledger;
+}
+
+/** How secure rounds stand; each is undefined until it is known. */
+export interface Rounds {
+  readonly state: RoundState | undefined;
+  readonly privacy: Privacy | undefined;
+  /** What is about to leave, or has just left. */
+  readonly upload: Upload | undefined;
+  /** Why this device can take no part. */
+  readonly error: unknown;
+}
+
+const NO_ROUNDS: Rounds = { state: undefined, privacy: undefined, upload: undefined, error: undefined };
+
+/**
+ * Tells how secure rounds stand, for an engine of `sottovoce/full`. With `participate` it takes part in them, for as long as the component is
+ * there and the listener consents; the rest of the options are those of `engine.participate`.
+ */
+export function useRounds(engine: Sottovoce | undefined, { participate = false, ...moment }: Moment & { readonly participate?: boolean } = {}): Rounds {
+  const [rounds, setRounds] = useState(NO_ROUNDS);
+  const tell = useCallback(() => {
+    if (!engine) return setRounds(NO_ROUNDS);
+    const [state, upload] = [engine.roundState(), engine.explainUpload()];
+    setRounds((before) => ({ ...before, state, upload }));
+    // An engine that is closed meanwhile has nothing to tell.
+    engine.privacy().then((privacy) => setRounds((before) => ({ ...before, privacy })), () => {});
+  }, [engine]);
+  useEffect(tell, [tell]);
+  useEngineEvent(engine, "round", tell);
+  useEngineEvent(engine, "change", ({ cause }) => cause === "delete" && tell());
+  const [consents] = useConsents(engine);
+  const [paused, setPaused] = useState(engine?.paused);
+  useEffect(() => setPaused(engine?.paused), [engine]);
+  useEngineEvent(engine, "pause", (event) => setPaused(event.paused));
+  const may = participate && consents?.rounds && paused === false;
+  const when = JSON.stringify(moment);
+  useEffect(() => {
+    if (!engine || !may) return undefined;
+    const gone = new AbortController();
+    const failed = (error: unknown) => gone.signal.aborted || setRounds((before) => ({ ...before, error }));
+    setRounds((before) => ({ ...before, error: undefined }));
+    engine.participate({ ...(JSON.parse(when) as Moment), signal: gone.signal }).catch(failed);
+    return () => gone.abort();
+  }, [engine, may, when]);
+  return rounds;
 }

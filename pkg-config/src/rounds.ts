@@ -33,6 +33,10 @@ export async function rounds(http: Http, signal: AbortSignal): Promise<RoundStat
   return json<{ rounds: Record<string, never>[] }>(body).rounds.map((row) => ({
     round: row["round"] ?? 0,
     state: row["state"] as unknown as RoundStatus["state"],
+    secure: !!row["secure"],
+    stage: row["stage"] ?? undefined,
+    joined: row["joined"] ?? undefined,
+    noise: row["noise"] ?? undefined,
     updates: row["updates"] ?? 0,
     cohort: row["cohort"] ?? 0,
     openedAt: row["opened_at"] ?? 0,

@@ -1,5 +1,7 @@
 // The words of the public face.
 
+import type { RoundState } from "./secure/types.js";
+
 declare const brand: unique symbol;
 
 /** A song's number in the catalogue. A plain number at run time; a type of its own, so that it is never taken for a slot. */
@@ -77,7 +79,7 @@ export interface Context {
 
 /** What the listener may agree to, one by one. Each can be taken back at any time. */
 export interface Consents {
-  /** Taking part in federated rounds: one clipped update a round leaves the device. Off to begin with. */
+  /** Taking part in federated rounds: one update a round leaves the device, clipped, noised and masked. Off to begin with. */
   readonly rounds: boolean;
   /** Asking the server for songs with noised interests, in `sottovoce/full`; see its `fetchCandidates`. Off to begin with. */
   readonly recall: boolean;
@@ -198,6 +200,14 @@ export interface Ledger {
 export interface RoundStatus {
   readonly round: number;
   readonly state: "open" | "closing" | "closed" | "abandoned";
+  /** Whether updates come masked, so that only their sum can be read. */
+  readonly secure: boolean;
+  /** Of a secure round under way. */
+  readonly stage: "joining" | "reporting" | "opening" | undefined;
+  /** Of a secure round under way: devices that have joined. */
+  readonly joined: number | undefined;
+  /** Of a secure round: the noise multiplier; 0 is none. */
+  readonly noise: number | undefined;
   /** Updates counted so far. */
   readonly updates: number;
   /** Updates it waits for. */
@@ -254,6 +264,8 @@ export interface Erasure {
     readonly ledger: number;
     /** Updates waiting to be sent. */
     readonly pending: number;
+    /** Secrets of rounds, and the account of what was spent. */
+    readonly secrets: number;
     /** The page's own notes. */
     readonly notes: number;
     /** Files of the catalogue in the cache. */
@@ -272,4 +284,5 @@ export type EngineEvent =
   | { readonly type: "pause"; readonly paused: boolean }
   | { readonly type: "storage"; readonly storage: Storage }
   | { readonly type: "connection"; readonly online: boolean }
-  | { readonly type: "contribution"; readonly result: Contribution };
+  | { readonly type: "contribution"; readonly result: Contribution }
+  | { readonly type: "round"; readonly state: RoundState };

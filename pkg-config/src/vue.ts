@@ -8,8 +8,8 @@
  */
 import { onMounted, onScopeDispose, shallowRef, toValue, watch, type MaybeRefOrGetter, type Ref, type ShallowRef } from "vue";
 import {
-  Sottovoce, type ComponentOptions, type Consents, type EngineEvent, type Feedback, type Ledger, type RecommendOptions, type SlotReason,
-  type Song, type SongId,
+  Sottovoce, type ComponentOptions, type Consents, type EngineEvent, type Feedback, type Ledger, type Moment, type Privacy, type RecommendOptions,
+  type RoundState, type SlotReason, type Song, type SongId, type Upload,
 } from "./index.js";
 
 /** What {@link useSottovoce} gives. */
@@ -115,4 +115,53 @@ export function useLedger(engine: MaybeRefOrGetter<Sottovoce | undefined>): Read
   watch(() => toValue(engine), (now) => (ledger.value = now?.ledger()), { immediate: true });
   useEngineEvent(engine, "ledger", () => (ledger.value = toValue(engine)?.ledger()));
   return ledger;
+}
+
+/** How secure rounds stand; each is undefined until it is known. */
+export interface Rounds {
+  readonly state: Readonly<ShallowRef<RoundState | undefined>>;
+  readonly privacy: Readonly<ShallowRef<Privacy | undefined>>;
+  /** What is about to leave, or has just left. */
+  readonly upload: Readonly<ShallowRef<Upload | undefined>>;
+  /** Why this device can take no part. */
+  readonly error: Readonly<ShallowRef<unknown>>;
+}
+
+/**
+ * Tells how secure rounds stand, for an engine of `sottovoce/full`. With `participate` it takes part in them, for as long as the scope is there
+ * and the listener consents; the rest of the options are those of `engine.participate`.
+ */
+export function useRounds(
+  engine: MaybeRefOrGetter<Sottovoce | undefined>, { participate = false, ...moment }: Moment & { readonly participate?: boolean } = {},
+): Rounds {
+  const state = shallowRef<RoundState>();
+  const privacy = shallowRef<Privacy>();
+  const upload = shallowRef<Upload>();
+  const error = shallowRef<unknown>();
+  const paused = shallowRef<boolean>();
+  const tell = () => {
+    const now = toValue(engine);
+    state.value = now?.roundState();
+    upload.value = now?.explainUpload();
+    paused.value = now?.paused;
+    // An engine that is closed meanwhile has nothing to tell.
+    now?.privacy().then((told) => (privacy.value = told), () => {});
+  };
+  watch(() => toValue(engine), tell, { immediate: true });
+  useEngineEvent(engine, "round", tell);
+  useEngineEvent(engine, "change", ({ cause }) => cause === "delete" && tell());
+  useEngineEvent(engine, "pause", (event) => (paused.value = event.paused));
+  const { consents } = useConsents(engine);
+  watch(
+    () => [toValue(engine), participate && consents.value?.rounds && paused.value === false] as const,
+    ([now, may], _, cleanUp) => {
+      if (!now || !may) return;
+      const gone = new AbortController();
+      cleanUp(() => gone.abort());
+      error.value = undefined;
+      now.participate({ ...moment, signal: gone.signal }).catch((problem: unknown) => gone.signal.aborted || (error.value = problem));
+    },
+    { immediate: true },
+  );
+  return { state, privacy, upload, error };
 }

@@ -9,9 +9,10 @@ import { act, createElement } from "react";
 import { createRenderer, createSSRApp, defineComponent, h } from "vue";
 import { renderToString } from "vue/server-renderer";
 import { Sottovoce, codeOf, init, type ComponentOptions, type OpenOptions } from "../src/index.js";
-import { useQueue as useQueueInReact, useSottovoce as useInReact } from "../src/react.js";
-import { useQueue as useQueueInVue, useSottovoce as useInVue } from "../src/vue.js";
+import { useQueue as useQueueInReact, useRounds as useRoundsInReact, useSottovoce as useInReact } from "../src/react.js";
+import { useQueue as useQueueInVue, useRounds as useRoundsInVue, useSottovoce as useInVue } from "../src/vue.js";
 import { catalogueFetch } from "./catalogue.js";
+import { standIn } from "./device.js";
 
 const WASM = resolve("src/generated-full/sottovoce_bg.wasm");
 const skip = existsSync(WASM) ? false : "the engine is not built: cargo xtask package";
@@ -154,5 +155,55 @@ test("both take an engine that the page opened itself, and leave it open", { ski
   assert.equal(queue.songs.value.length, 4);
   vue.unmount();
   assert.equal(engine.recommend({ k: 4 }).length, 4);
+  await engine.close();
+});
+
+/** An engine whose rounds are not real: `participate` runs until it is stopped, or fails. */
+async function withRounds() {
+  const engine = await Sottovoce.open(OPTIONS);
+  const asked: AbortSignal[] = [];
+  standIn(engine, {
+    async participate({ signal }: { signal: AbortSignal }) {
+      asked.push(signal);
+      return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+    },
+    roundState: () => ({ phase: "idle", enlisted: false, included: 0, participating: asked.length > 0 }),
+    explainUpload: () => undefined,
+    privacy: async () => ({ epsilon: 1, budget: 8, left: 7, delta: 1e-6, rounds: 1, roundsLeft: 7 }),
+  });
+  return { engine, asked };
+}
+
+test("React: useRounds takes part while the listener agrees and the component is there, and tells how it stands", { skip }, async () => {
+  const { engine, asked } = await withRounds();
+  let rounds!: ReturnType<typeof useRoundsInReact>;
+  const mounted = await inReact(() => ((rounds = useRoundsInReact(engine, { participate: true, charging: false })), null));
+  await act(() => until(() => rounds.privacy));
+  assert.deepEqual([rounds.state?.phase, rounds.privacy?.left, asked.length], ["idle", 7, 0]);
+  await act(async () => engine.setConsent(true));
+  assert.equal(asked.length, 1);
+  await act(async () => engine.setConsent(false));
+  assert.ok(asked[0]?.aborted);
+  await act(async () => engine.setConsent(true));
+  assert.equal(asked.length, 2);
+  await act(async () => mounted.unmount());
+  assert.ok(asked[1]?.aborted);
+  await engine.close();
+});
+
+test("Vue: useRounds takes part while the listener agrees and the scope is there, and tells how it stands", { skip }, async () => {
+  const { engine, asked } = await withRounds();
+  let rounds!: ReturnType<typeof useRoundsInVue>;
+  const mounted = inVue(() => (rounds = useRoundsInVue(engine, { participate: true })));
+  await until(() => rounds.privacy.value);
+  assert.deepEqual([rounds.state.value?.phase, rounds.privacy.value?.left, asked.length], ["idle", 7, 0]);
+  engine.setConsent(true);
+  await until(() => asked[0]);
+  engine.pause();
+  await until(() => asked[0]?.aborted || undefined);
+  engine.resume();
+  await until(() => asked[1]);
+  mounted.unmount();
+  assert.ok(asked[1]?.aborted);
   await engine.close();
 });

@@ -68,7 +68,7 @@ after(() => {
 });
 
 function open(options: OpenOptions = {}): Promise<Sottovoce> {
-  return Sottovoce.open({ server: url, store: "memory", seed: 7n, ...options });
+  return Sottovoce.open({ server: url, store: "memory", seed: 7n, rounds: "open", ...options });
 }
 
 /** Hears `count` songs: likes some, skips some. */

@@ -169,7 +169,7 @@ test("deleted means counted: nothing in the store, the engine, the ledger, the n
   engine.setConsent({ rounds: true, recall: true, learning: false });
   engine.pause();
   const { left, seen, storeEmpty, nothingPending } = await engine.deleteData();
-  assert.deepEqual(left, { stored: 0, history: 0, ledger: 0, pending: 0, notes: 0, cached: 0 });
+  assert.deepEqual(left, { stored: 0, history: 0, ledger: 0, pending: 0, secrets: 0, notes: 0, cached: 0 });
   assert.deepEqual({ seen, storeEmpty, nothingPending }, { seen: 0, storeEmpty: true, nothingPending: true });
   assert.deepEqual([engine.consents, engine.paused], [{ rounds: false, recall: false, learning: true }, false]);
   const again = await open({ store: "indexeddb" });

@@ -23,7 +23,7 @@ struct Server {
 impl Server {
     fn start(state: &Path, cohort: u32, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sottovoce-server"))
-            .args(["serve", "--port", "0", "--round-seconds", "3600", "--state"])
+            .args(["serve", "--port", "0", "--round-seconds", "3600", "--open-rounds", "--state"])
             .arg(state)
             .args(["--cohort", &cohort.to_string()])
             .args(more)

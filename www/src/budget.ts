@@ -1,29 +1,53 @@
-// How much of the privacy budget is spent. Pure: what the rounds say, as a meter can show it.
+// How much of the privacy budget is spent. Pure: what the engine's account says, as a meter and words can show it.
 
-import type { RoundStatus } from "sottovoce";
+import type { Privacy } from "sottovoce";
+import { count } from "./view/words.js";
 
-/** What rounds with noise tell of it. Today's rounds clip and add none, and carry nothing of this. */
-export interface NoisedRound {
-  /** What this device's updates have cost so far, and what it is ready to spend. */
-  readonly epsilonSpent: number;
-  readonly epsilonBudget: number;
-  readonly delta: number;
-  /** What the next update would cost. */
-  readonly epsilonNext: number;
-}
+/** What the listener may choose as ε; the last asks for no noise. */
+export const CHOICES = [1, 2, 4, 8, Infinity] as const;
+
+/**
+ * What this player begins with. A handful of devices, as in a demo, learns nothing under noise; so none is asked for, and the page says what that
+ * means.
+ */
+export const INITIAL = Infinity;
 
 /** The budget as it stands. */
-export type Budget =
-  /** Updates are clipped and not noised: there is no ε that could be spent. */
-  | { readonly kind: "clipped"; /** Where a round told it. */ readonly clipNorm: number | undefined }
-  | { readonly kind: "noised"; readonly share: number; readonly spent: number; readonly of: number; readonly delta: number; /** Updates that still fit. */ readonly left: number };
+export interface Budget {
+  /** `none`: no noise is asked for, so there is nothing to measure. `spent`: nothing is left. */
+  readonly kind: "none" | "left" | "spent";
+  /** How full the meter is, 0 to 1. */
+  readonly share: number;
+  readonly chip: string;
+  readonly words: string;
+}
 
-/** Reads the budget off the newest round. Numbers that make no sense count as no noise: a promise is shown only where it holds. */
-export function budgetOf(round: (RoundStatus & { readonly privacy?: NoisedRound }) | undefined): Budget {
-  const clipped: Budget = { kind: "clipped", clipNorm: round?.clipNorm };
-  const noise = round?.privacy;
-  if (!noise) return clipped;
-  const { epsilonSpent: spent, epsilonBudget: of, epsilonNext: next, delta } = noise;
-  if (![spent, of, next, delta].every(Number.isFinite) || spent < 0 || of <= 0 || next <= 0 || delta <= 0 || delta >= 1) return clipped;
-  return { kind: "noised", share: Math.min(1, spent / of), spent, of, delta, left: Math.max(0, Math.floor((of - spent) / next + 1e-9)) };
+/** Puts the account into words. */
+export function budgetOf(privacy: Privacy | undefined): Budget {
+  const { epsilon, budget, left, delta, rounds, roundsLeft } = privacy ?? { epsilon: 0, budget: INITIAL, left: INITIAL, delta: 1e-6, rounds: 0, roundsLeft: undefined };
+  const taken = rounds > 0 ? ` ${count(rounds, "round")} so far.` : "";
+  if (budget === Infinity) {
+    const words = "No noise is asked for: the sum alone hides you among the others. In a round of a few devices that is little, for who knows all the other updates knows yours too.";
+    const noised = rounds > 0 && epsilon < Infinity ? ` They had noise all the same: ε = ${figure(epsilon)}.` : "";
+    return { kind: "none", share: 0, chip: "no bound", words: `${words}${taken}${noised}` };
+  }
+  if (epsilon === Infinity) {
+    return { kind: "spent", share: 1, chip: "used up", words: `A round without noise was joined before, and what it may have told has no bound. So no budget is left, and no further update leaves this device.${taken}` };
+  }
+  const promise = `All your updates together tell of you at most ε = ${figure(epsilon)} of ${figure(budget)}, at δ = ${power(delta)}, for good.`;
+  const share = Math.min(1, epsilon / budget);
+  if (left <= 0) return { kind: "spent", share: 1, chip: "used up", words: `${promise}${taken} No further update leaves this device.` };
+  const fit = roundsLeft === undefined ? "" : roundsLeft > 0 ? ` At least ${count(roundsLeft, "round")} more ${roundsLeft === 1 ? "fits" : "fit"}.` : " Another round like those may not fit.";
+  return { kind: "left", share, chip: `ε ${figure(epsilon)} of ${figure(budget)}`, words: `${promise}${taken}${fit}` };
+}
+
+function figure(epsilon: number): string {
+  return Number.isInteger(epsilon) ? String(epsilon) : epsilon.toFixed(2);
+}
+
+/** `10⁻⁶` for a power of ten. */
+function power(delta: number): string {
+  const digits = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+  const exponent = -Math.log10(delta);
+  return Math.abs(exponent - Math.round(exponent)) < 1e-9 ? `10⁻${[...String(Math.round(exponent))].map((digit) => digits[+digit]).join("")}` : delta.toExponential(1);
 }

@@ -2,6 +2,7 @@
 
 import { Sottovoce, codeOf, type Context, type Song, type Storage } from "sottovoce";
 import { coverUrl, type CoverOf } from "./art/cover.js";
+import { INITIAL } from "./budget.js";
 import { Output } from "./deck/output.js";
 import { Shelf } from "./deck/shelf.js";
 import { doorOf } from "./engine-door.js";
@@ -60,6 +61,7 @@ async function begin(): Promise<void> {
   const engine = await Sottovoce.open({
     context: contextOf(new Date()),
     additions: await mine(),
+    budget: { epsilon: INITIAL },
     // For "Report a wrong list". It stays in this page.
     record: true,
     progress: (share) => say(state, share < 1 ? `Catalogue ${Math.round(share * 100)} %` : ""),

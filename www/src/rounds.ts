@@ -1,104 +1,98 @@
-// Follows the rounds, while and only while the listener consents.
+// Takes part in secure rounds, while and only while the listener consents, and follows how they stand.
 
-import { codeOf, type Contribution, type RoundStatus, type Sottovoce } from "sottovoce";
+import { codeOf, type Privacy, type RoundState, type RoundStatus, type Sottovoce, type Upload } from "sottovoce";
 
-/** With consent, the page contributes by itself once so many songs were judged since the last time. */
-const BY_ITSELF = 8;
 const SOON_MS = 2000;
 const LATER_MS = 6000;
 
 /** How things stand. */
 export interface Standing {
-  /** The round this device took part in last, as far as the server still tells. */
+  /** This device's part. */
+  readonly state: RoundState | undefined;
+  readonly privacy: Privacy | undefined;
+  /** What is about to leave, or has just left. */
+  readonly upload: Upload | undefined;
+  /** The round this device is in, and the one whose outcome it knows, as far as the server still tells. */
   readonly mine: RoundStatus | undefined;
+  readonly last: RoundStatus | undefined;
   readonly newest: RoundStatus | undefined;
-  /** What the last attempt came to, for the listener. */
-  readonly outcome: string;
-  readonly busy: boolean;
+  /** Why this device can take no part, for the listener. */
+  readonly problem: string;
 }
 
-interface Notes {
-  readonly round: number;
-  readonly seen: number;
-}
+const NOTHING: Standing = { state: undefined, privacy: undefined, upload: undefined, mine: undefined, last: undefined, newest: undefined, problem: "" };
 
-/** Watches rounds and contributes. */
+/** Takes part and watches. */
 export class RoundWatch {
-  standing: Standing = { mine: undefined, newest: undefined, outcome: "", busy: false };
+  standing = NOTHING;
   readonly #engine: Sottovoce;
   readonly #show: (standing: Standing) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Ends the part that is being taken. */
+  #gone = new AbortController();
   #refreshed = -1;
 
   constructor(engine: Sottovoce, show: (standing: Standing) => void) {
     this.#engine = engine;
     this.#show = show;
     engine.on("consent", () => this.#follow());
-    engine.on("change", ({ cause }) => cause === "restore" && this.#follow());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#follow());
+    engine.on("pause", () => this.#follow());
+    engine.on("round", () => this.#tell());
+    engine.on("change", ({ cause }) => (cause === "restore" || cause === "delete") && this.#follow());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#look());
     this.#follow();
   }
 
-  /** Takes part in the open round now. */
-  async contribute(): Promise<void> {
-    if (this.standing.busy) return;
-    this.#move({ busy: true, outcome: "Learning here, in this page …" });
-    try {
-      const result = await this.#engine.contribute();
-      if (result.kind === "sent" && result.status !== "round-closed") this.#engine.keep("contributed", { round: result.round, seen: this.#engine.seen } satisfies Notes);
-      this.#move({ busy: false, outcome: this.#told(result) });
-      await this.#look();
-    } catch (error) {
-      this.#move({ busy: false, outcome: codeOf(error) === "consent/off" ? "" : error instanceof Error ? error.message : String(error) });
-    }
-  }
-
-  get #last(): Notes | undefined {
-    return this.#engine.kept<Notes>("contributed");
+  /** Takes part whatever the moment is: on battery, on a metered connection. */
+  now(): void {
+    this.#takePart({ idle: false, charging: false, unmetered: false });
   }
 
   #follow(): void {
+    this.#gone.abort();
+    this.#move({ mine: undefined, last: undefined, newest: undefined, problem: "" });
+    this.#tell();
+    if (!this.#engine.consent || this.#engine.paused) return;
+    this.#takePart({});
+    this.#look();
+  }
+
+  #takePart(moment: { idle?: boolean; charging?: boolean; unmetered?: boolean }): void {
+    this.#gone.abort();
+    const gone = (this.#gone = new AbortController());
+    this.#move({ problem: "" });
+    this.#engine.participate({ ...moment, signal: gone.signal }).catch((error: unknown) => {
+      if (!gone.signal.aborted) this.#move({ problem: codeOf(error) === "consent/off" ? "" : error instanceof Error ? error.message : String(error) });
+    });
+  }
+
+  /** What the engine says. The account is read at rest, so it comes a moment later. */
+  #tell(): void {
+    const engine = this.#engine;
+    this.#move({ state: engine.roundState(), upload: engine.explainUpload() });
+    void engine.privacy().then((privacy) => this.#move({ privacy }), () => {});
+  }
+
+  /** What the server says, again and again. */
+  #look(): void {
     clearTimeout(this.#timer);
-    if (!this.#engine.consent) {
-      this.standing = { mine: undefined, newest: undefined, outcome: "", busy: false };
-      this.#show(this.standing);
-      return;
-    }
+    if (!this.#engine.consent || document.hidden) return;
     const again = () => {
-      const waiting = this.standing.mine?.state === "open" || this.standing.newest === undefined;
-      if (this.#engine.consent && !document.hidden) this.#timer = setTimeout(() => this.#follow(), waiting ? SOON_MS : LATER_MS);
+      if (this.#engine.consent && !document.hidden) this.#timer = setTimeout(() => this.#look(), this.standing.newest?.state === "open" ? SOON_MS : LATER_MS);
     };
-    this.#look().then(again, again);
+    this.#ask().then(again, again);
   }
 
-  async #look(): Promise<void> {
-    if (!this.#engine.consent) return;
+  async #ask(): Promise<void> {
     const rounds = await this.#engine.rounds();
-    const last = this.#last;
-    const newest = rounds[0];
-    const mine = last && rounds.find(({ round }) => round === last.round);
-    this.#move({ newest, mine });
+    const { state } = this.standing;
+    const told = (number: number | undefined) => rounds.find(({ round }) => round === number);
+    const last = told(state?.outcome?.round);
+    this.#move({ newest: rounds[0], mine: told(state?.round), last });
     // Its fruit: the weights that this device helped to make.
-    if (mine?.state === "closed" && mine.round !== this.#refreshed) {
-      this.#refreshed = mine.round;
+    if (last?.state === "closed" && last.round !== this.#refreshed) {
+      this.#refreshed = last.round;
       await this.#engine.refresh();
-    }
-    const since = this.#engine.seen - (last?.seen ?? 0);
-    if (newest?.state === "open" && newest.round !== last?.round && since >= BY_ITSELF && !this.#engine.paused) await this.contribute();
-  }
-
-  #told(result: Contribution): string {
-    switch (result.kind) {
-      case "no-round":
-        return "No round is open just now. The next one comes by itself.";
-      case "nothing-to-learn":
-        return result.round === this.#last?.round ? "This round has your update already." : "Nothing to learn from yet: hear a few songs first.";
-      case "sent":
-        return {
-          accepted: `Counted in round ${result.round}.`,
-          "already-counted": `Round ${result.round} had it already.`,
-          "round-closed": `Round ${result.round} closed before it came. Nothing of it was used.`,
-        }[result.status];
     }
   }
 

@@ -14,7 +14,7 @@ use std::process::{Command, ExitCode};
     after_help = "Examples:\n  cargo xtask fuzz                       every target, a minute each\n  cargo xtask fuzz snapshot --seconds 600\n\nInputs that are worth keeping stay in the target directory, below xtask/fuzz, and so do those that broke something."
 )]
 pub(crate) struct Arguments {
-    /// account, codec, secagg, shard, snapshot, weights or importer; all of them without a name
+    /// account, codec, secagg, shard, snapshot, vault, weights or importer; all of them without a name
     target: Option<String>,
     /// For how long, each
     #[arg(long, value_name = "N", default_value_t = 60)]
@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-const ENGINE: [&str; 6] = ["account", "codec", "secagg", "shard", "snapshot", "weights"];
+const ENGINE: [&str; 7] = ["account", "codec", "secagg", "shard", "snapshot", "vault", "weights"];
 const IMPORTER: &str = "importer";
 
 /// What cargo-fuzz passes too: counters at every edge, and the operands of comparisons. Without a sanitizer: there is no unsafe code.

@@ -70,6 +70,8 @@ impl Server {
         let mut command = Command::new(program);
         command.current_dir(start.state).arg("serve").arg("--www").arg(start.www);
         command.args(["--port", &start.port.to_string(), "--companions", &start.companions.to_string()]);
+        // Eight devices can hide among each other, and could learn nothing under noise that is worth its name (docs/privacy.md).
+        command.args(["--noise", "0"]);
         if let Some(data) = start.data {
             command.arg("--data").arg(data);
         }

@@ -3,7 +3,7 @@
 import { SottovoceError, codeOf, type EngineEvent, type Sottovoce as Engine } from "../index.js";
 import { CALLS, PROPERTIES, buffersOf, type Asked, type Failure, type Port, type Told } from "./wire.js";
 
-const EVENTS = ["change", "ledger", "consent", "pause", "storage", "connection", "contribution"] as const satisfies readonly EngineEvent["type"][];
+const EVENTS = ["change", "ledger", "consent", "pause", "storage", "connection", "contribution", "round"] as const satisfies readonly EngineEvent["type"][];
 
 /** What `sottovoce` and `sottovoce/full` both have. */
 export type Engines = Pick<typeof import("../index.js"), "Sottovoce" | "init">;

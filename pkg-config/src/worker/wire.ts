@@ -7,9 +7,9 @@ import type { WasmSource } from "../init.js";
 
 /** What can be read or called from the page. */
 export const CALLS = [
-  "addSongs", "configure", "contribute", "deleteData", "embedding", "explain", "exportData", "flush", "history", "importData", "importHistory",
-  "interests", "keep", "kept", "ledger", "lessOf", "library", "muted", "near", "observe", "pause", "portrait", "recommend", "refresh",
-  "replayFile", "resume", "rounds", "sessionVector", "setConsent", "setContext", "similarity", "takeOver", "undo", "unmute",
+  "addSongs", "configure", "contribute", "deleteData", "embedding", "explain", "explainUpload", "exportData", "flush", "history", "importData", "importHistory",
+  "interests", "keep", "kept", "ledger", "lessOf", "library", "muted", "near", "observe", "participate", "pause", "portrait", "privacy", "recommend",
+  "refresh", "replayFile", "resume", "roundState", "rounds", "sessionVector", "setBudget", "setConsent", "setContext", "similarity", "takeOver", "undo", "unmute",
 ] as const satisfies readonly (keyof Sottovoce)[];
 
 /** What can be read from the page. */
@@ -21,7 +21,7 @@ export type CallName = (typeof CALLS)[number];
 export type PropertyName = (typeof PROPERTIES)[number];
 
 /** Options that can travel to a worker. */
-export type Sendable = Omit<OpenOptions, "store" | "fetch" | "progress" | "signal"> & {
+export type Sendable = Omit<OpenOptions, "store" | "vault" | "fetch" | "progress" | "signal"> & {
   readonly store?: "indexeddb" | "memory";
   readonly wasm?: Exclude<WasmSource, Request | Response | Promise<Response>>;
 };

@@ -1,13 +1,15 @@
-//! `eval leakage`: what a curious server reads out of rounds of item-embedding updates, by what it is let see.
+//! `eval leakage`: what a curious server reads out of rounds, by what it is let see: of PFedRec's, or of this project's own.
 
 use super::bar::Bar;
 use super::output::say;
+use super::own_leakage;
 use super::pfedrec::load;
 use super::source::Source;
+use super::towers::Towers;
 use crate::progress::Progress;
 use crate::simulate::attack::{Areas, Leak, TrialConfig, View, trial};
 use crate::simulate::pfedrec::{Federation, FederationConfig, Holding, World};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::json;
 
 /// What `eval leakage --help` shows below the options.
@@ -16,36 +18,51 @@ Examples:
   sottovoce-server eval leakage --data ml-100k
   sottovoce-server eval leakage --data lastfm-hetrec2k --cohort 400 --json
   sottovoce-server eval leakage --data ml-100k --sigma 0.01 --sigma 0.1
+  sottovoce-server eval leakage --model vertical --data lastfm-s3rec --dimension 16
+  sottovoce-server eval leakage --model vertical --data kuairand-pure-late --dimension 16 --sigma 1 --json
 
-Rounds of PFedRec; then, for one listener after the other: is this song in the past, was this sampled song heard? Areas under the ROC curve,
-0.5 is a guess. Above 0.55 the view tells. docs/federated-models.md has figures.";
+Some rounds; then, for one listener after the other: is this song in the past, was it heard? (PFedRec: or drawn as a negative; vertical: or skipped.) Areas
+under the ROC curve, 0.5 is a guess. Above 0.55 the view tells. docs/federated-models.md and docs/federated.md have figures.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(flatten)]
-    source: Source,
+    pub(super) source: Source,
+    /// Whose rounds: PFedRec's, or the vertical rounds of this project's devices
+    #[arg(long, value_name = "MODEL", default_value = "pfedrec", value_parser = ["pfedrec", "vertical"])]
+    model: String,
     /// Weights, samples, cohorts, questions and noise are drawn from it
     #[arg(long, default_value_t = 2020)]
-    seed: u64,
+    pub(super) seed: u64,
     /// Rounds before the attack; the last one is attacked
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    rounds: u32,
+    pub(super) rounds: u32,
     /// Listeners whose updates are summed
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
-    cohort: u32,
+    pub(super) cohort: u32,
     /// Noise on the sum, as a multiple of the clipping norm; may be given several times
     #[arg(long, value_name = "SIGMA", default_values_t = [0.01, 0.1, 1.0])]
-    sigma: Vec<f64>,
+    pub(super) sigma: Vec<f64>,
+    #[command(flatten, next_help_heading = "With --model vertical")]
+    pub(super) towers: Towers,
     /// One JSON object a line instead of a table
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// More than this is no longer a guess.
-const TELLS: f64 = 0.55;
+pub(super) const TELLS: f64 = 0.55;
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    if args.model == "vertical" {
+        if args.source.state.is_some() {
+            bail!("--model vertical reads --data; a state file may be given there");
+        }
+        return tokio::task::spawn_blocking(move || own_leakage::work(&args))
+            .await
+            .context("the attacking thread ended early")?;
+    }
     let data = load(&args.source).await?;
     let name = data.name.clone();
     let Args { seed, rounds, cohort, sigma, json, .. } = args;
@@ -89,7 +106,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     ))
 }
 
-fn view(view: View) -> String {
+pub(super) fn view(view: View) -> String {
     match view {
         View::Update => "one update, clipped".to_owned(),
         View::Sum => "sum of the cohort".to_owned(),

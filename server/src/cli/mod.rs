@@ -9,13 +9,16 @@ mod interests;
 mod leakage;
 mod listen;
 mod output;
+mod own_leakage;
 mod pfedrec;
+mod poison;
 mod portrait;
 mod recall_noise;
 mod replay;
 mod serve;
 mod simulate;
 mod source;
+mod towers;
 mod train;
 mod vertical;
 

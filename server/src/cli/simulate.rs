@@ -1,7 +1,7 @@
 //! `simulate`: federated rounds over simulated listeners, measured on songs that nobody trained on.
 
 use super::output::say;
-use super::vertical;
+use super::{poison, vertical};
 use crate::catalog::{SHARD_SONGS, shards};
 use crate::data::{self, Clock, Dataset, LeaveOneOut, leave_one_out};
 use crate::embed::{Corpus, Song2Vec, Song2VecConfig};
@@ -26,7 +26,8 @@ Examples:
   sottovoce-server simulate                                      a synthetic world, 40 rounds of 100 listeners
   sottovoce-server simulate --data DIR --clients 200 --rounds 60 --dropout 0.2
   sottovoce-server simulate --data DIR --central-epochs 0 --json rounds only, one JSON object a line
-  sottovoce-server simulate vertical --help                      the item tower trained too, in split rounds";
+  sottovoce-server simulate vertical --help                      the item tower trained too, in split rounds
+  sottovoce-server simulate poison --help                        devices that lie, and what a server can do about it";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
@@ -78,6 +79,8 @@ pub(crate) struct Args {
 enum Verb {
     /// Vertical rounds: user tower on the devices, item tower on the server, beside the same two towers trained centrally
     Vertical(Box<vertical::Args>),
+    /// Vertical rounds with devices that lie to bring one song before everybody's ears, undefended and defended
+    Poison(Box<poison::Args>),
 }
 
 impl Args {
@@ -109,8 +112,10 @@ impl Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    if let Some(Verb::Vertical(args)) = args.verb {
-        return vertical::run(*args).await;
+    match args.verb {
+        Some(Verb::Vertical(args)) => return vertical::run(*args).await,
+        Some(Verb::Poison(args)) => return poison::run(*args).await,
+        None => {}
     }
     if !(0.0..=1.0).contains(&args.dropout) {
         bail!("--dropout {} is not a share; give a number from 0 to 1", args.dropout);

@@ -6,15 +6,19 @@
 //! kill at any moment, several coordinators may run over one store, and every version is in a signed public log ([`LogKey`]). What an
 //! operator may change meanwhile is in [`Settings`]. In a secure round ([`SecureConfig`]) it sees no update, only the sum of a cohort, which [`secure`]
 //! carries through the store; in a round in the open it sees each device's clipped update, and keeps it only until its round ends.
-//! [`Vertical`] is the server's half of vertical rounds, whose updates carry the gradient at the item towers' output too. Where only sums of cohorts are seen, [`combine`] joins them so that a few bad ones do not carry the day. May be imported by `simulate`, `http` and `cli`.
+//! [`Vertical`] is the server's half of vertical rounds, whose updates carry the gradient at the item towers' output too. Where only sums of cohorts are
+//! seen, [`combine`] joins them so that a few bad ones do not carry the day, and [`bound_pull`] keeps liars from lifting one song. [`calibrate`] finds the noise that a
+//! budget asks for. May be imported by `simulate`, `http` and `cli`.
 
 mod aggregate;
+mod calibrate;
 mod coordinator;
 mod error;
 mod key;
 mod log;
 mod robust;
 mod round;
+mod rows;
 pub mod secure;
 mod secure_round;
 mod settings;
@@ -29,6 +33,7 @@ mod transitions;
 mod vertical;
 
 pub use aggregate::{Mean, Moments, ServerOptimiser};
+pub use calibrate::calibrate;
 pub use coordinator::Coordinator;
 pub use error::RoundError;
 pub use key::parse_key;
@@ -38,6 +43,7 @@ pub use robust::{
     Cohort, Combination, Combined, OUTLIER, RobustError, SMOOTHING, STEPS, bound_rows, combine, outliers,
 };
 pub use round::{CoordinatorConfig, Round, RoundState};
+pub use rows::{NEAR, bound_pull};
 pub use secure_round::SecureConfig;
 pub use settings::Settings;
 pub use sottovoce::client::UpdateKey;

@@ -136,7 +136,7 @@ pub fn combine(cohorts: &[Cohort], combination: Combination, screen: bool) -> Re
 impl Cohort {
     /// One coordinate of the members' mean.
     #[allow(clippy::cast_precision_loss, reason = "sums of quantised updates are below 2⁵³")]
-    fn at(&self, coordinate: usize) -> f64 {
+    pub(super) fn at(&self, coordinate: usize) -> f64 {
         self.sum[coordinate] as f64 / f64::from(self.members)
     }
 
@@ -217,7 +217,7 @@ fn coordinates(cohorts: &[&Cohort], of: impl Fn(&mut [f64]) -> f64) -> Vec<f64> 
 }
 
 /// The median; the mean of the two in the middle where their number is even.
-fn middle(values: &mut [f64]) -> f64 {
+pub(super) fn middle(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let n = values.len();
     if n == 0 { 0.0 } else { f64::midpoint(values[(n - 1) / 2], values[n / 2]) }

@@ -15,7 +15,7 @@ use super::tables;
 use super::transitions::{Fold, Transition};
 use super::{CoordinatorConfig, Round, RoundError};
 use crate::store::{Isolation, Write, retry};
-use sottovoce::ids::{Millis, RoundId};
+use sottovoce::ids::Millis;
 use sottovoce::privacy::accountant::{Account, Budget};
 use sottovoce::privacy::{Grid, NoisePlan};
 use sottovoce::protocol::{NoiseTerms, SecureOffer, Stage};

@@ -30,7 +30,7 @@ on_both!(
 fn secure(multiplier: f64) -> CoordinatorConfig {
     let noise = NoiseTerms { multiplier, steps: 1 << 10 };
     let secure = SecureConfig { noise, reporting_ms: 1000, opening_ms: 1000, ..SecureConfig::default() };
-    CoordinatorConfig { secure: Some(secure), ..config(4, 3) }
+    CoordinatorConfig { secure: Some(secure), lease_ms: 100, ..config(4, 3) }
 }
 
 async fn open(store: Store, config: CoordinatorConfig) -> Coordinator {
@@ -69,7 +69,9 @@ impl World {
             let stored = pending.bytes().to_vec();
             let charged = pending.recorded(&stored).unwrap();
             let of = |p: usize| 0.01 * f32::from(i + 1) - 0.003 * p as f32 + 0.02 * round.0 as f32;
-            let mut noise = Noise::new(NoiseKey::new([i + 10 * u8::try_from(round.0).unwrap(); 32]));
+            let mut key = [i; 32];
+            key[..8].copy_from_slice(&round.0.to_le_bytes());
+            let mut noise = Noise::new(NoiseKey::new(key));
             let gradient = Gradient::new((0..P).map(of).collect()).clip(offer.plan.clip_norm);
             gradient.quantized(offer.plan.clip_norm, plan.grid(), &mut noise).noised(charged, &mut noise).unwrap()
         });
@@ -215,7 +217,7 @@ async fn a_fault_at_any_point_ends_in_the_same_weights(db: Db) {
                 _ => Err(StoreError::Injected { at }),
             });
         let mortal = Coordinator::open(db.store().await.with_fault(hook), rules.clone(), initial()).await;
-        let now = lives as u64 * 20_000; // the last one's lease has expired
+        let now = lives as u64 * 150; // the last one's lease has expired
         let outcome = match mortal {
             Ok(mortal) => world.go_on(&mortal, now, &[0, 1, 2, 3]).await.map(|_| ()),
             Err(error) => Err(error),

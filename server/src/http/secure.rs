@@ -12,7 +12,6 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sottovoce::ids::RoundId;
 use sottovoce::protocol::{MEDIA_TYPE, Message, Outcome, decode, encode};
 use sottovoce::secagg::{Disclosure, Enlistment, Error, Join, PublicKey, Report, Vote};
 

@@ -18,6 +18,8 @@ pub enum Part {
     Valid,
     /// For reporting.
     Test,
+    /// For reporting where training stops by validation: the test's questions, beside those of the validation, on what leaves both out.
+    Stopped,
 }
 
 /// One question: what was heard, and what has to be found.
@@ -44,6 +46,8 @@ pub struct SplitWorld {
     /// Places of the list that is measured.
     pub cut: usize,
     cases: Vec<Case>,
+    /// The questions that say when to stop.
+    choosing: Vec<Case>,
 }
 
 /// Mean quality over questions.
@@ -75,33 +79,36 @@ impl SplitWorld {
     /// Each listener's last finished song, among all and among `samples` where there are any (by listener key).
     #[must_use]
     pub fn next_song(data: &Dataset, part: Part, samples: &std::collections::HashMap<String, Vec<String>>) -> Self {
+        // Training leaves both held-out songs out, whichever is asked for.
         let split = leave_one_out(data);
         let by_key: std::collections::HashMap<&str, SongId> = data.songs.iter().map(|s| (&s.key[..], s.id)).collect();
-        let case = |(listener, held): (usize, &Option<crate::data::HeldOut>)| {
+        let case = |part: Part, listener: usize, held: &Option<crate::data::HeldOut>| {
             let held = (*held)?;
             let log = data.events_of(ListenerId(u32::try_from(listener).ok()?));
             let (song, before) = match part {
                 Part::Valid => (held.valid, held.before_valid),
-                Part::Test => (held.test, held.before_test),
+                Part::Test | Part::Stopped => (held.test, held.before_test),
             };
             let others = samples.get(&data.listeners[listener]).into_iter().flatten();
             let among = others.filter_map(|key| by_key.get(&key[..]).copied()).collect();
             let events = log[..before].iter().map(remembered).collect();
             Some(Case { listener, events, held_out: vec![song], among })
         };
-        let cases = split.held_out.iter().enumerate().filter_map(case).collect();
-        Self::of(&split.train, cases, true, 10)
+        let cases = |part| (0..).zip(&split.held_out).filter_map(|(i, held)| case(part, i, held)).collect();
+        let choosing = if part == Part::Stopped { cases(Part::Valid) } else { Vec::new() };
+        Self { choosing, ..Self::of(&split.train, cases(part), true, 10) }
     }
 
-    /// A published split of unordered totals. For choosing settings, a tenth of each listener's training songs is held out instead.
+    /// A published split of unordered totals. For choosing settings, a tenth of each listener's training songs is held out instead; for stopping,
+    /// that tenth is not trained on either, and is part of what is known when the test's questions are asked.
     #[must_use]
     pub fn fixed(split: &FixedSplit, part: Part, seed: u64) -> Self {
         let mut train = split.train.clone();
-        let mut test = split.test.clone();
-        if part == Part::Valid {
+        let mut chosen = vec![Vec::new(); split.test.len()];
+        if part != Part::Test {
             let rng = Rng::new(seed).split("validation");
             let mut kept = Vec::new();
-            for (held, listener) in test.iter_mut().zip(0u32..) {
+            for (held, listener) in chosen.iter_mut().zip(0u32..) {
                 let mut log = split.train.events_of(ListenerId(listener)).to_vec();
                 rng.split_at(listener.into()).shuffle(&mut log);
                 let out = log.len() / 10;
@@ -110,12 +117,20 @@ impl SplitWorld {
             }
             train.events = kept;
         }
-        let cases = test.into_iter().enumerate().filter(|(_, held)| !held.is_empty()).map(|(listener, held_out)| {
-            let log = train.events_of(ListenerId(u32::try_from(listener).unwrap_or(u32::MAX)));
-            Case { listener, events: log.iter().map(remembered).collect(), held_out, among: Vec::new() }
-        });
-        let cases = cases.collect();
-        Self::of(&train, cases, false, 20)
+        let cases = |known: &Dataset, held_out: &[Vec<SongId>]| -> Vec<Case> {
+            let asked = held_out.iter().zip(0u32..).filter(|(held, _)| !held.is_empty());
+            let case = |(held, listener): (&Vec<SongId>, u32)| {
+                let events = known.events_of(ListenerId(listener)).iter().map(remembered).collect();
+                Case { listener: listener as usize, events, held_out: held.clone(), among: Vec::new() }
+            };
+            asked.map(case).collect()
+        };
+        let (asked, choosing) = match part {
+            Part::Test => (cases(&train, &split.test), Vec::new()),
+            Part::Valid => (cases(&train, &chosen), Vec::new()),
+            Part::Stopped => (cases(&split.train, &split.test), cases(&train, &chosen)),
+        };
+        Self { choosing, ..Self::of(&train, asked, false, 20) }
     }
 
     fn of(train: &Dataset, cases: Vec<Case>, ordered: bool, cut: usize) -> Self {
@@ -123,7 +138,7 @@ impl SplitWorld {
         train.events.iter().for_each(|event| plays[event.song.0 as usize] += 1);
         let listeners = (0..train.listeners.len()).filter_map(|i| u32::try_from(i).ok());
         let logs = listeners.map(|i| train.events_of(ListenerId(i)).iter().map(remembered).collect()).collect();
-        Self { songs: train.songs.clone(), plays, logs, ordered, cut, cases }
+        Self { songs: train.songs.clone(), plays, logs, ordered, cut, cases, choosing: Vec::new() }
     }
 
     /// Popularity of each song, as a catalogue has it.
@@ -165,31 +180,54 @@ impl SplitWorld {
         self.measure_where(tower, items, |_| true)
     }
 
+    /// The same on the questions that say when to stop; all zero where the world has none.
+    #[must_use]
+    pub fn choose(&self, tower: &UserTower, items: &Resident) -> Worth {
+        self.worth(tower, items, &self.choosing, |_| true)
+    }
+
     /// As [`SplitWorld::measure`], of the listeners that `wanted` says.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "counts of songs and listeners")]
     pub fn measure_where(&self, tower: &UserTower, items: &Resident, wanted: impl Fn(usize) -> bool + Sync) -> Worth {
-        let worths: Vec<Worth> = self
-            .cases
+        self.worth(tower, items, &self.cases, wanted)
+    }
+
+    /// Share of the listeners who do not know this song, of those that `wanted` says, whose first `k` songs hold it.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "counts of listeners")]
+    pub fn exposure(
+        &self,
+        tower: &UserTower,
+        items: &Resident,
+        song: SongId,
+        k: usize,
+        wanted: impl Fn(usize) -> bool + Sync,
+    ) -> f64 {
+        let knows = |case: &Case| case.events.iter().any(|event| event.event.impression.song == song);
+        let shown = |case: &Case| {
+            let mut best = Vec::new();
+            top_k(&scores(case, tower, items, &[]), k, &mut best);
+            best.iter().any(|slot| items.song(*slot) == song)
+        };
+        let asked: Vec<&Case> = self.cases.iter().filter(|case| wanted(case.listener) && !knows(case)).collect();
+        asked.par_iter().filter(|case| shown(case)).count() as f64 / asked.len().max(1) as f64
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "counts of songs and listeners")]
+    fn worth(
+        &self,
+        tower: &UserTower,
+        items: &Resident,
+        cases: &[Case],
+        wanted: impl Fn(usize) -> bool + Sync,
+    ) -> Worth {
+        let worths: Vec<Worth> = cases
             .par_iter()
             .filter(|case| wanted(case.listener))
             .map(|case| {
-                let past = Past::new(&case.events, items);
-                let user = tower.embed(
-                    &past.input(past.len(), Context::default()),
-                    Utility { complete: 1.0, like: 0.0, skip: 0.0 },
-                );
-                let mut scores = Vec::new();
-                items.blocks().dot_max(&user.queries, &mut scores);
-                scores.iter_mut().zip(items.popularity()).for_each(|(s, p)| *s += user.popularity * p);
                 let target = |song: &SongId| case.held_out.contains(song);
                 let slot = |song: SongId| items.slot(song).map(|s| s as usize);
-                for event in &case.events {
-                    let song = event.event.impression.song;
-                    if let Some(slot) = slot(song).filter(|_| !target(&song)) {
-                        scores[slot] = f32::NEG_INFINITY;
-                    }
-                }
+                let scores = scores(case, tower, items, &case.held_out);
                 let mut best = Vec::new();
                 top_k(&scores, self.cut, &mut best);
                 let gain = |place: usize| 1.0 / (place as f64 + 2.0).log2();
@@ -224,4 +262,21 @@ impl SplitWorld {
             cases: worths.len(),
         }
     }
+}
+
+/// What a tower thinks of every song, those heard left out but for `kept`.
+fn scores(case: &Case, tower: &UserTower, items: &Resident, kept: &[SongId]) -> Vec<f32> {
+    let past = Past::new(&case.events, items);
+    let user =
+        tower.embed(&past.input(past.len(), Context::default()), Utility { complete: 1.0, like: 0.0, skip: 0.0 });
+    let mut scores = Vec::new();
+    items.blocks().dot_max(&user.queries, &mut scores);
+    scores.iter_mut().zip(items.popularity()).for_each(|(s, p)| *s += user.popularity * p);
+    for event in &case.events {
+        let song = event.event.impression.song;
+        if let Some(slot) = items.slot(song).filter(|_| !kept.contains(&song)) {
+            scores[slot as usize] = f32::NEG_INFINITY;
+        }
+    }
+    scores
 }

@@ -2,13 +2,15 @@
 //! [`sottovoce::client`], the step from [`Vertical::close`]; they differ in whose lessons are summed, and in what crosses the wire.
 
 use super::SplitWorld;
+use super::meeting::{Answer, Meeting, Turns};
+use super::shares::Shares;
 use crate::catalog::ShardError;
-use crate::federated::{RoundError, Vertical};
+use crate::federated::{RobustError, RoundError, Vertical};
 use rayon::prelude::*;
-use sottovoce::client::{self, BlockLesson, Invited, OpenBlock, Outgoing, Past, Resident, UpdateKey};
-use sottovoce::ids::{Millis, RoundId};
+use sottovoce::client::{self, BlockLesson, OpenBlock, Past, Resident};
 use sottovoce::math::Rng;
-use sottovoce::protocol::{CandidateBlock, DecodeError, RoundOffer, WeightUpdate, decode, encode};
+use sottovoce::privacy::{self, accountant::Charged};
+use sottovoce::protocol::DecodeError;
 use sottovoce::tower::{SplitTower, UserTower};
 
 /// Why training stopped.
@@ -30,6 +32,15 @@ pub enum TrainError {
     /// The weights do not fit their shape.
     #[error("the user tower's weights do not fit its shape")]
     Shape,
+    /// A plan for noise, or a charge.
+    #[error(transparent)]
+    Noise(#[from] privacy::Error),
+    /// Cohorts that cannot be combined.
+    #[error(transparent)]
+    Combine(#[from] RobustError),
+    /// A score that is no number.
+    #[error(transparent)]
+    Measure(#[from] crate::eval::EvalError),
 }
 
 /// Who takes part.
@@ -55,12 +66,12 @@ pub struct RoundCost {
 }
 
 /// The user tower of the round that is out.
-fn tower(server: &Vertical) -> Result<UserTower, TrainError> {
+pub(super) fn tower(server: &Vertical) -> Result<UserTower, TrainError> {
     UserTower::new(server.shape(), &server.weights().values).ok_or(TrainError::Shape)
 }
 
 /// What devices hold once the newest embeddings are published. With several scenarios the catalogue is all of theirs.
-fn resident(server: &Vertical, world: &SplitWorld) -> Result<Resident, TrainError> {
+pub(super) fn resident(server: &Vertical, world: &SplitWorld) -> Result<Resident, TrainError> {
     let d = server.shape().dimension as usize;
     let mut rows = vec![0.0; world.songs.len() * d];
     for scenario in server.scenarios() {
@@ -80,66 +91,84 @@ pub fn cohort_rounds(
     server: &mut Vertical,
     world: &SplitWorld,
     cohorts: &Cohorts,
-    mut after: impl FnMut(u32, &Vertical, RoundCost) -> Result<(), TrainError>,
+    after: impl FnMut(u32, &Vertical, RoundCost) -> Result<(), TrainError>,
 ) -> Result<(), TrainError> {
-    let rng = Rng::new(cohorts.seed).split("cohorts");
-    let mut order: Vec<usize> = Vec::new();
-    let mut items = resident(server, world)?;
-    for number in 1..=cohorts.rounds {
-        let rng = rng.split_at(number.into());
-        // Everyone once before anyone twice, in a new order each time.
-        let mut cohort = Vec::with_capacity(cohorts.clients);
-        while cohort.len() < cohorts.clients.min(world.logs.len()) {
-            if order.is_empty() {
-                order.extend(0..world.logs.len());
-                rng.split("order").shuffle(&mut order);
-            }
-            cohort.extend(order.pop().filter(|listener| !cohort.contains(listener)));
-        }
-        let blocks = server.open();
-        if blocks.iter().any(|block| !block.log_chance.is_empty()) {
-            items = resident(server, world)?;
-        }
-        let (tower, weights) = (tower(server)?, server.weights().version);
-        let offer = RoundOffer {
-            round: RoundId(number.into()),
-            weights,
-            plan: server.config().plan,
-            cohort: u32::try_from(cohort.len()).unwrap_or(u32::MAX),
-            closes_at: Millis(u64::MAX),
-        };
-        let mut invited = Invited::new(offer);
-        let mut down = encode(server.weights()).len();
-        for block in blocks {
-            let bytes = encode(&block);
-            down += bytes.len();
-            invited.take_block(decode::<CandidateBlock>(&bytes)?)?;
-        }
-        let length = server.length();
+    rounds(server, world, cohorts, after, |meeting, _, listeners| {
         let part = |listeners: &[usize]| -> Result<(Vec<f64>, RoundCost), TrainError> {
-            let (mut sum, mut cost) = (vec![0.0; length], RoundCost { down, ..RoundCost::default() });
+            let (mut sum, mut cost) = nothing(meeting);
             for &listener in listeners {
-                let mut rng = rng.split("device").split_at(listener as u64);
-                let past = world.past(listener, &items, &mut rng);
-                let key = UpdateKey([0; 16]);
-                let sent = invited.contribute(&tower, weights, &past, &items, &rng, key)?;
-                let Some((Outgoing { bytes, .. }, _)) = sent else { continue };
-                let update: WeightUpdate = decode(&bytes)?;
-                if update.values().len() != length {
-                    return Err(
-                        RoundError::Length { what: "update", expected: length, got: update.values().len() }.into()
-                    );
-                }
-                sum.iter_mut().zip(update.values()).for_each(|(sum, value)| *sum += f64::from(*value));
-                cost = RoundCost { updates: cost.updates + 1, up: bytes.len(), ..cost };
+                let Some(Answer { values, bytes }) = meeting.answer(listener)? else { continue };
+                sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value));
+                cost = RoundCost { updates: cost.updates + 1, up: bytes, ..cost };
             }
             Ok((sum, cost))
         };
-        let parts: Vec<(Vec<f64>, RoundCost)> = cohort.par_chunks(GRAIN).map(part).collect::<Result<_, _>>()?;
-        let (mut sum, mut cost) = (vec![0.0; length], RoundCost::default());
-        for (part, of) in parts {
+        listeners.par_chunks(GRAIN).map(part).collect()
+    })
+}
+
+/// As [`cohort_rounds`] where every device adds its share of the noise, by its own account: `n_min` of the plan have to be left of a round, or
+/// nothing is learned from it. A device that has nothing to learn from sends noise all the same, since who sends is known.
+///
+/// # Errors
+/// [`TrainError`].
+pub fn noised_rounds(
+    server: &mut Vertical,
+    world: &SplitWorld,
+    cohorts: &Cohorts,
+    shares: &mut Shares,
+    after: impl FnMut(u32, &Vertical, RoundCost) -> Result<(), TrainError>,
+) -> Result<(), TrainError> {
+    let scale = 1.0 / f64::from(shares.plan().grid().steps());
+    let n_min = shares.plan().n_min();
+    rounds(server, world, cohorts, after, |meeting, round, listeners| {
+        let mut seats = Vec::with_capacity(listeners.len());
+        for &listener in listeners {
+            seats.extend(shares.charge(listener)?.map(|charged| (listener, charged)));
+        }
+        if seats.len() < n_min as usize {
+            return Ok(vec![nothing(meeting)]);
+        }
+        let part = |seats: Vec<(usize, Charged)>| -> Result<(Vec<f64>, RoundCost), TrainError> {
+            let (mut sum, mut cost) = nothing(meeting);
+            for (listener, charged) in seats {
+                let sent = meeting.answer(listener)?;
+                let bytes = sent.as_ref().map_or(cost.up, |sent| sent.bytes);
+                let values = sent.map_or_else(|| vec![0.0; meeting.length()], |sent| sent.values);
+                let noised = shares.noised(values, charged, round, listener)?;
+                sum.iter_mut().zip(noised).for_each(|(sum, steps)| *sum += scale * f64::from(steps));
+                cost = RoundCost { updates: cost.updates + 1, up: bytes, ..cost };
+            }
+            Ok((sum, cost))
+        };
+        seats.into_par_iter().chunks(GRAIN).map(part).collect()
+    })
+}
+
+type Parts = Vec<(Vec<f64>, RoundCost)>;
+
+fn nothing(meeting: &Meeting<'_>) -> (Vec<f64>, RoundCost) {
+    (vec![0.0; meeting.length()], RoundCost { down: meeting.down(), ..RoundCost::default() })
+}
+
+fn rounds(
+    server: &mut Vertical,
+    world: &SplitWorld,
+    cohorts: &Cohorts,
+    mut after: impl FnMut(u32, &Vertical, RoundCost) -> Result<(), TrainError>,
+    mut parts: impl FnMut(&Meeting<'_>, u32, &[usize]) -> Result<Parts, TrainError>,
+) -> Result<(), TrainError> {
+    let rng = Rng::new(cohorts.seed).split("cohorts");
+    let mut turns = Turns::of(world.logs.len());
+    let mut items = resident(server, world)?;
+    for number in 1..=cohorts.rounds {
+        let rng = rng.split_at(number.into());
+        let cohort = turns.next(cohorts.clients, &rng);
+        let meeting = Meeting::open(server, world, &mut items, number, cohort.len(), rng)?;
+        let (mut sum, mut cost) = nothing(&meeting);
+        for (part, of) in parts(&meeting, number, &cohort)? {
             sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-            cost = RoundCost { updates: cost.updates + of.updates, up: cost.up.max(of.up), down };
+            cost = RoundCost { updates: cost.updates + of.updates, up: cost.up.max(of.up), ..cost };
         }
         if cost.updates > 0 {
             server.close(&sum, cost.updates)?;
@@ -150,7 +179,7 @@ pub fn cohort_rounds(
 }
 
 /// Devices, or lessons, that one worker sums up; fixed, so that sums do not depend on the number of workers.
-const GRAIN: usize = 16;
+pub(super) const GRAIN: usize = 16;
 
 /// How the twin is trained.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -159,8 +188,19 @@ pub struct Pooled {
     pub batch: usize,
     /// Passes over everyone.
     pub passes: u32,
+    /// What counts alike in a step.
+    pub alike: Alike,
     /// Seed of orders and cuts.
     pub seed: u64,
+}
+
+/// What every step of the twin weighs alike.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Alike {
+    /// Every lesson: who heard more says more.
+    Lessons,
+    /// Every device, as rounds do: a lesson counts by one over its device's lessons.
+    Devices,
 }
 
 /// Trains where all pasts lie in one place: lessons of everyone, pooled and shuffled, a step a batch. Draws as many cuts of each past a
@@ -183,14 +223,25 @@ pub fn pooled_steps(
             (0..world.logs.len()).map(|l| world.past(l, &items, &mut rng.split("past").split_at(l as u64))).collect();
         let mut blocks = server.open();
         let mut lessons: Vec<(usize, usize, usize)> = Vec::new();
+        let mut own = vec![0u32; pasts.len()];
         for (which, block) in blocks.iter().enumerate() {
             let open = OpenBlock::new(block, &items);
             for (listener, past) in pasts.iter().enumerate() {
                 let mut cuts = past.block_lessons(&open, plan.max_examples as usize);
                 rng.split("cuts").split_at(listener as u64).shuffle(&mut cuts);
+                let before = lessons.len();
                 lessons.extend(cuts.into_iter().take(block.lessons as usize).map(|i| (listener, which, i)));
+                own[listener] += u32::try_from(lessons.len() - before).unwrap_or(u32::MAX);
             }
         }
+        // The mean over lessons of these weights is one, so that steps are as long either way.
+        #[allow(clippy::cast_precision_loss, reason = "counts of lessons")]
+        let each = lessons.len() as f32 / own.iter().filter(|n| **n > 0).count().max(1) as f32;
+        #[allow(clippy::cast_precision_loss, reason = "counts of lessons")]
+        let weight = |listener: usize| match pooled.alike {
+            Alike::Lessons => 1.0,
+            Alike::Devices => each / own[listener] as f32,
+        };
         rng.split("order").shuffle(&mut lessons);
         let mut total = 0.0;
         for batch in lessons.chunks(pooled.batch.max(1)) {
@@ -206,7 +257,8 @@ pub fn pooled_steps(
                         // A block that is drawn anew may hold nothing of what lies behind this cut.
                         if pasts[listener].block_lessons(&open[which], usize::MAX).binary_search(&i).is_ok() {
                             let past = &pasts[listener];
-                            loss += past.learn_block(i, &split, &open, which, 1.0, &mut lesson, &mut gradient);
+                            let scale = weight(listener);
+                            loss += scale * past.learn_block(i, &split, &open, which, scale, &mut lesson, &mut gradient);
                         }
                     }
                     (loss, split.travelling(&gradient))

@@ -270,9 +270,7 @@ async fn too_slow_and_too_often(seen: &mut Seen, join: &[u8]) {
             note(seen, "put", route, &put_to(&slow.admitting, uri, join.to_vec()).await, 401);
         }
     }
-    for (method, route, uri) in
-        puts.iter().map(|(r, u)| ("put", r, u)).chain(gets.iter().map(|(r, u)| ("get", r, u)))
-    {
+    for (method, route, uri) in puts.iter().map(|(r, u)| ("put", r, u)).chain(gets.iter().map(|(r, u)| ("get", r, u))) {
         let limits = LimitConfig { address_per_second: 1, address_burst: 1, ..LimitConfig::default() };
         let w = world(secure_rules(), HttpConfig { limits, ..HttpConfig::default() }).await;
         let ask = || async {

@@ -93,7 +93,7 @@ impl Secure {
             }
             200 => self.take(ask, body, now, jitter, device, &mut answered),
             202 | 204 | 304 => {
-                self.live |= ask == Ask::Offer && status == 204;
+                self.book.secure |= ask == Ask::Offer && status == 204;
                 self.pause(ask, now, if ask == Ask::Offer { IDLE } else { SOON }, jitter);
                 Ok(())
             }

@@ -40,6 +40,8 @@ impl Purse {
 #[derive(Debug)]
 pub(super) struct Book {
     pub(super) server: Option<PublicKey>,
+    /// Whether it is known to hold rounds of this kind.
+    pub(super) secure: bool,
     /// The newest weights of any round it took part in.
     pub(super) seen: Option<WeightsVersion>,
     pub(super) last_round: Option<RoundId>,
@@ -51,6 +53,6 @@ pub(super) struct Book {
 impl Default for Book {
     fn default() -> Self {
         let purse = Purse::Held(Account::new(Budget::default()));
-        Self { server: None, seen: None, last_round: None, included: 0, outcome: None, purse }
+        Self { server: None, secure: false, seen: None, last_round: None, included: 0, outcome: None, purse }
     }
 }

@@ -4,7 +4,7 @@
 use super::state::{Service, Task, Why};
 use crate::ids::RoundId;
 use crate::protocol::{SecureOffer, SplitQuestion, SplitVotes, Stage};
-use crate::secagg::{Disclosure, Enlistment, Member, PublicKey, Seated, Vote, Voted};
+use crate::secagg::{self, Disclosure, Enlistment, Member, PublicKey, Seated, SignedTerms, Vote, Voted};
 use rand_core::CryptoRng;
 
 /// A member serves in so many rounds from the one in which it drew its keys.
@@ -16,9 +16,17 @@ pub(super) enum Work {
     #[default]
     Rest,
     Called(Box<Seated>),
-    Voting(Box<(Voted, Vote)>),
-    Counting(Box<Voted>),
+    Voting(Box<Voting>),
+    Counting(Box<Voting>),
     Disclosing(Box<Disclosure>),
+}
+
+/// A split that was signed, and what was asked, from which it is made again after a reload.
+#[derive(Debug)]
+pub(super) struct Voting {
+    pub(super) question: SplitQuestion,
+    voted: Voted,
+    pub(super) vote: Vote,
 }
 
 /// The member and its work.
@@ -34,6 +42,8 @@ pub(super) struct Duty {
     pub(super) over: Option<RoundId>,
     /// The round of the present work.
     pub(super) round: Option<RoundId>,
+    /// Its terms, once it is called.
+    pub(super) terms: Option<SignedTerms>,
     pub(super) work: Work,
 }
 
@@ -63,7 +73,7 @@ impl Duty {
     pub(super) fn see(&mut self, offer: &SecureOffer, server: PublicKey, least: u32) -> Result<(), Why> {
         let terms = &offer.terms.terms;
         if self.round != Some(terms.round) {
-            (self.round, self.work) = (Some(terms.round), Work::Rest);
+            (self.round, self.terms, self.work) = (Some(terms.round), None, Work::Rest);
         }
         if !self.serves(offer) || terms.least < least {
             return Ok(());
@@ -71,25 +81,35 @@ impl Duty {
         if self.service.is_none_or(|service| service.round < terms.round) {
             self.service = Some(Service { round: terms.round, task: Task::Seated });
         }
-        if let (Stage::Opening, Work::Rest, Some((member, _))) = (offer.stage, &self.work, &self.member) {
-            match member.seat(offer.terms.clone(), server) {
-                Ok(seated) => self.work = Work::Called(Box::new(seated)),
-                Err(error) => return Err(self.end(error.into())),
-            }
+        if let (Stage::Opening, Work::Rest) = (offer.stage, &self.work) {
+            self.call(offer.terms.clone(), server)?;
         }
         Ok(())
     }
 
+    /// Takes its seat: the round is to be opened.
+    pub(super) fn call(&mut self, terms: SignedTerms, server: PublicKey) -> Result<(), Why> {
+        let Some((member, _)) = &self.member else { return Ok(()) };
+        match member.seat(terms.clone(), server) {
+            Ok(seated) => {
+                (self.round, self.work) = (Some(terms.terms.round), Work::Called(Box::new(seated)));
+                self.terms = Some(terms);
+                Ok(())
+            }
+            Err(error) => Err(self.end(error.into())),
+        }
+    }
+
     /// Signs the split that is asked about, unless it has signed another one.
     pub(super) fn vote(&mut self, question: SplitQuestion) -> Result<(), Why> {
-        let SplitQuestion { entries, beacon, split } = question;
         let (Work::Called(seated), Some((member, _))) = (std::mem::take(&mut self.work), &mut self.member) else {
             return Ok(());
         };
+        let SplitQuestion { entries, beacon, split } = question.clone();
         match seated.vote(member, entries, beacon, split) {
-            Ok(voted) => {
+            Ok((voted, vote)) => {
                 self.reached(Task::Voted);
-                self.work = Work::Voting(Box::new(voted));
+                self.work = Work::Voting(Box::new(Voting { question, voted, vote }));
                 Ok(())
             }
             Err(error) => Err(self.end(error.into())),
@@ -98,20 +118,21 @@ impl Duty {
 
     /// Its vote has arrived.
     pub(super) fn counted(&mut self) {
-        if let Work::Voting(both) = std::mem::take(&mut self.work) {
-            self.work = Work::Counting(Box::new(both.0));
-        }
+        self.work = match std::mem::take(&mut self.work) {
+            Work::Voting(voting) => Work::Counting(voting),
+            other => other,
+        };
     }
 
     /// Discloses, if these are signatures enough. Too few are no end: more may come.
     pub(super) fn disclose(&mut self, votes: &SplitVotes) -> Result<bool, Why> {
-        let (Work::Counting(voted), Some((member, _))) = (&self.work, &self.member) else { return Ok(false) };
-        match voted.as_ref().clone().disclose(member, &votes.votes) {
+        let (Work::Counting(voting), Some((member, _))) = (&self.work, &self.member) else { return Ok(false) };
+        match voting.voted.clone().disclose(member, &votes.votes) {
             Ok(disclosure) => {
                 self.work = Work::Disclosing(Box::new(disclosure));
                 Ok(true)
             }
-            Err(crate::secagg::Error::TooFew { .. }) => Ok(false),
+            Err(secagg::Error::TooFew { .. }) => Ok(false),
             Err(error) => Err(self.end(error.into())),
         }
     }
@@ -119,12 +140,12 @@ impl Duty {
     /// Its disclosure has arrived.
     pub(super) fn done(&mut self) {
         self.reached(Task::Disclosed);
-        self.work = Work::Rest;
+        (self.terms, self.work) = (None, Work::Rest);
     }
 
     /// Nothing more in this round, and why.
     pub(super) fn end(&mut self, why: Why) -> Why {
-        (self.over, self.work) = (self.round, Work::Rest);
+        (self.over, self.terms, self.work) = (self.round, None, Work::Rest);
         why
     }
 

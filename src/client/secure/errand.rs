@@ -114,6 +114,11 @@ impl Ask {
         }
     }
 
+    /// Whether all that it takes is here, and only has to be sent, kept or put on.
+    pub(super) fn is_ready(self) -> bool {
+        matches!(self, Self::Join | Self::Charge | Self::Mask | Self::Report | Self::Vote | Self::Disclosure)
+    }
+
     /// Whether the listener's ledger has a line for each: a sign of life every few seconds would push everything else out of it.
     pub(super) fn beats(self) -> bool {
         self == Self::Enlist

@@ -16,7 +16,7 @@ impl Secure {
     pub(super) fn offered(&mut self, body: &[u8], now: Millis, jitter: u32, device: &Device<'_>) -> Result<(), Why> {
         let Some(server) = self.book.server else { return Err(Why::NoServer) };
         if kind(body)? == RoundOffer::KIND {
-            self.live = false;
+            self.book.secure = false;
             return Err(Why::Open);
         }
         let bytes = Digest::of(body);
@@ -31,7 +31,7 @@ impl Secure {
         }
         let Some(Seen { offer, .. }) = &self.seen else { return Ok(()) };
         let (offer, least) = (offer.clone(), self.least.0);
-        self.live = true;
+        self.book.secure = true;
         let seen = self.duty.see(&offer, server, least);
         let serves = self.duty.serves(&offer);
         self.pause(Ask::Offer, now, if serves { SOON } else { IDLE }, jitter);

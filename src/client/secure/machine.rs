@@ -53,8 +53,6 @@ pub(crate) struct Secure {
     pub(super) refused: Option<RoundId>,
     /// The caller lets the engine put on masks.
     pub(super) own_masks: bool,
-    /// Whether the server is known to hold rounds of this kind.
-    pub(super) live: bool,
     pub(super) why: Option<Why>,
     pub(super) offers: Pace,
     pub(super) parts: Pace,
@@ -77,7 +75,6 @@ impl Default for Secure {
             seen: None,
             refused: None,
             own_masks: false,
-            live: false,
             why: None,
             offers: Pace::default(),
             parts: Pace::default(),
@@ -162,7 +159,11 @@ impl Secure {
             return Some(asked.errand.clone());
         }
         self.advance(server, device, rng);
-        let (_, ask) = self.asks(device).into_iter().flatten().find(|(due, _)| *due <= now)?;
+        let due: Vec<Ask> =
+            self.asks(device).into_iter().flatten().filter(|(at, _)| *at <= now).map(|(_, ask)| ask).collect();
+        // What is ready to leave goes first; of what is only asked for, none keeps the others waiting.
+        let drawn = usize::try_from((u64::from(rng.next_u32()) * due.len() as u64) >> 32).unwrap_or(0);
+        let ask = *due.iter().find(|ask| ask.is_ready()).or(due.get(drawn))?;
         let (ask, errand) = self.make(ask)?;
         let jitter = rng.next_u32();
         self.asked = Some(Asked { ask, errand: errand.clone(), pace: Pace::default(), jitter });
@@ -171,7 +172,7 @@ impl Secure {
 
     /// Steps for which nobody else is needed.
     fn advance(&mut self, server: PublicKey, device: &Device<'_>, rng: &mut impl CryptoRng) {
-        if self.live {
+        if self.book.secure {
             let round = self.seen.as_ref().map(|seen| seen.offer.terms.terms.round);
             self.duty.prepare(round.or(self.book.last_round).unwrap_or_default(), rng);
         }
@@ -191,7 +192,8 @@ impl Secure {
                         placed.learn(device, rng).and_then(|learnt| learnt.charge(account)).map(|spending| {
                             match spending {
                                 Spending::Pending(charging) => Part::Charging(charging),
-                                Spending::Paid(masking) => Part::Masking(masking),
+                                // Who comes back puts its masks on in one go: no reload can cut that in two.
+                                Spending::Paid(masking) => Part::Reporting(Box::new(masking.finish())),
                             }
                         })
                     }
@@ -244,7 +246,7 @@ impl Secure {
         [part, duty, beat, looks.then_some((self.offers.due, Ask::Offer))]
     }
 
-    /// The errand for it; the vault before anything leaves that the store does not know of.
+    /// The errand for it; before anything goes over the wire the vault, if the store holds another one.
     fn make(&self, ask: Ask) -> Option<(Ask, Errand)> {
         let get = |path: String, message| Some(Errand::Get { path, message });
         let put = |path: String, message, body: Vec<u8>| Some(Errand::Put { path, message, body });
@@ -275,8 +277,8 @@ impl Secure {
                 put(format!("v1/members/{}", hex(enlistment.identity)), Enlistment::NAME, send(&enlistment))
             }
             (Ask::Split, ..) => get(of_round(round, "split"), SplitQuestion::NAME),
-            (Ask::Vote, _, Work::Voting(both)) => {
-                put(of_round(round, &format!("votes/{}", both.1.seat)), Vote::NAME, send(&both.1))
+            (Ask::Vote, _, Work::Voting(voting)) => {
+                put(of_round(round, &format!("votes/{}", voting.vote.seat)), Vote::NAME, send(&voting.vote))
             }
             (Ask::Votes, ..) => get(of_round(round, "votes"), SplitVotes::NAME),
             (Ask::Disclosure, _, Work::Disclosing(disclosure)) => put(
@@ -287,7 +289,7 @@ impl Secure {
             (Ask::Charge, ..) => return Some((Ask::Charge, Errand::Keep { bytes: self.vault() })),
             _ => None,
         }?;
-        if matches!(errand, Errand::Put { .. }) {
+        if !matches!(errand, Errand::Mask { .. }) {
             let bytes = self.vault();
             if self.kept != Some(Digest::of(&bytes)) {
                 return Some((Ask::Vault, Errand::Keep { bytes }));

@@ -1,10 +1,10 @@
 //! The device's half of secure rounds: what to do next, one errand at a time, sans I/O. The caller fetches, stores and enciphers; time and
 //! randomness are arguments; a tab may be closed between any two errands and goes on from its vault.
 //!
-//! An ordinary device: [`Invitation`](part::Agreed) → join → roster → training → clipped → quantised → charged → noised → masked → report →
+//! An ordinary device: invitation → join → roster → training → clipped → quantised → charged → noised → masked → report →
 //! outcome. A member of the committee: enlistment → vote → disclosure. One device may be both in one round. Three rules hold the whole:
 //!
-//! - **Nothing leaves before the vault that knows of it is kept**: each `Put` whose making changed the vault is preceded by a `Keep`.
+//! - **Nothing leaves before the vault that knows of it is kept**: whatever changed the vault is followed by a `Keep`.
 //! - **No noise before its charge is read back** from the store, and one report a round: a report that was made is sent again byte by byte.
 //! - **What the server says is checked, not believed**: key, round, model, roster, split. What does not hold ends this round for this device.
 //!
@@ -20,6 +20,8 @@ mod machine;
 mod pace;
 mod part;
 mod state;
+#[cfg(test)]
+mod tests;
 mod vault;
 #[cfg(test)]
 mod world;

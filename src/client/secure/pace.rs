@@ -33,7 +33,7 @@ impl Pace {
     pub(super) fn wait(&mut self, now: Millis, pauses: Pauses, jitter: u32) {
         let whole = pauses.first.saturating_mul(1 << self.tries.min(20)).min(pauses.most);
         let half = whole / 2;
-        let drawn = u64::from(jitter) * (half + 1) >> 32;
+        let drawn = (u64::from(jitter) * (half + 1)) >> 32;
         self.due = Millis(now.0.saturating_add(whole - half + drawn));
         self.tries = self.tries.saturating_add(1);
     }

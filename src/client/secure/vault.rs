@@ -3,7 +3,7 @@
 //! Form: `"SOTK"`, format (1 byte), FNV-1a 64 of the rest (8 bytes, little-endian), CBOR.
 
 use super::book::{Book, Purse};
-use super::duty::Duty;
+use super::duty::{Duty, Work};
 use super::part::{Agreed, Entering, Part, Placed, Reporting, Settling, Waiting};
 use super::state::{Service, Task, Upload};
 use crate::client::Error;
@@ -18,7 +18,7 @@ const MAGIC: &[u8; 4] = b"SOTK";
 /// The newest format this build writes and reads.
 const FORMAT: u8 = 1;
 const HEADER: usize = 4 + 1 + 8;
-const FIELDS: u64 = 8;
+const FIELDS: u64 = 11;
 
 /// What a vault holds.
 pub(super) struct Held {
@@ -31,6 +31,7 @@ pub(super) fn write(book: &Book, duty: &Duty, part: &Part) -> Vec<u8> {
     let mut w = Writer::default();
     w.array(FIELDS);
     w.bytes(book.server.as_ref().map_or(&[][..], |key| &key.0));
+    w.uint(book.secure.into());
     w.maybe(book.seen.map(|version| version.0));
     w.maybe(book.last_round.map(|round| round.0));
     w.uint(book.included);
@@ -76,7 +77,7 @@ pub(super) fn account(bytes: &[u8]) -> Option<&[u8]> {
 
 fn read_body(r: &mut Reader<'_>, policy: &dyn Fn(PublicKey) -> Policy) -> Result<Held, DecodeError> {
     let (book, account) = read_book(r)?;
-    let duty = read_duty(r)?;
+    let duty = read_duty(r, book.server)?;
     let part = read_part(r, book.server.map(policy), account)?;
     r.end()?;
     Ok(Held { book, duty, part })
@@ -88,6 +89,11 @@ fn read_book<'b>(r: &mut Reader<'b>) -> Result<(Book, &'b [u8]), DecodeError> {
         [] => None,
         key => Some(PublicKey(key.try_into().map_err(|_| invalid("server"))?)),
     };
+    let secure = match r.uint()? {
+        0 => false,
+        1 => true,
+        _ => return Err(invalid("secure")),
+    };
     let (seen, last_round) = (r.maybe()?.map(WeightsVersion), r.maybe()?.map(RoundId));
     let included = r.uint()?;
     let outcome = match r.list()? {
@@ -96,7 +102,7 @@ fn read_book<'b>(r: &mut Reader<'b>) -> Result<(Book, &'b [u8]), DecodeError> {
         _ => return Err(invalid("outcome")),
     };
     let (purse, account) = read_purse(r)?;
-    Ok((Book { server, seen, last_round, included, outcome, purse }, account))
+    Ok((Book { server, secure, seen, last_round, included, outcome, purse }, account))
 }
 
 fn write_purse(w: &mut Writer, purse: &Purse) {
@@ -139,9 +145,28 @@ fn write_duty(w: &mut Writer, duty: &Duty) {
         w.uint(round.0);
         w.uint(task as u64);
     }
+    let (Some(terms), work) = (&duty.terms, &duty.work) else { return w.array(0) };
+    match work {
+        Work::Rest => w.array(0),
+        Work::Called(_) => {
+            w.array(1);
+            w.bytes(&encode(terms));
+        }
+        Work::Voting(voting) | Work::Counting(voting) => {
+            w.array(3);
+            w.bytes(&encode(terms));
+            w.bytes(&encode(&voting.question));
+            w.uint(matches!(work, Work::Counting(_)).into());
+        }
+        Work::Disclosing(disclosure) => {
+            w.array(2);
+            w.bytes(&encode(terms));
+            w.bytes(&encode(disclosure.as_ref()));
+        }
+    }
 }
 
-fn read_duty(r: &mut Reader<'_>) -> Result<Duty, DecodeError> {
+fn read_duty(r: &mut Reader<'_>, server: Option<PublicKey>) -> Result<Duty, DecodeError> {
     let member = match r.list()? {
         0 => None,
         2 => Some((Member::from_bytes(r.bytes()?).ok_or(invalid("member"))?, RoundId(r.uint()?))),
@@ -161,7 +186,25 @@ fn read_duty(r: &mut Reader<'_>) -> Result<Duty, DecodeError> {
         }
         _ => return Err(invalid("service")),
     };
-    Ok(Duty { member, service, ..Duty::default() })
+    let mut duty = Duty { member, service, ..Duty::default() };
+    let fields = r.list()?;
+    if fields == 0 {
+        return Ok(duty);
+    }
+    // As it came to be: the seat by the terms, the vote by the question. A member that has signed it signs the same again.
+    duty.call(decode(r.bytes()?)?, server.ok_or(invalid("server"))?).map_err(|_| invalid("seat"))?;
+    match fields {
+        1 => {}
+        2 => duty.work = Work::Disclosing(Box::new(decode(r.bytes()?)?)),
+        3 => {
+            duty.vote(decode(r.bytes()?)?).map_err(|_| invalid("vote"))?;
+            if r.uint()? == 1 {
+                duty.counted();
+            }
+        }
+        _ => return Err(invalid("work")),
+    }
+    Ok(duty)
 }
 
 /// What is underway: a phase that only lives in memory is written as the one that it is begun again from.
@@ -175,7 +218,12 @@ fn write_part(w: &mut Writer, part: &Part) {
         w.uint(charged.into());
     };
     match part {
-        Part::Idle | Part::Invited(_) => w.array(0),
+        Part::Idle => w.array(0),
+        Part::Invited(agreed) => {
+            w.array(2);
+            w.uint(0);
+            w.bytes(&encode(&agreed.offer));
+        }
         Part::Entering(entering) => {
             w.array(4);
             w.uint(1);
@@ -217,7 +265,7 @@ fn read_part(r: &mut Reader<'_>, policy: Option<Policy>, account: &[u8]) -> Resu
         return Ok(Part::Idle);
     }
     let tag = r.uint()?;
-    if !matches!((tag, fields), (1 | 4, 4) | (2 | 5, 3) | (3, 5)) {
+    if !matches!((tag, fields), (0, 2) | (1 | 4, 4) | (2 | 5, 3) | (3, 5)) {
         return Err(invalid("part"));
     }
     if tag >= 4 {
@@ -235,6 +283,9 @@ fn read_part(r: &mut Reader<'_>, policy: Option<Policy>, account: &[u8]) -> Resu
         });
     }
     let offer: SecureOffer = decode(r.bytes()?)?;
+    if tag == 0 {
+        return Ok(Part::Invited(Box::new(Agreed::new(offer))));
+    }
     let joined = Joined::from_bytes(r.bytes()?, offer.terms.clone(), policy.ok_or(invalid("server"))?);
     let (agreed, joined) = (Agreed::new(offer), joined.ok_or(invalid("joined"))?);
     Ok(match tag {

@@ -27,15 +27,15 @@ describe("a listener's way through the player", { timeout: 480_000 }, () => {
     assert.deepEqual(found.beforeConsent, { contributing: 0, up: { messages: 0, bytes: 0 } });
   });
 
-  test("with consent an update leaves, and its round closes", () => {
-    assert.ok(found.uplinks.messages >= 1);
+  test("with consent a masked report leaves, and its round closes", () => {
+    assert.ok(found.uplinks.reports >= 1);
     assert.equal(found.round.state, "closed");
     assert.ok(found.round.updates >= 1);
     assert.ok(found.round.weights_to > found.round.weights_from, JSON.stringify(found.round));
     assert.ok(found.pageSawClosed, "the page never showed the round as closed");
   });
 
-  test("nothing but weight updates ever left the device", () => {
+  test("nothing but messages of secure rounds ever left the device", () => {
     assert.deepEqual(found.violations, []);
   });
 

@@ -1,37 +1,22 @@
 // Judging what passed the wire. A request is in order only where it is one of the few kinds a page may make; everything else is
 // counted as something that should have stayed at home.
 
-import { decode } from "./cbor.js";
-
-const VERSION = 1;
-const WEIGHT_UPDATE = 64;
+import { formAt, readMessage } from "./messages.js";
 
 /** Paths whose answer is the same for everyone, so that asking says nothing about the listener. */
 const SAME_FOR_ALL = [/^\/v1\/catalogue$/, /^\/v1\/catalogue\/shards\/\d+\/(songs|embeddings)$/, /^\/v1\/tower\/weights$/];
 /** Asked only by those who contribute. */
-const ROUNDS = [/^\/v1\/rounds$/, /^\/v1\/rounds\/next$/, /^\/v1\/rounds\/\d+$/];
-const UPDATE = /^\/v1\/rounds\/(\d+)\/updates\/[0-9a-f]{32}$/;
+const ROUNDS = [
+  /^\/v1\/log\/key$/,
+  /^\/v1\/rounds$/,
+  /^\/v1\/rounds\/next$/,
+  /^\/v1\/rounds\/\d+(\/(split|votes|blocks\/[0-3]))?$/,
+  /^\/v1\/rounds\/\d+\/(rosters|outcomes)\/[0-9a-f]{64}$/,
+];
 const FILE = /^\/(?!v1\/)[\w./-]*$/;
 
 /** Headers a browser sets by itself, or that name a media type. Any other could carry something. */
 const HEADERS = /^(accept|accept-(encoding|language)|cache-control|connection|content-(length|type)|dnt|host|if-(none-match|modified-since)|origin|pragma|priority|range|referer|sec-[\w-]+|upgrade-insecure-requests|user-agent)$/;
-
-/** Reads a weight update; throws where the body is anything else, or anything more. */
-export function readUpdate(body) {
-  const envelope = decode(body);
-  if (!Array.isArray(envelope) || envelope.length !== 3) throw new Error("not an envelope [version, kind, payload]");
-  const [version, kind, payload] = envelope;
-  if (version !== VERSION || kind !== WEIGHT_UPDATE) throw new Error(`message of version ${version} and kind ${kind}, not a weight update`);
-  const [round, weights, bytes] = Array.isArray(payload) ? payload : [];
-  if (payload.length !== 3 || !Number.isInteger(round) || !Number.isInteger(weights) || !(bytes instanceof Uint8Array)) {
-    throw new Error("not [round, weights, values] and nothing else");
-  }
-  if (bytes.length === 0 || bytes.length % 4 !== 0) throw new Error("values are no whole f32s");
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const values = Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
-  if (!values.every(Number.isFinite)) throw new Error("a value is not finite");
-  return { round, weights, values };
-}
 
 /** The 4-byte words of the update that are the number of a song: ids are small integers, which as f32 are denormals. */
 export function songsIn(values, songs) {
@@ -41,11 +26,11 @@ export function songsIn(values, songs) {
 }
 
 /**
- * Everything that passed, sorted: `updates` in order, `violations` in words, `contributing` the requests only a contributor
+ * Everything that passed, sorted: `messages` that went up, in order, `violations` in words, `contributing` the requests only a contributor
  * makes. `heard` are the ids of the songs that were on; `etags` what the server handed out.
  */
 export function audit(requests, { heard = [], etags = new Set() } = {}) {
-  const updates = [];
+  const messages = [];
   const violations = [];
   const contributing = [];
   for (const request of requests) {
@@ -53,9 +38,10 @@ export function audit(requests, { heard = [], etags = new Set() } = {}) {
     const wrong = (why) => violations.push(`${request.method} ${request.url}: ${why}`);
     checkHeaders(request, etags, wrong);
     if (query) wrong("a query says something about the listener");
-    if (UPDATE.test(path) && request.method === "PUT") {
+    const place = request.method === "PUT" ? formAt(path) : undefined;
+    if (place) {
       contributing.push(request);
-      readInto(updates, request, Number(UPDATE.exec(path)[1]), heard, wrong);
+      readInto(messages, request, place, heard, wrong);
     } else if (request.method !== "GET" && request.method !== "HEAD") {
       wrong(`${request.body.length} bytes went up`);
     } else if (ROUNDS.some((kind) => kind.test(path))) {
@@ -65,19 +51,27 @@ export function audit(requests, { heard = [], etags = new Set() } = {}) {
     }
     if ((request.method === "GET" || request.method === "HEAD") && request.body.length > 0) wrong("a body where none belongs");
   }
-  return { updates, violations, contributing };
+  return { messages, violations, contributing };
 }
 
-function readInto(updates, request, round, heard, wrong) {
+function readInto(messages, request, place, heard, wrong) {
   try {
-    const update = readUpdate(request.body);
-    if (update.round !== round) wrong(`the body is for round ${update.round}`);
-    const found = songsIn(update.values, heard);
-    if (found.length > 0) wrong(`the body holds the ids of songs ${found.join(", ")}`);
-    updates.push({ ...update, bytes: request.body.length, status: request.status });
+    const message = readMessage(place, request.body);
+    if (message.form === "update") readOpen(message, heard, wrong);
+    messages.push({ ...message, status: request.status });
   } catch (error) {
     wrong(error.message);
   }
+}
+
+/** An update in the open can be looked into, and is. */
+function readOpen({ round, payload: [named, , bytes] }, heard, wrong) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const values = Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
+  if (!values.every(Number.isFinite)) wrong("a value is not finite");
+  if (named !== round) wrong(`the body is for round ${named}`);
+  const found = songsIn(values, heard);
+  if (found.length > 0) wrong(`the body holds the ids of songs ${found.join(", ")}`);
 }
 
 function checkHeaders(request, etags, wrong) {

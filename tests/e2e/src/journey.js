@@ -26,6 +26,7 @@ async function travel({ url, wire, context, log, tell }) {
   const found = {};
   const heard = new Set();
   const weigh = () => audit(wire.requests, { heard, etags: wire.etags });
+  const reports = () => weigh().messages.filter(({ form, status }) => form === "report" && status === 201);
 
   tell("opening the player");
   const player = await Player.open(context, wire.url);
@@ -46,14 +47,14 @@ async function travel({ url, wire, context, log, tell }) {
 
   tell("consent, contribution");
   await player.setConsent(true);
-  await until("an update on the wire", async () => {
+  await until("a report on the wire", async () => {
     const button = player.part("contribute");
-    if (weigh().updates.length === 0 && (await button.isEnabled())) await button.click({ timeout: 2_000 });
-    return until("an update", () => weigh().updates.length > 0, { within: 3_000 });
+    if (reports().length === 0 && (await button.isEnabled())) await button.click({ timeout: 2_000 });
+    return until("a report", () => reports().length > 0, { within: 3_000 });
   }, { within: ROUND_PATIENCE });
 
   tell("waiting until the round closes");
-  const { round } = weigh().updates[0];
+  const [{ round }] = reports();
   found.round = await until(`round ${round} to close`, () => closedRound(url, round), { within: ROUND_PATIENCE, every: 250 });
   found.pageSawClosed = await until("the page to say so", async () => (await player.roundState()) === "closed", { within: 30_000 }).catch(() => false);
 
@@ -77,10 +78,10 @@ async function travel({ url, wire, context, log, tell }) {
   await new Promise((resolve) => setTimeout(resolve, 2_500));
   found.afterWithdrawal = weigh().contributing.length - before;
 
-  const { updates, violations } = weigh();
+  const { messages, violations } = weigh();
   const foreign = log.requests.filter((request) => !request.url.startsWith(wire.url) && !/^(data|blob):/.test(request.url));
   found.violations = [...violations, ...foreign.map((request) => `${request.method} ${request.url}: not our server`)];
-  found.uplinks = { messages: updates.length, bytes: updates.reduce((sum, update) => sum + update.bytes, 0) };
+  found.uplinks = { messages: messages.length, reports: reports().length, bytes: messages.reduce((sum, message) => sum + message.bytes, 0) };
   return found;
 }
 
@@ -126,6 +127,7 @@ export function verdict(found) {
     queue_changed: found.skips.some((skip) => skip.changed),
     round_closed: found.round?.state === "closed",
     uplink_messages: found.uplinks.messages,
+    reports: found.uplinks.reports,
     uplink_bytes: found.uplinks.bytes,
     events_sent: found.violations.length,
     events_heard: found.eventsHeard,
@@ -138,7 +140,7 @@ export function verdict(found) {
   const holds =
     line.queue_changed &&
     line.round_closed &&
-    line.uplink_messages > 0 &&
+    line.reports > 0 &&
     line.uplink_bytes > 0 &&
     line.events_sent === 0 &&
     line.events_heard > 0 &&

@@ -1,31 +1,42 @@
-// The privacy budget's meter.
+// The privacy budget: its meter, and the listener's choice.
 
-import type { Budget } from "../budget.js";
-import { part, say } from "./page.js";
-import { count } from "./words.js";
+import type { Privacy, Sottovoce } from "sottovoce";
+import { budgetOf, CHOICES } from "../budget.js";
+import { make, part, say } from "./page.js";
 
-/** Shows the budget. */
-export function showBudget(budget: Budget): void {
+/** Offers the choices, and takes one. The engine keeps it. */
+export function budgetView(engine: Sottovoce): void {
+  part("budget-choices").replaceChildren(
+    ...CHOICES.map((epsilon) =>
+      make(
+        "label",
+        { title: epsilon === Infinity ? "No noise asked: the sum alone hides me" : `At most ε = ${epsilon}, for good` },
+        make("input", { type: "radio", name: "budget", value: String(epsilon), "data-test": `budget-${epsilon}`, onchange: () => engine.setBudget({ epsilon }) }),
+        make("span", {}, epsilon === Infinity ? "no noise" : String(epsilon)),
+      ),
+    ),
+  );
+}
+
+/** Shows the account. */
+export function showBudget(privacy: Privacy | undefined): void {
+  const { kind, share, chip, words } = budgetOf(privacy);
   const meter = part("budget-meter");
-  part("budget").dataset["kind"] = budget.kind;
-  if (budget.kind === "clipped") {
-    say(part("budget-chip"), "no noise yet");
-    meter.style.setProperty("--level", "0");
+  part("budget").dataset["kind"] = kind;
+  say(part("budget-chip"), chip);
+  say(part("budget-text"), words);
+  for (const input of part("budget-choices").querySelectorAll("input")) input.checked = input.value === String(privacy?.budget);
+  meter.style.setProperty("--level", share.toFixed(3));
+  if (kind === "none" || !privacy || privacy.epsilon === Infinity) {
     // Nothing is measured, so for those who hear the page there is no meter.
     meter.setAttribute("aria-hidden", "true");
     meter.removeAttribute("role");
-    const length = budget.clipNorm ? ` to a length of ${budget.clipNorm.toLocaleString("en")}` : "";
-    say(part("budget-text"), `Updates are clipped${length}, and no noise is added to them. So there is no ε to spend, and none is promised. The meter runs once rounds carry noise.`);
     return;
   }
-  const { share, spent, of, delta, left } = budget;
-  say(part("budget-chip"), left > 0 ? `ε ${spent.toFixed(2)} of ${of.toFixed(2)}` : "used up");
+  const [spent, of] = [privacy.epsilon.toFixed(2), privacy.budget.toFixed(2)];
   meter.removeAttribute("aria-hidden");
   meter.setAttribute("role", "meter");
-  meter.style.setProperty("--level", share.toFixed(3));
-  meter.setAttribute("aria-valuenow", spent.toFixed(2));
-  meter.setAttribute("aria-valuemax", of.toFixed(2));
-  meter.setAttribute("aria-valuetext", `ε ${spent.toFixed(2)} of ${of.toFixed(2)} spent`);
-  const promise = `What your updates can tell about you is bounded by ε = ${spent.toFixed(2)} at δ = ${delta.toExponential(0)}.`;
-  say(part("budget-text"), left > 0 ? `${promise} ${count(left, "update")} more fit.` : `${promise} No further update leaves this device.`);
+  meter.setAttribute("aria-valuenow", spent);
+  meter.setAttribute("aria-valuemax", of);
+  meter.setAttribute("aria-valuetext", `ε ${spent} of ${of} spent`);
 }

@@ -1,11 +1,12 @@
 // What left this device, what came down, consent, rounds, and the listener's rights.
 
-import type { LedgerEntry, RoundStatus, Sottovoce } from "sottovoce";
-import { budgetOf } from "../budget.js";
+import type { LedgerEntry, Sottovoce } from "sottovoce";
 import { RoundWatch, type Standing } from "../rounds.js";
-import { showBudget } from "./budget.js";
+import { budgetView, showBudget } from "./budget.js";
 import { make, part, say } from "./page.js";
-import { clock, count, size, timeOfDay } from "./words.js";
+import { showRound } from "./round.js";
+import { showUpload } from "./upload.js";
+import { count, size, timeOfDay } from "./words.js";
 
 /** Entries shown of each direction. */
 const SHOWN = 60;
@@ -15,22 +16,23 @@ export function deviceView(engine: Sottovoce): void {
   const consent = part<HTMLInputElement>("consent");
   const notes = part<HTMLInputElement>("notes");
   const contribute = part<HTMLButtonElement>("contribute");
+  budgetView(engine);
   const watch = new RoundWatch(engine, showStanding);
 
   consent.onchange = () => engine.setConsent(consent.checked);
   notes.onchange = () => (notes.checked ? engine.resume() : engine.pause());
-  contribute.onclick = () => void watch.contribute();
+  contribute.onclick = () => watch.now();
   engine.on("ledger", later(showLedger));
   engine.on("change", ({ cause }) => (cause === "restore" || cause === "delete" || cause === "import") && showAll());
   engine.on("consent", showConsent);
   engine.on("pause", showConsent);
-  setInterval(() => engine.consent && !document.hidden && showRound(watch.standing), 1000);
+  // The deadline runs down.
+  setInterval(() => engine.consent && !document.hidden && showRound(watch.standing, true), 1000);
   showAll();
 
   function showAll(): void {
     showConsent();
     showLedger();
-    showStanding(watch.standing);
   }
 
   function showConsent(): void {
@@ -38,31 +40,22 @@ export function deviceView(engine: Sottovoce): void {
     consent.checked = on;
     notes.checked = !engine.paused;
     say(part("notes-text"), engine.paused ? "Off. Songs pass without a trace: nothing is remembered, learned or contributed." : "On. It is learned from in this browser, and stays there.");
-    contribute.disabled = !on || engine.paused || watch.standing.busy;
-    part("round").hidden = !on;
-    say(part("consent-text"), on ? "On. One clipped update a round, nothing else. Each is listed below." : "Off. No request about contributing is made.");
+    showStanding(watch.standing);
+    say(part("consent-text"), on ? "On. One masked update a round, of which only the sum with all others can be read. Each message is listed below." : "Off. No request about contributing is made.");
   }
 
   function showStanding(standing: Standing): void {
-    contribute.disabled = !engine.consent || engine.paused || standing.busy;
-    contribute.toggleAttribute("aria-busy", standing.busy);
-    say(part("outcome"), standing.outcome);
-    showBudget(budgetOf(standing.newest));
-    showRound(standing);
-  }
-
-  function showRound({ mine, newest }: Standing): void {
-    const box = part("round");
-    const shown = mine ?? newest;
-    box.dataset["state"] = engine.consent ? (shown?.state ?? "none") : "off";
-    say(part("round-chip"), shown?.state ?? "");
-    say(part("round-name"), shown ? `Round ${shown.round}` : "No round yet");
-    const progress = part<HTMLProgressElement>("round-progress");
-    progress.max = shown?.cohort || 1;
-    progress.value = shown ? Math.min(shown.updates, progress.max) : 0;
-    say(part("round-text"), shown ? described(shown) : "The server has opened no round so far.");
-    const next = mine && newest && newest.round !== mine.round && newest.state === "open";
-    say(part("round-mine"), [mine && "Your update is in it.", next && `Round ${newest.round} is open.`].filter(Boolean).join(" "));
+    const { state, problem } = standing;
+    const held = state?.waiting === "battery" || state?.waiting === "metered";
+    // It takes part by itself; the button is for a moment that it would not have chosen, and for after a problem.
+    contribute.disabled = !engine.consent || engine.paused || (!held && !problem);
+    contribute.hidden = !engine.consent || (!held && !problem);
+    say(contribute, problem ? "Try again" : "Take part now all the same");
+    say(part("outcome"), problem);
+    showBudget(standing.privacy);
+    showRound(standing, engine.consent);
+    showUpload(standing.upload);
+    part("leaving").hidden = !engine.consent;
   }
 
   function showLedger(): void {
@@ -74,20 +67,13 @@ export function deviceView(engine: Sottovoce): void {
       part("sent-text"),
       sentMessages === 0
         ? "Your plays, skips and likes stay in this browser, and so does everything learned from them."
-        : "Updates for the shared model, and nothing else. Your plays, skips and likes stay in this browser.",
+        : "Masked updates for the shared model, and the keys that rounds need. Your plays, skips and likes stay in this browser.",
     );
     part("ledger-up").replaceChildren(...up.slice(-SHOWN).reverse().map(entry));
     part("ledger-down").replaceChildren(...down.slice(-SHOWN).reverse().map(entry));
     say(part("down-count"), `${down.length} · ${size(down.reduce((sum, { bytes }) => sum + bytes, 0))}`);
     say(part("checks"), roundChecks.messages > 0 ? `And ${count(roundChecks.messages, "look", "looks")} at how the rounds stand, ${size(roundChecks.bytes)}, since this page opened.` : "");
   }
-}
-
-function described({ state, updates, cohort, closesAt, weightsTo }: RoundStatus): string {
-  if (state === "closed") return `${count(updates, "update")} went into version ${weightsTo ?? "?"} of the shared model.`;
-  if (state === "abandoned") return "It closed with too few updates; none was used.";
-  const left = closesAt - Date.now();
-  return `${updates} of ${count(cohort, "update")}${left > 0 ? `, at most ${clock(left)} left` : ""}.`;
 }
 
 function entry({ at, direction, message, bytes, meaning }: LedgerEntry): HTMLElement {

@@ -221,12 +221,12 @@ impl Cohort {
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "noise in f32")]
-fn noise(sigma: f64, clip: f32, rng: &mut Rng) -> f32 {
+pub(super) fn noise(sigma: f64, clip: f32, rng: &mut Rng) -> f32 {
     sigma as f32 * clip * rng.normal()
 }
 
 /// A value under a mask: plus a uniform number, modulo the ring, of which [−clip, clip) is the whole.
-fn wrapped(value: f32, clip: f32, rng: &mut Rng) -> f32 {
+pub(super) fn wrapped(value: f32, clip: f32, rng: &mut Rng) -> f32 {
     let ring = 2.0 * clip;
     (value + clip + ring * rng.uniform()).rem_euclid(ring) - clip
 }

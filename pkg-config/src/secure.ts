@@ -1,0 +1,46 @@
+// Secure rounds, in one part of the package that is loaded on demand.
+
+import type { Door } from "./door.js";
+import type { Http } from "./http.js";
+import type { Keeping } from "./keeping.js";
+import type { OpenOptions } from "./options.js";
+import { Party } from "./secure/party.js";
+
+/** What of the options counts for rounds. */
+export type RoundOptions = Pick<OpenOptions, "rounds" | "budget" | "roundPolicy" | "serverKey" | "vault" | "store" | "name">;
+
+/** The engine, as far as its rounds see it. */
+export interface Engine {
+  readonly door: Door;
+  readonly http: Http;
+  readonly keeper: Keeping;
+  /** Tells the page, unless the engine is closed. */
+  tell(type: "ledger" | "round"): void;
+  renew(weights: Uint8Array): unknown;
+  withdraw(): void;
+}
+
+const EPSILON = 8;
+
+/** An engine's part in secure rounds. */
+export function partyOf({ name = "default", budget, roundPolicy = {}, serverKey, vault, store }: RoundOptions, { door, http, keeper, tell, renew, withdraw }: Engine): Party {
+  return new Party({
+    door, http, withdraw,
+    // Not by the catalogue's name: a server that gives its catalogue another one must not find a budget untouched.
+    name: `sottovoce:${name}:vault`,
+    vault: vault ?? (store === "memory" ? "none" : undefined),
+    key: serverKey,
+    policy: roundPolicy,
+    budget: () => {
+      const { budget: chosen } = keeper.state.settings;
+      return chosen ? { ...chosen, epsilon: chosen.epsilon ?? Infinity } : (budget ?? { epsilon: EPSILON });
+    },
+    mine: () => keeper.storage.kind === "kept" || keeper.storage.why !== "elsewhere",
+    weights: (bytes) => void renew(bytes),
+    changed: () => {
+      keeper.changed();
+      tell("ledger");
+    },
+    moved: () => tell("round"),
+  });
+}

@@ -1,0 +1,145 @@
+//! No song is pulled at more than songs about as popular: a bound on the rows of a table of embeddings, over cohorts.
+//!
+//! A median over cohorts forgets every song that fewer than half of them heard, which is nearly all songs. A bound on the length of a row
+//! leaves each liar the worth of one true listener, and a rare song has fewer of those than there are liars. What the liars cannot move is how often a
+//! song was played before: of songs with as many listeners about as many cohorts of a round hold one, and pull about as hard.
+//!
+//! | here | meaning |
+//! |---|---|
+//! | `x_ct` | mean of cohort `c`, row of song `t` |
+//! | `m_t` | of each coordinate the median over cohorts: a cohort without a listener of the song |
+//! | `L_t = Σ_c ‖x_ct − m_t‖` | how hard the round pulls at the song |
+//! | `A_t = s · median_(j near t) L_j (p_t + 1)/(p_j + 1)` | how hard it may, by the [`NEAR`] songs whose number of plays `p` is next on either side |
+//! | `x_ct ← m_t + (x_ct − m_t) · min(1, A_t/L_t)` | |
+//!
+//! The sum of a song under attack then says what as many listeners as it has would say, liars among them by their share. That many liars
+//! that push many songs at once weigh less on each is the clipping's doing. Own design; what it stands on is the trusted number of plays: where devices
+//! tell that too, it has to be defended as well.
+
+use super::Cohort;
+use super::robust::middle;
+
+/// Songs on either side by popularity.
+pub const NEAR: usize = 10;
+
+/// Shortens what pulls at a song beyond `slack` times what songs about as popular are pulled at; how many songs were. `plays` has one number a row of
+/// `d` values. Cohorts that do not fit are left alone.
+///
+/// # Example
+/// ```
+/// use sottovoce_server::federated::{Cohort, bound_pull};
+/// // Six songs nobody knows better than another; three of nine cohorts push the last.
+/// let honest = |c: usize| (0..6).map(|t| if t == c % 6 { 10 } else { 0 }).collect::<Vec<i64>>();
+/// let mut cohorts: Vec<Cohort> = (0..12).map(|c| Cohort { sum: honest(c), members: 5 }).collect();
+/// cohorts[..3].iter_mut().for_each(|cohort| cohort.sum[5] = 10);
+/// assert_eq!(bound_pull(&mut cohorts, 1, &[7; 6], 1.0), 1);
+/// assert_eq!(cohorts.iter().map(|cohort| cohort.sum[5]).sum::<i64>(), 20); // as any other song's
+/// ```
+#[allow(clippy::cast_possible_truncation, reason = "shorter than what it was")]
+pub fn bound_pull(cohorts: &mut [Cohort], d: usize, plays: &[u32], slack: f64) -> usize {
+    let songs = plays.len();
+    if d == 0 || cohorts.is_empty() || cohorts.iter().any(|c| c.members == 0 || c.sum.len() != songs * d) {
+        return 0;
+    }
+    let typical = typical(cohorts);
+    let pull: Vec<f64> = (0..songs).map(|t| cohorts.iter().map(|c| away(c, &typical, t, d)).sum()).collect();
+    let mut order: Vec<usize> = (0..songs).collect();
+    order.sort_by_key(|t| (plays[*t], *t));
+    let mut bounded = 0;
+    for (place, &t) in order.iter().enumerate() {
+        let near = order[place.saturating_sub(NEAR)..(place + NEAR + 1).min(songs)].iter().filter(|j| **j != t);
+        let heard = |t: usize| f64::from(plays[t]) + 1.0;
+        let mut allowed: Vec<f64> = near.map(|j| pull[*j] * heard(t) / heard(*j)).collect();
+        let allowed = slack * middle(&mut allowed);
+        if pull[t] <= allowed || pull[t] <= 0.0 {
+            continue;
+        }
+        bounded += 1;
+        let keep = allowed / pull[t];
+        for cohort in &mut *cohorts {
+            let members = f64::from(cohort.members);
+            for (value, typical) in cohort.sum[t * d..][..d].iter_mut().zip(&typical[t * d..]) {
+                let typical = typical * members;
+                #[allow(clippy::cast_precision_loss, reason = "sums of quantised updates are below 2⁵³")]
+                let away = *value as f64 - typical;
+                *value = (typical + away * keep).round() as i64;
+            }
+        }
+    }
+    bounded
+}
+
+/// Of each coordinate the median over the cohorts' means.
+fn typical(cohorts: &[Cohort]) -> Vec<f64> {
+    let mut column = vec![0.0; cohorts.len()];
+    let one = |i: usize| {
+        column.iter_mut().zip(cohorts).for_each(|(value, cohort)| *value = cohort.at(i));
+        middle(&mut column)
+    };
+    (0..cohorts[0].sum.len()).map(one).collect()
+}
+
+/// How far a cohort's mean row of song `t` is from the typical one.
+fn away(cohort: &Cohort, typical: &[f64], t: usize, d: usize) -> f64 {
+    (t * d..(t + 1) * d).map(|i| (cohort.at(i) - typical[i]).powi(2)).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests")]
+mod tests {
+    use super::*;
+    use sottovoce::math::Rng;
+
+    const SONGS: usize = 60;
+    const D: usize = 4;
+
+    /// Song `t` has `2(t + 1)` listeners of 200, who pull it along one of `D` axes; everyone pushes every song a little.
+    fn round(liars: &[usize]) -> (Vec<Cohort>, Vec<u32>) {
+        let mut rng = Rng::new(3);
+        let plays: Vec<u32> = (0..SONGS as u32).map(|t| 2 * (t + 1)).collect();
+        let cohorts = (0..25).map(|c| {
+            let mut sum = vec![-8i64; SONGS * D];
+            for listener in 8 * c..8 * (c + 1) {
+                if liars.contains(&listener) {
+                    sum[10 * D] += 2_000;
+                    continue;
+                }
+                for t in 0..SONGS {
+                    let row = &mut sum[t * D..][..D];
+                    row.iter_mut().for_each(|v| *v += i64::from(rng.below(3)) - 1);
+                    if rng.below(200) < plays[t] {
+                        row[rng.below(D as u32) as usize] += 200;
+                    }
+                }
+            }
+            Cohort { sum, members: 8 }
+        });
+        (cohorts.collect(), plays)
+    }
+
+    fn total(cohorts: &[Cohort], t: usize) -> i64 {
+        cohorts.iter().map(|c| c.sum[t * D..][..D].iter().sum::<i64>()).sum()
+    }
+
+    #[test]
+    fn liars_are_worth_no_more_than_a_song_has_listeners() {
+        let liars: Vec<usize> = (0..200).step_by(20).collect();
+        let (mut cohorts, plays) = round(&liars);
+        let (honest, _) = round(&[]);
+        assert!(total(&cohorts, 10) > 4 * total(&honest, 10), "the attack must work");
+        assert!(bound_pull(&mut cohorts, D, &plays, 1.2) > 0);
+        let left = total(&cohorts, 10) as f64 / total(&honest, 10) as f64;
+        assert!(left < 1.5, "{left}");
+    }
+
+    #[test]
+    fn an_honest_round_is_nearly_left_alone() {
+        let (mut cohorts, plays) = round(&[]);
+        let before: i64 = (0..SONGS).map(|t| total(&cohorts, t)).sum();
+        bound_pull(&mut cohorts, D, &plays, 1.2);
+        let after: i64 = (0..SONGS).map(|t| total(&cohorts, t)).sum();
+        assert!(after as f64 > 0.9 * before as f64, "{after} of {before}");
+        assert_eq!(bound_pull(&mut cohorts, D, &plays[1..], 1.2), 0, "what does not fit is left alone");
+        assert_eq!(bound_pull(&mut [], D, &plays, 1.2), 0);
+    }
+}

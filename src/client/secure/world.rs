@@ -1,0 +1,485 @@
+//! A small world for tests: a server in memory made of `secagg` alone, and pages that do their engine's errands and may be closed and
+//! opened again between any two.
+
+use super::{Errand, RoundState, Upload};
+use crate::client::{EngineConfig, Recommender};
+use crate::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
+use crate::math::{Rng, quantize_row};
+use crate::privacy::accountant::Budget;
+use crate::protocol::{
+    CandidateBlock, CatalogueShard, Extraction, Fate, LocalPlan, NoiseTerms, Outcome, SecureOffer, SplitQuestion,
+    SplitVotes, Stage, TowerShape, TowerWeights, decode, encode, weights_hash,
+};
+use crate::secagg::*;
+use crate::session::{Feedback, Impression, ListenEvent};
+use crate::tower::initial_weights;
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+use std::collections::BTreeMap;
+
+const SHAPE: TowerShape =
+    TowerShape { dimension: 4, attention: 2, hidden: 3, interests: 2, experts: 1, extraction: Extraction::Capsules };
+const SONGS: u32 = 30;
+const BEACON: Digest = Digest([8; 32]);
+
+fn shard() -> CatalogueShard {
+    let mut rng = Rng::new(4);
+    let n = SONGS as usize;
+    let mut rows = vec![0i8; n * 4];
+    let row = |codes: &mut [i8]| quantize_row(&(0..4).map(|_| rng.normal()).collect::<Vec<f32>>(), codes);
+    let scales = rows.chunks_exact_mut(4).map(row).collect();
+    CatalogueShard {
+        dimension: 4,
+        songs: (0..SONGS).map(SongId).collect(),
+        artists: vec![ArtistId(0); n],
+        popularity: vec![0.5; n],
+        plays: vec![1; n],
+        scales,
+        rows,
+        ..CatalogueShard::default()
+    }
+    .filled()
+}
+
+pub(super) fn weights(version: u64) -> TowerWeights {
+    TowerWeights { version: WeightsVersion(version), shape: SHAPE, values: initial_weights(SHAPE, version) }
+}
+
+fn block(version: u64) -> CandidateBlock {
+    let mut rng = Rng::new(9);
+    let songs: Vec<SongId> = (0..SONGS).step_by(2).map(SongId).collect();
+    CandidateBlock {
+        weights: WeightsVersion(version),
+        count: 1,
+        ahead: 1,
+        lessons: 16,
+        dimension: 4,
+        popularity: vec![0.5; songs.len()],
+        rows: (0..songs.len() * 4).map(|_| rng.normal()).collect(),
+        songs,
+        ..CandidateBlock::default()
+    }
+}
+
+/// A page: an engine, the store behind it, and how it behaves.
+pub(super) struct Page {
+    pub(super) engine: Recommender,
+    rng: ChaCha20Rng,
+    seed: u64,
+    snapshot: Vec<u8>,
+    pub(super) store: Option<Vec<u8>>,
+    server: PublicKey,
+    budget: Budget,
+    /// Falls silent once it has sent this message.
+    pub(super) until: Option<&'static str>,
+    silent: bool,
+    /// Whether it answers with streams of its own.
+    pub(super) enciphers: bool,
+    /// What it was about to report, when it was reported.
+    pub(super) uploads: BTreeMap<RoundId, Upload>,
+}
+
+impl Page {
+    pub(super) fn new(seed: u64, server: PublicKey) -> Self {
+        let mut engine = Recommender::new(EngineConfig::default(), seed);
+        engine.load_shard(&encode(&shard())).unwrap();
+        for i in 0..10u32 {
+            let at = Millis(u64::from(i) * 60_000);
+            let song = SongId((i * 7 + u32::try_from(seed).unwrap()) % SONGS);
+            let impression = Impression { song, slot: 0, at };
+            engine.observe(ListenEvent { impression, feedback: Feedback::Complete, at }).unwrap();
+        }
+        engine.set_consent(true);
+        engine.trust_server(server).unwrap();
+        let budget = Budget::new(40.0, 1e-6).unwrap();
+        engine.set_budget(budget);
+        Self {
+            snapshot: engine.snapshot(),
+            engine,
+            rng: ChaCha20Rng::seed_from_u64(seed),
+            seed,
+            store: None,
+            server,
+            budget,
+            until: None,
+            silent: false,
+            enciphers: true,
+            uploads: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn state(&self) -> RoundState {
+        self.engine.round_state()
+    }
+
+    pub(super) fn errand(&mut self, now: Millis) -> Option<Errand> {
+        let errand = self.engine.round_errand(now, &mut self.rng).unwrap();
+        assert_eq!(errand, self.engine.round_errand(now, &mut self.rng).unwrap(), "asked twice it says another thing");
+        errand
+    }
+
+    /// One errand; false where there is none.
+    pub(super) fn step(&mut self, server: &mut Server, now: Millis) -> bool {
+        if self.silent {
+            return false;
+        }
+        let Some(errand) = self.errand(now) else { return false };
+        match errand {
+            Errand::Get { path, .. } => {
+                let (status, body) = server.get(&path);
+                self.engine.round_answer(status, &body, now).unwrap();
+            }
+            Errand::Put { path, message, body } => {
+                if path.contains("reports") {
+                    let upload = self.engine.explain_upload().expect("it is explained before it leaves");
+                    self.uploads.insert(upload.round, upload);
+                }
+                let status = server.put(&path, &body);
+                self.engine.round_sent(now);
+                self.engine.round_answer(status, &[], now).unwrap();
+                self.silent = self.until == Some(message);
+            }
+            Errand::Keep { bytes } => {
+                assert_eq!(bytes, self.engine.vault());
+                self.store = Some(bytes.clone());
+                self.snapshot = self.engine.snapshot();
+                self.engine.round_kept(&bytes).unwrap();
+            }
+            Errand::Mask { key, length } => {
+                let stream = if self.enciphers { stream(&key, length) } else { Vec::new() };
+                self.engine.round_stream(&stream).unwrap();
+            }
+        }
+        true
+    }
+
+    /// Closed and opened again: from what the store holds, or from what it would hold had it been written just now.
+    pub(super) fn reload(&mut self, crash: bool) {
+        let vault = if crash { self.store.clone() } else { Some(self.engine.vault()) };
+        let snapshot = if crash { self.snapshot.clone() } else { self.engine.snapshot() };
+        self.engine = Recommender::new(EngineConfig::default(), self.seed + 1000);
+        self.engine.load_shard(&encode(&shard())).unwrap();
+        self.engine.restore(&snapshot).unwrap();
+        if let Some(vault) = vault {
+            self.engine.restore_vault(&vault).unwrap();
+            assert_eq!(self.engine.vault(), vault, "a vault changes by being read");
+        }
+        self.engine.trust_server(self.server).unwrap();
+        self.engine.set_budget(self.budget);
+    }
+}
+
+/// AES-128 in counter mode, as a platform would give it.
+fn stream(key: &[u8], length: usize) -> Vec<u8> {
+    use ctr::cipher::{KeyIvInit as _, StreamCipher as _};
+    let key: [u8; 16] = key.try_into().expect("16 bytes");
+    let mut bytes = vec![0; length];
+    ctr::Ctr32BE::<aes::Aes128>::new(&key.into(), &[0; 16].into()).apply_keystream(&mut bytes);
+    bytes
+}
+
+/// A round at the server.
+pub(super) struct Live {
+    pub(super) offer: SecureOffer,
+    pub(super) joins: BTreeMap<PublicKey, Join>,
+    pub(super) roster: Option<Roster>,
+    pub(super) reports: BTreeMap<PublicKey, Report>,
+    split: Option<Split>,
+    votes: BTreeMap<u32, Vote>,
+    disclosures: BTreeMap<u32, Disclosure>,
+    pub(super) sum: Option<Vec<i32>>,
+    over: bool,
+}
+
+/// From a path and the honest answer to another one.
+pub(super) type Forge = Box<dyn FnMut(&str, u16, Vec<u8>) -> (u16, Vec<u8>)>;
+
+/// The server; `forge` may change what it answers.
+pub(super) struct Server {
+    pub(super) identity: Identity,
+    pub(super) weights: TowerWeights,
+    blocks: Vec<Vec<u8>>,
+    pub(super) members: BTreeMap<PublicKey, Enlistment>,
+    pub(super) rounds: BTreeMap<RoundId, Live>,
+    pub(super) noise: f64,
+    /// Everything that was put, in order.
+    pub(super) wire: Vec<(String, Vec<u8>)>,
+    pub(super) asked: usize,
+    pub(super) forge: Option<Forge>,
+}
+
+impl Server {
+    pub(super) fn new(vertical: bool) -> Self {
+        Self {
+            identity: Identity::from_seed([2; 32]),
+            weights: weights(1),
+            blocks: if vertical { vec![encode(&block(1))] } else { Vec::new() },
+            members: BTreeMap::new(),
+            rounds: BTreeMap::new(),
+            noise: 1.0,
+            wire: Vec::new(),
+            asked: 0,
+            forge: None,
+        }
+    }
+
+    pub(super) fn live(&mut self) -> Option<&mut Live> {
+        self.rounds.values_mut().next_back()
+    }
+
+    /// Opens a round with all enlisted members on its committee.
+    pub(super) fn open(&mut self, round: u64, cohort: u32, edit: impl FnOnce(&mut Terms)) {
+        let plan =
+            LocalPlan { epochs: 2, batch: 4, learning_rate: 0.1, negatives: 4, max_examples: 16, clip_norm: 0.5 };
+        let noise = NoiseTerms { multiplier: self.noise, steps: 1 << 10 };
+        let blocks: Vec<Digest> = self.blocks.iter().map(|bytes| Digest::of(bytes)).collect();
+        let numbers = self.weights.values.len() + self.blocks.len() * block(1).rows.len();
+        let mut terms = Terms {
+            round: RoundId(round),
+            weights: self.weights.version,
+            model: SecureOffer::model(weights_hash(&self.weights), &plan, &noise, &blocks),
+            record: Digest([1; 32]),
+            dimension: u32::try_from(numbers).unwrap(),
+            ring: Ring::new(24).unwrap(),
+            prg: Prg::Aes128Ctr,
+            least: 2,
+            degree: 4,
+            threshold: Committee::of(self.members.len()).threshold,
+            seats: self.members.values().copied().collect(),
+        };
+        edit(&mut terms);
+        let terms = terms.sign(&self.identity).unwrap();
+        let offer = SecureOffer { stage: Stage::Joining, closes_at: Millis(0), cohort, plan, noise, blocks, terms };
+        let live = Live {
+            offer,
+            joins: BTreeMap::new(),
+            roster: None,
+            reports: BTreeMap::new(),
+            split: None,
+            votes: BTreeMap::new(),
+            disclosures: BTreeMap::new(),
+            sum: None,
+            over: false,
+        };
+        self.rounds.insert(RoundId(round), live);
+    }
+
+    pub(super) fn close_joins(&mut self) {
+        let live = self.live().unwrap();
+        let entries = live.joins.values().map(Join::entry).collect();
+        live.roster = Some(Roster::close(&live.offer.terms, entries, BEACON).unwrap());
+        live.offer.stage = Stage::Reporting;
+    }
+
+    pub(super) fn close_reports(&mut self) {
+        let live = self.live().unwrap();
+        let roster = live.roster.as_ref().unwrap();
+        let who: Vec<bool> = roster.entries().iter().map(|e| live.reports.contains_key(&e.identity)).collect();
+        live.split = Some(roster.split(&live.offer.terms, &who).unwrap());
+        live.offer.stage = Stage::Opening;
+    }
+
+    /// Opens the sum, if enough members have disclosed.
+    pub(super) fn finish(&mut self) -> bool {
+        let live = self.live().unwrap();
+        let terms = &live.offer.terms;
+        let (Some(split), Some(roster)) = (&live.split, &live.roster) else { return false };
+        if live.disclosures.len() < terms.terms.threshold as usize {
+            return false;
+        }
+        let votes: Vec<Vote> = live.votes.values().copied().collect();
+        let mut unmasking = Unmasking::new(terms, roster, split, &votes).unwrap();
+        for disclosure in live.disclosures.values() {
+            let joins = roster.entries().iter().map(|entry| &live.joins[&entry.identity]);
+            assert_eq!(unmasking.disclose(disclosure, joins).unwrap(), 0);
+        }
+        let mut sum = vec![0; terms.terms.dimension as usize];
+        for report in live.reports.values() {
+            roster.accept(terms, report).unwrap();
+            terms.terms.ring.add_packed(&report.body, &mut sum).unwrap();
+        }
+        unmasking.jobs().unwrap().iter().for_each(|job| job.apply(terms.terms.ring, &mut sum).unwrap());
+        live.sum = Some(terms.terms.ring.centred(&sum));
+        live.over = true;
+        true
+    }
+
+    pub(super) fn get(&mut self, path: &str) -> (u16, Vec<u8>) {
+        self.asked += 1;
+        let (status, body) = self.look(path);
+        match &mut self.forge {
+            Some(forge) => forge(path, status, body),
+            None => (status, body),
+        }
+    }
+
+    fn look(&self, path: &str) -> (u16, Vec<u8>) {
+        let parts: Vec<&str> = path.split('/').collect();
+        if path == "v1/tower/weights" {
+            return (200, encode(&self.weights));
+        }
+        if path == "v1/rounds/next" {
+            let live = self.rounds.values().next_back().filter(|live| !live.over);
+            return live.map_or((204, Vec::new()), |live| (200, encode(&live.offer)));
+        }
+        let round = RoundId(parts[2].parse().unwrap());
+        let Some(live) = self.rounds.get(&round) else { return (404, Vec::new()) };
+        let identity = || *live.joins.keys().find(|key| super::errand::hex(**key) == parts[4]).unwrap();
+        match parts[3] {
+            "blocks" => (200, self.blocks[parts[4].parse::<usize>().unwrap()].clone()),
+            "rosters" => match &live.roster {
+                None => (204, Vec::new()),
+                Some(roster) => match roster.index_of(identity()) {
+                    Some(index) if live.split.is_none() => (200, encode(&roster.view(index, &self.identity).unwrap())),
+                    _ => (409, Vec::new()),
+                },
+            },
+            "outcomes" => {
+                let reported = live.reports.contains_key(&identity());
+                let fate = match (live.over, reported) {
+                    (false, _) => Fate::Waiting,
+                    (true, true) => Fate::Included,
+                    (true, false) => Fate::Missed,
+                };
+                (200, encode(&Outcome { round, fate }))
+            }
+            "split" | "votes" if live.over => (409, Vec::new()),
+            "split" => live.split.as_ref().map_or((204, Vec::new()), |split| {
+                let entries = live.roster.as_ref().unwrap().entries().to_vec();
+                (200, encode(&SplitQuestion { entries, beacon: BEACON, split: split.clone() }))
+            }),
+            "votes" if live.votes.len() < live.offer.terms.terms.threshold as usize => (204, Vec::new()),
+            "votes" => (200, encode(&SplitVotes { votes: live.votes.values().copied().collect() })),
+            _ => (404, Vec::new()),
+        }
+    }
+
+    pub(super) fn put(&mut self, path: &str, body: &[u8]) -> u16 {
+        self.wire.push((path.to_owned(), body.to_vec()));
+        let parts: Vec<&str> = path.split('/').collect();
+        if parts[1] == "members" {
+            let enlistment: Enlistment = decode(body).unwrap();
+            enlistment.verify(RoundId(0)).unwrap();
+            return if self.members.insert(enlistment.identity, enlistment).is_some() { 200 } else { 201 };
+        }
+        let Some(live) = self.rounds.get_mut(&RoundId(parts[2].parse().unwrap())) else { return 404 };
+        match parts[3] {
+            "joins" => {
+                let join: Join = decode(body).unwrap();
+                live.offer.terms.admit(&join).unwrap();
+                match live.joins.get(&join.identity) {
+                    Some(known) if *known == join => 200,
+                    Some(_) => 422,
+                    None if live.roster.is_some() => 409,
+                    None => {
+                        live.joins.insert(join.identity, join);
+                        201
+                    }
+                }
+            }
+            "reports" => {
+                let report: Report = decode(body).unwrap();
+                match live.reports.get(&report.identity) {
+                    Some(known) if *known == report => 200,
+                    Some(_) => panic!("two different reports of one device"),
+                    None if live.split.is_some() => 409,
+                    None => {
+                        live.roster.as_ref().unwrap().accept(&live.offer.terms, &report).unwrap();
+                        live.reports.insert(report.identity, report);
+                        201
+                    }
+                }
+            }
+            "votes" => {
+                let vote: Vote = decode(body).unwrap();
+                live.split.as_ref().unwrap().verify(&live.offer.terms, &vote).unwrap();
+                assert!(live.votes.insert(vote.seat, vote).is_none_or(|before| before == vote));
+                201
+            }
+            "disclosures" if live.over => 409,
+            "disclosures" => {
+                let disclosure: Disclosure = decode(body).unwrap();
+                disclosure.check(&live.offer.terms, live.split.as_ref().unwrap()).unwrap();
+                live.disclosures.insert(disclosure.seat, disclosure);
+                201
+            }
+            _ => 404,
+        }
+    }
+}
+
+/// A server and its pages, and the clock.
+pub(super) struct World {
+    pub(super) server: Server,
+    pub(super) pages: Vec<Page>,
+    pub(super) now: Millis,
+    pub(super) rng: ChaCha20Rng,
+}
+
+/// When pages are closed and opened again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reloads {
+    Never,
+    /// Between every two errands, from what the vault would be.
+    Always,
+    /// Now and then, from what the store holds.
+    Crashes,
+}
+
+impl World {
+    pub(super) fn new(pages: u64, vertical: bool) -> Self {
+        let server = Server::new(vertical);
+        let key = server.identity.public();
+        let pages = (0..pages).map(|seed| Page::new(seed, key)).collect();
+        Self { server, pages, now: Millis(1_000), rng: ChaCha20Rng::seed_from_u64(77) }
+    }
+
+    /// All pages do what they have to, for a while.
+    pub(super) fn run(&mut self, seconds: u64, reloads: Reloads) {
+        for _ in 0..seconds {
+            for page in &mut self.pages {
+                let mut steps = 0;
+                while page.step(&mut self.server, self.now) {
+                    match reloads {
+                        Reloads::Always => page.reload(false),
+                        Reloads::Crashes if self.rng.next_u32().is_multiple_of(3) => page.reload(true),
+                        _ => {}
+                    }
+                    steps += 1;
+                    assert!(steps < 300, "errands without an end: {:?} {:?}", page.state(), page.errand(self.now));
+                    // Pauses do not outlive a reload: there would always be something to ask for.
+                    if steps >= 8 && reloads != Reloads::Never {
+                        break;
+                    }
+                }
+            }
+            self.now.0 += 1_000;
+        }
+    }
+
+    /// Everybody enlists; then one round, from joining to outcome.
+    pub(super) fn round(&mut self, round: u64, reloads: Reloads) {
+        self.run(15, reloads);
+        let cohort = u32::try_from(self.pages.len()).unwrap();
+        self.server.open(round, cohort, |_| ());
+        self.run(25, reloads);
+        self.server.close_joins();
+        self.run(25, reloads);
+        self.server.close_reports();
+        self.run(30, reloads);
+        assert!(self.server.finish(), "too few disclosures: {:?}", self.pages[0].state());
+        self.run(15, reloads);
+    }
+
+    /// What was opened is to a bit what those who reported had noised.
+    pub(super) fn assert_sum(&mut self, round: u64) {
+        let live = &self.server.rounds[&RoundId(round)];
+        let sum = live.sum.as_ref().unwrap();
+        let uploads: Vec<&Upload> = self.pages.iter().filter_map(|page| page.uploads.get(&RoundId(round))).collect();
+        assert_eq!(uploads.len(), live.reports.len());
+        for (j, total) in sum.iter().enumerate() {
+            assert_eq!(*total, uploads.iter().map(|upload| upload.noised[j]).sum::<i32>());
+        }
+        assert!(uploads.iter().all(|upload| upload.norm() > 0.0 && upload.norm() <= upload.clip_norm));
+    }
+}
