@@ -6,15 +6,17 @@
 //!
 //! Sources: Rong et al., *FedRecAttack*, ICDE 2022, and Zhang et al., *PipAttack*, WSDM 2022 (a target's row moved towards what users look
 //! for, boosted); Wang et al., *Attack of the Tails*, NeurIPS 2020 (hiding within honest norms).
+//! On the sphere the mean of all interests is a poor place: nobody's first songs are there. The liars look for a better one among their own listeners' interests, anew
+//! every round.
 
+use super::SplitWorld;
 use super::meeting::{Answer, Meeting, Turns};
 use super::shares::Shares;
 use super::vertical::{Cohorts, GRAIN, TrainError, resident};
-use super::SplitWorld;
 use crate::federated::{Cohort, Combination, Vertical, bound_pull, bound_rows, combine, outliers};
 use rayon::prelude::*;
 use sottovoce::ids::SongId;
-use sottovoce::math::{Rng, norm, scale};
+use sottovoce::math::{Rng, dot, norm, normalize, top_k};
 use sottovoce::privacy::accountant::Budget;
 use sottovoce::privacy::{Grid, NoisePlan};
 use sottovoce::tower::{Context, Utility};
@@ -26,7 +28,7 @@ const STEPS: f32 = 2048.0;
 /// What a liar sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Attack {
-    /// All of `C` on the target's row, along the mean of the liars' own interests.
+    /// All of `C` on the target's row, to where it would be shown to most of the liars' own listeners: a sample of everybody.
     Boost,
     /// Its own honest update with the target's row, along the same direction, as long as its longest other row.
     Hide,
@@ -225,8 +227,69 @@ struct Lie<'a> {
     /// Where rows begin.
     rows: usize,
     length: usize,
-    /// Unit length: where their own interests point, on average.
+    /// Unit length: where the target would be shown to most of them.
     towards: Vec<f32>,
+}
+
+/// One interest of a liar's own listener.
+struct Voter {
+    /// In units of logits.
+    query: Vec<f32>,
+    /// So much has to come of the inner product with a song as popular as the target for it to be among the first.
+    needs: f32,
+}
+
+/// The places of a slate that the liars aim at.
+const SLATE: usize = 20;
+
+fn voters(meeting: &Meeting<'_>, device: usize, lift: f32) -> Vec<Voter> {
+    let d = meeting.tower().layout().dimension();
+    let block = &meeting.blocks()[0];
+    let past = meeting.past(device);
+    let input = past.input(past.len(), Context::default());
+    let user = meeting.tower().embed(&input, Utility { complete: 1.0, like: 0.0, skip: 0.0 });
+    let score = |(row, popularity): (&[f32], &f32)| {
+        let best = user.queries.chunks_exact(d).map(|query| dot(query, row)).fold(f32::NEG_INFINITY, f32::max);
+        best + user.popularity * popularity
+    };
+    let mut scores: Vec<f32> = block.rows.chunks_exact(d).zip(&block.popularity).map(score).collect();
+    for (song, score) in block.songs.iter().zip(&mut scores) {
+        if meeting.knows(device, *song) {
+            *score = f32::NEG_INFINITY;
+        }
+    }
+    let mut first = Vec::new();
+    top_k(&scores, SLATE, &mut first);
+    let last = first.last().map_or(0.0, |place| scores[*place as usize]);
+    let needs = last - user.popularity * lift;
+    user.queries.chunks_exact(d).map(|query| Voter { query: query.to_vec(), needs }).collect()
+}
+
+/// The unit vector, of all means of some neighbouring interests, that most voters would be shown; of equals the one they would see furthest ahead.
+#[allow(clippy::cast_precision_loss, reason = "a few hundred voters")]
+fn aim(voters: &[Voter], d: usize) -> Vec<f32> {
+    let unit = |voter: &Voter| {
+        let mut u = voter.query.clone();
+        normalize(&mut u);
+        u
+    };
+    let units: Vec<Vec<f32>> = voters.iter().map(unit).collect();
+    let candidates = |centre: &Vec<f32>| {
+        let mut near: Vec<&Vec<f32>> = units.iter().collect();
+        near.sort_by(|a, b| dot(b, centre).total_cmp(&dot(a, centre)));
+        [1, 5, 10, 20, 40, usize::MAX].map(|k| {
+            let mut mean = vec![0.0; d];
+            near.iter().take(k).for_each(|u| mean.iter_mut().zip(*u).for_each(|(m, u)| *m += u));
+            normalize(&mut mean);
+            let margins = voters.iter().map(|voter| dot(&voter.query, &mean) - voter.needs);
+            let (shown, ahead) =
+                margins.fold((0usize, 0.0), |(n, sum), m| (n + usize::from(m > 0.0), sum + m.min(0.0)));
+            (shown, ahead, mean)
+        })
+    };
+    let all = units.par_iter().flat_map_iter(candidates).collect::<Vec<_>>();
+    let best = all.into_iter().max_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    best.map_or_else(|| vec![0.0; d], |(_, _, mean)| mean)
 }
 
 impl<'a> Lie<'a> {
@@ -235,19 +298,12 @@ impl<'a> Lie<'a> {
         let block = &meeting.blocks()[0];
         let rows = meeting.length() - block.songs.len() * d;
         let at = block.songs.iter().position(|song| *song == liars.target).map(|place| rows + place * d);
-        let mut towards = vec![0.0f32; d];
         let mut devices: Vec<usize> = liars.devices.iter().copied().collect();
         devices.sort_unstable();
-        for device in devices {
-            let past = meeting.past(device);
-            let input = past.input(past.len(), Context::default());
-            let user = meeting.tower().embed(&input, Utility { complete: 1.0, like: 0.0, skip: 0.0 });
-            for query in user.queries.chunks_exact(d) {
-                towards.iter_mut().zip(query).for_each(|(sum, q)| *sum += q / norm(query).max(f32::MIN_POSITIVE));
-            }
-        }
-        let length = norm(&towards);
-        scale(1.0 / length.max(f32::MIN_POSITIVE), &mut towards);
+        let target = block.songs.iter().position(|song| *song == liars.target);
+        let lift = target.map_or(0.0, |place| block.popularity[place]);
+        let voters: Vec<Voter> = devices.par_iter().flat_map_iter(|device| voters(meeting, *device, lift)).collect();
+        let towards = aim(&voters, d);
         Self { liars, at, rows, length: meeting.length(), towards }
     }
 
