@@ -6,8 +6,8 @@
 //!
 //! Sources: Rong et al., *FedRecAttack*, ICDE 2022, and Zhang et al., *PipAttack*, WSDM 2022 (a target's row moved towards what users look
 //! for, boosted); Wang et al., *Attack of the Tails*, NeurIPS 2020 (hiding within honest norms).
-//! On the sphere the mean of all interests is a poor place: nobody's first songs are there. The liars look for a better one among their own listeners' interests, anew
-//! every round.
+//! On the sphere the mean of all interests is a poor place: nobody's first songs are there. The liars climb to a better one among their own listeners'
+//! interests every round, and stay by it.
 
 use super::SplitWorld;
 use super::meeting::{Answer, Meeting, Turns};
@@ -16,7 +16,7 @@ use super::vertical::{Cohorts, GRAIN, TrainError, resident};
 use crate::federated::{Cohort, Combination, Vertical, bound_pull, bound_rows, combine, outliers};
 use rayon::prelude::*;
 use sottovoce::ids::SongId;
-use sottovoce::math::{Rng, dot, norm, normalize, top_k};
+use sottovoce::math::{Rng, axpy, dot, norm, normalize, top_k};
 use sottovoce::privacy::accountant::Budget;
 use sottovoce::privacy::{Grid, NoisePlan};
 use sottovoce::tower::{Context, Utility};
@@ -125,6 +125,7 @@ pub fn poisoned_rounds(
     let rng = Rng::new(cohorts.seed).split("cohorts");
     let mut turns = Turns::of(world.logs.len());
     let mut items = resident(server, world)?;
+    let mut aimed: Option<Vec<f32>> = None;
     let c = server.config().plan.clip_norm;
     let grid = Grid::new(whole(STEPS / c))?;
     for number in 1..=cohorts.rounds {
@@ -136,10 +137,8 @@ pub fn poisoned_rounds(
         let n_min = u32::try_from(size).unwrap_or(u32::MAX);
         let plan = NoisePlan::new(0.0, c, n_min, grid, meeting.length())?;
         let mut shares = Shares::new(plan, Budget::new(f64::INFINITY, 0.5)?, world.logs.len(), cohorts.seed);
-        let lie = match liars {
-            Some(liars) => Some(Lie::new(liars, &meeting)),
-            None => None,
-        };
+        let lie = liars.map(|liars| Lie::new(liars, &meeting, aimed.as_ref()));
+        aimed = lie.as_ref().map(|lie| lie.towards.clone());
         let mut seats = Vec::with_capacity(devices.len());
         for device in devices {
             seats.extend(shares.charge(device)?.map(|charged| (device, charged)));
@@ -265,35 +264,78 @@ fn voters(meeting: &Meeting<'_>, device: usize, lift: f32) -> Vec<Voter> {
     user.queries.chunks_exact(d).map(|query| Voter { query: query.to_vec(), needs }).collect()
 }
 
-/// The unit vector, of all means of some neighbouring interests, that most voters would be shown; of equals the one they would see furthest ahead.
-#[allow(clippy::cast_precision_loss, reason = "a few hundred voters")]
-fn aim(voters: &[Voter], d: usize) -> Vec<f32> {
+/// How much better another place has to be for the liars to move: a song that is pulled here and there ends up nowhere.
+const WORTH_MOVING: f64 = 1.25;
+
+/// The unit vector at which most voters would be shown the target, counted softly: uphill from where the liars aimed before, from where the target is, and from
+/// means of neighbouring interests.
+fn aim(voters: &[Voter], now: &[f32], before: Option<&Vec<f32>>, d: usize) -> Vec<f32> {
     let unit = |voter: &Voter| {
         let mut u = voter.query.clone();
         normalize(&mut u);
         u
     };
     let units: Vec<Vec<f32>> = voters.iter().map(unit).collect();
-    let candidates = |centre: &Vec<f32>| {
+    let means = |centre: &Vec<f32>| {
         let mut near: Vec<&Vec<f32>> = units.iter().collect();
         near.sort_by(|a, b| dot(b, centre).total_cmp(&dot(a, centre)));
         [1, 5, 10, 20, 40, usize::MAX].map(|k| {
             let mut mean = vec![0.0; d];
             near.iter().take(k).for_each(|u| mean.iter_mut().zip(*u).for_each(|(m, u)| *m += u));
             normalize(&mut mean);
-            let margins = voters.iter().map(|voter| dot(&voter.query, &mean) - voter.needs);
-            let (shown, ahead) =
-                margins.fold((0usize, 0.0), |(n, sum), m| (n + usize::from(m > 0.0), sum + m.min(0.0)));
-            (shown, ahead, mean)
+            (shown(voters, &mean).0, mean)
         })
     };
-    let all = units.par_iter().flat_map_iter(candidates).collect::<Vec<_>>();
-    let best = all.into_iter().max_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    best.map_or_else(|| vec![0.0; d], |(_, _, mean)| mean)
+    let mut starts: Vec<(f64, Vec<f32>)> = units.par_iter().flat_map_iter(means).collect();
+    starts.sort_by(|a, b| b.0.total_cmp(&a.0));
+    starts.truncate(8);
+    starts.push((0.0, now.to_vec()));
+    let climbed = |(_, start): (f64, Vec<f32>)| climb(voters, start);
+    let best = starts.into_iter().map(climbed).max_by(|a, b| a.0.total_cmp(&b.0));
+    let kept = before.map(|before| climb(voters, before.clone()));
+    match (kept, best) {
+        (Some(kept), Some(best)) if best.0 > WORTH_MOVING * kept.0 => best.1,
+        (Some((_, kept)), _) => kept,
+        (None, Some((_, best))) => best,
+        (None, None) => now.to_vec(),
+    }
+}
+
+/// How many voters would be shown a song that lies here, softly, and which way there are more.
+fn shown(voters: &[Voter], place: &[f32]) -> (f64, Vec<f32>) {
+    /// A voter is half shown at the edge, and hardly at all this far below it, in lengths of its query.
+    const SOFT: f32 = 0.05;
+    let mut uphill = vec![0.0; place.len()];
+    let mut total = 0.0;
+    for Voter { query, needs } in voters {
+        let soft = SOFT * norm(query).max(f32::MIN_POSITIVE);
+        let share = 1.0 / (1.0 + libm::expf((needs - dot(query, place)) / soft));
+        total += f64::from(share);
+        axpy(share * (1.0 - share) / soft, query, &mut uphill);
+    }
+    (total, uphill)
+}
+
+fn climb(voters: &[Voter], mut place: Vec<f32>) -> (f64, Vec<f32>) {
+    const STEP: f32 = 0.05;
+    let mut best = (shown(voters, &place).0, place.clone());
+    for _ in 0..40 {
+        let (_, mut uphill) = shown(voters, &place);
+        if !normalize(&mut uphill) {
+            break;
+        }
+        axpy(STEP, &uphill, &mut place);
+        normalize(&mut place);
+        let total = shown(voters, &place).0;
+        if total > best.0 {
+            best = (total, place.clone());
+        }
+    }
+    best
 }
 
 impl<'a> Lie<'a> {
-    fn new(liars: &'a Liars, meeting: &Meeting<'_>) -> Self {
+    fn new(liars: &'a Liars, meeting: &Meeting<'_>, before: Option<&Vec<f32>>) -> Self {
         let d = meeting.tower().layout().dimension();
         let block = &meeting.blocks()[0];
         let rows = meeting.length() - block.songs.len() * d;
@@ -303,7 +345,8 @@ impl<'a> Lie<'a> {
         let target = block.songs.iter().position(|song| *song == liars.target);
         let lift = target.map_or(0.0, |place| block.popularity[place]);
         let voters: Vec<Voter> = devices.par_iter().flat_map_iter(|device| voters(meeting, *device, lift)).collect();
-        let towards = aim(&voters, d);
+        let now = target.map_or_else(|| vec![0.0; d], |place| block.rows[place * d..][..d].to_vec());
+        let towards = aim(&voters, &now, before, d);
         Self { liars, at, rows, length: meeting.length(), towards }
     }
 
