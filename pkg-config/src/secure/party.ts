@@ -330,6 +330,9 @@ export class Party {
     } catch (cause) {
       if (codeOf(cause)?.startsWith("store/")) throw cause;
       if (codeOf(cause) === OTHER_KEY) throw otherKey(cause);
+      if (codeOf(cause) === "vault/version") {
+        throw new SottovoceError("store/newer", "A newer version of this player keeps this device's secrets.", "Reload the page.", { cause });
+      }
       // What cannot be opened is no vault to the engine either: it counts the budget as spent.
       if (codeOf(cause) === "round/vault") {
         try {
