@@ -14,7 +14,8 @@ use rand_core::CryptoRng;
 impl Recommender {
     /// What to do next for secure rounds: do it, then answer with [`Recommender::round_answer`], [`Recommender::round_kept`] or
     /// [`Recommender::round_stream`]. `None`: nothing now; [`RoundState::retry_at`] says when to ask again. Asked twice it says the same.
-    /// Without consent there is never anything, and what waits is dropped.
+    /// Without consent there is never anything, and what waits is dropped: write the vault then, or the store
+    /// still has it.
     ///
     /// Training, noise and whatever else needs no one happens in here; `rng` is a cryptographic source, all of whose draws are secret.
     ///
@@ -102,6 +103,12 @@ impl Recommender {
     /// spent, and stays so.
     pub fn restore_vault(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.secure.restore(bytes)
+    }
+
+    /// Forgets all of it, the account and the server's key too, as a device that was set up anew: for a caller that has erased where it kept
+    /// [`Recommender::vault`]. What was told is told all the same.
+    pub fn forget_vault(&mut self) {
+        self.secure.forget();
     }
 
     /// Sets what rounds may cost the listener altogether. What was spent stays spent.

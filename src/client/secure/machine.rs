@@ -58,6 +58,8 @@ pub(crate) struct Secure {
     pub(super) parts: Pace,
     pub(super) duties: Pace,
     pub(super) beats: Pace,
+    /// A vault of a later build is there: nothing is done that would write over it.
+    closed: bool,
     /// Whether the ledger has a line for this session's signs of life.
     beaten: bool,
 }
@@ -80,6 +82,7 @@ impl Default for Secure {
             parts: Pace::default(),
             duties: Pace::default(),
             beats: Pace::default(),
+            closed: false,
             beaten: false,
         }
     }
@@ -129,6 +132,7 @@ impl Secure {
             }
             Err(error) => {
                 self.book.purse = Purse::Lost(self.book.purse.budget());
+                self.closed |= matches!(error, Error::VaultVersion { .. });
                 self.part = Part::Idle;
                 self.asked = None;
                 Err(error)
@@ -138,8 +142,17 @@ impl Secure {
 
     /// Drops what waits, and the member's keys; the account stays.
     pub(crate) fn retire(&mut self) {
-        let (book, least, budget) = (std::mem::take(&mut self.book), self.least, self.budget);
-        *self = Self { book, least, budget, kept: self.kept, ..Self::default() };
+        let (book, least, budget, kept) = (std::mem::take(&mut self.book), self.least, self.budget, self.kept);
+        *self = Self { book, least, budget, kept, closed: self.closed, ..Self::default() };
+    }
+
+    /// Drops everything but what the caller has set.
+    pub(super) fn forget(&mut self) {
+        let (least, budget) = (self.least, self.budget);
+        *self = Self { least, budget, ..Self::default() };
+        if let Some(budget) = budget {
+            self.set_budget(budget);
+        }
     }
 
     /// What to do next; nothing now is `None`.
@@ -150,6 +163,10 @@ impl Secure {
         };
         if self.why == Some(Why::NoServer) {
             self.why = None;
+        }
+        if self.closed {
+            self.why = Some(Why::AccountLost);
+            return None;
         }
         if let Some(asked) = &mut self.asked {
             if now < asked.pace.due {
@@ -329,7 +346,7 @@ impl Secure {
             budget: self.book.purse.budget(),
             included: self.book.included,
             outcome: self.book.outcome,
-            retry_at: next.filter(|_| consent && self.book.server.is_some()),
+            retry_at: next.filter(|_| consent && self.book.server.is_some() && !self.closed),
             why: self.why.clone(),
         }
     }
