@@ -145,6 +145,9 @@ mod tests {
         let number = |name: &'static str| sqlx::query_scalar::<_, i64>(name).fetch_one(state.pool());
         assert_eq!(number("SELECT synchronous FROM pragma_synchronous").await.unwrap(), 2, "FULL");
         assert_eq!(number("SELECT foreign_keys FROM pragma_foreign_keys").await.unwrap(), 1);
+        assert_eq!(number("PRAGMA page_size").await.unwrap(), i64::from(PAGE_BYTES));
+        let folded = number("PRAGMA wal_autocheckpoint").await.unwrap();
+        assert_eq!(folded.to_string(), CHECKPOINT_PAGES);
     }
 
     #[tokio::test]
