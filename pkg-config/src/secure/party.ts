@@ -225,10 +225,10 @@ export class Party {
   }
 
   async #rounds(vault: Opened, options: ParticipateOptions, signal: AbortSignal, tally: { rounds: number; included: number }): Promise<boolean> {
-    const { door, mine, budget, policy: { survivors = 2, members = 1 } } = this.#host;
+    const { door, mine, budget, policy: { survivors = 2, members = 1, apart = 1 } } = this.#host;
     const { epsilon, delta = DELTA } = budget();
     door.setBudget(epsilon, delta);
-    door.setRoundPolicy(survivors, members);
+    door.setRoundPolicy(survivors, members, apart);
     let told = door.roundState().outcome?.round;
     let trusted = false;
     for (let failures = 0; mine(); ) {

@@ -102,7 +102,7 @@ fn rounds_that_are_not_what_they_say_are_not_joined() {
     ];
     for (i, (edit, expected)) in cases.into_iter().enumerate() {
         let mut world = World::new(3, false);
-        world.pages.iter_mut().for_each(|page| page.engine.set_round_policy(2, 2));
+        world.pages.iter_mut().for_each(|page| page.engine.set_round_policy(2, 2, 1));
         world.run(15, Reloads::Never);
         world.server.open(5, 3, |_| ());
         world.server.forge = Some(Box::new(move |_, status, body| match decode::<SecureOffer>(&body) {

@@ -116,9 +116,11 @@ impl Recommender {
         self.secure.set_budget(budget);
     }
 
-    /// Sets what this device asks of a round: survivors without which no sum may be opened, and members of the committee.
-    pub fn set_round_policy(&mut self, survivors: u32, members: u32) {
+    /// Sets what this device asks of a round: survivors without which no sum may be opened, and members of the committee; and how many rounds
+    /// lie at least between two that it takes part in (`b` of `privacy::accountant::Participation`): 1 is every round.
+    pub fn set_round_policy(&mut self, survivors: u32, members: u32, apart: u32) {
         self.secure.least = (survivors, members);
+        self.secure.apart = apart;
     }
 
     /// Pins the server's key, for good: whoever else signs terms or rosters is refused.

@@ -40,6 +40,8 @@ pub(super) struct Seen {
 pub(crate) struct Secure {
     /// At least so many survivors, and so many members.
     pub(super) least: (u32, u32),
+    /// At least so many rounds from one that it takes part in to the next.
+    pub(super) apart: u32,
     pub(super) book: Book,
     pub(super) duty: Duty,
     pub(super) part: Part,
@@ -68,6 +70,7 @@ impl Default for Secure {
     fn default() -> Self {
         Self {
             least: (2, 1),
+            apart: 1,
             book: Book::default(),
             duty: Duty::default(),
             part: Part::Idle,
@@ -123,7 +126,14 @@ impl Secure {
             Ok(vault::Held { book, duty, part }) => {
                 let fresh = std::mem::take(self);
                 let server = book.server.or(fresh.book.server);
-                *self = Self { least: fresh.least, book: Book { server, ..book }, duty, part, ..Self::default() };
+                *self = Self {
+                    least: fresh.least,
+                    apart: fresh.apart,
+                    book: Book { server, ..book },
+                    duty,
+                    part,
+                    ..Self::default()
+                };
                 self.kept = Some(Digest::of(bytes));
                 if let Some(budget) = fresh.budget {
                     self.set_budget(budget);

@@ -261,3 +261,27 @@ fn a_second_server_is_an_error() {
     assert_eq!(other.engine.restore_vault(&page.engine.vault()), Err(Error::ServerKey));
     assert!(other.state().spent.epsilon >= other.state().budget.epsilon());
 }
+
+#[test]
+fn who_has_taken_part_rests_for_as_many_rounds_as_it_was_told() {
+    let mut world = World::new(3, false);
+    world.pages[0].engine.set_round_policy(2, 1, 3);
+    world.round(5, Reloads::Never);
+    for (round, joins) in [(6, 2), (7, 2), (8, 3)] {
+        world.server.weights = weights(round - 4);
+        world.run(15, Reloads::Never);
+        world.server.open(round, 3, |_| ());
+        world.run(25, Reloads::Never);
+        assert_eq!(world.server.live().unwrap().joins.len(), joins, "round {round}");
+        let rests = Some(Why::Rests { next: RoundId(8) });
+        assert_eq!(world.pages[0].state().why == rests, joins == 2, "round {round}: {:?}", world.pages[0].state());
+        if joins == 2 {
+            world.server.close_joins();
+            world.run(25, Reloads::Never);
+            world.server.close_reports();
+            world.run(40, Reloads::Never);
+            assert!(world.server.finish());
+            world.run(15, Reloads::Never);
+        }
+    }
+}
