@@ -91,6 +91,7 @@ export interface Door {
   explainUpload(): Upload | undefined;
   vault(): Uint8Array;
   restoreVault(bytes: Uint8Array): void;
+  forgetVault(): void;
   setBudget(epsilon: number, delta: number): void;
   setRoundPolicy(survivors: number, members: number): void;
   trustServer(key: Uint8Array): void;

@@ -125,6 +125,11 @@ export class FakeEngine {
     }
   }
 
+  forgetVault(): void {
+    this.kept = { ...FIRST };
+    this.loss = false;
+  }
+
   setBudget(epsilon: number, delta: number): void {
     this.budget = { epsilon, delta };
   }
@@ -151,8 +156,9 @@ export class FakeEngine {
     this.calls.push(message);
   }
 
+  /** As the real one: the account outlives it. */
   deleteData(): void {
-    this.kept = { ...FIRST };
+    this.setConsent(false);
   }
 
   #next(): void {

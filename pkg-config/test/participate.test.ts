@@ -19,7 +19,7 @@ const skip = existsSync(WASM) ? false : "the engine is not built: cargo xtask pa
 
 /** What of the engine is not real here: its rounds. */
 const ROUNDS = [
-  "roundErrand", "roundAnswer", "roundKept", "roundStream", "roundSent", "roundState", "explainUpload", "vault", "restoreVault", "setBudget", "setRoundPolicy", "trustServer",
+  "roundErrand", "roundAnswer", "roundKept", "roundStream", "roundSent", "roundState", "explainUpload", "vault", "restoreVault", "forgetVault", "setBudget", "setRoundPolicy", "trustServer",
 ] as const;
 const engines = new WeakMap<object, FakeEngine>();
 const engineOf = (core: object) => engines.get(core) ?? (engines.set(core, new FakeEngine()), engines.get(core)!);

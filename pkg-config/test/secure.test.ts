@@ -279,6 +279,41 @@ test("a second tab waits for the first, and then goes on as the same device", as
   await Promise.all([first.close(), second.close()]);
 });
 
+test("looking at the account never puts an older one over a newer", async () => {
+  const server = new FakeServer();
+  const engine = new FakeEngine();
+  const first = new Party(hostOf(engine, server));
+  await first.participate({ rounds: 1 }, forever());
+  assert.equal((await first.privacy()).rounds, 1);
+  // Asked for at every step, before, while and after: what is read at rest is behind what the engine knows.
+  Object.assign(engine.kept, { step: "offer", fate: undefined });
+  let asked: Promise<unknown> = first.privacy();
+  const own = engine.roundErrand.bind(engine);
+  engine.roundErrand = () => {
+    asked = Promise.all([asked, first.privacy()]);
+    return own();
+  };
+  await first.participate({ rounds: 1 }, forever());
+  await asked;
+  assert.equal((await first.privacy()).rounds, 2);
+  assert.equal(engine.kept.step, "over");
+  await first.close();
+});
+
+test("erased in one tab, the other that takes part stops and writes nothing more", { skip: !globalThis.BroadcastChannel }, async () => {
+  const server = new FakeServer();
+  server.instead = ({ path }) => (path.includes("rosters") ? new Response(null, { status: 204, headers: { "retry-after": "60" } }) : undefined);
+  const [stop, engine] = [new AbortController(), new FakeEngine()];
+  const party: Party = new Party(hostOf(engine, server, { withdraw: () => (engine.setConsent(false), stop.abort(withdrawn), void party.drop().catch(() => {})) }));
+  const running = party.participate({}, stop.signal);
+  await until(() => server.seen.some(({ path }) => path.includes("rosters")));
+  const other = new Party(hostOf(new FakeEngine(), server));
+  assert.equal(await other.erase(), 0);
+  assert.equal((await running).ended, "consent");
+  await Promise.all([party.close(), other.close()]);
+  assert.deepEqual(await stored("sottovoce:test:vault"), {});
+});
+
 test("a tab whose history another one keeps takes no part until it is its own", async () => {
   const server = new FakeServer();
   let mine = false;

@@ -156,6 +156,12 @@ impl Recommender {
         Ok(self.engine.restore_vault(bytes)?)
     }
 
+    /// See [`crate::client::Recommender::forget_vault`].
+    #[wasm_bindgen(js_name = forgetVault)]
+    pub fn forget_vault(&mut self) {
+        self.engine.forget_vault();
+    }
+
     /// See [`crate::client::Recommender::set_budget`]; `epsilon` may be `Infinity`.
     #[wasm_bindgen(js_name = setBudget)]
     pub fn set_budget(&mut self, epsilon: f64, delta: f64) -> Result<(), JsValue> {

@@ -28,7 +28,7 @@ export function budgetOf(privacy: Privacy | undefined): Budget {
   const taken = rounds > 0 ? ` ${count(rounds, "round")} so far.` : "";
   if (budget === Infinity) {
     const words = "No noise is asked for: the sum alone hides you among the others. In a round of a few devices that is little, for who knows all the other updates knows yours too.";
-    const noised = rounds > 0 && epsilon < Infinity ? ` They had noise all the same: ε = ${figure(epsilon)}.` : "";
+    const noised = rounds > 0 && epsilon < Infinity ? ` Noise was added all the same: ε = ${figure(epsilon)}.` : "";
     return { kind: "none", share: 0, chip: "no bound", words: `${words}${taken}${noised}` };
   }
   if (epsilon === Infinity) {

@@ -20,7 +20,7 @@ describe("the privacy budget", () => {
       assert.deepEqual([kind, share], ["none", 0]);
       assert.match(words, /the sum alone hides you/);
     }
-    assert.match(budgetOf({ ...PRIVACY, budget: Infinity, left: Infinity }).words, /3 rounds so far\. They had noise all the same: ε = 1\.50/);
+    assert.match(budgetOf({ ...PRIVACY, budget: Infinity, left: Infinity }).words, /3 rounds so far\. Noise was added all the same: ε = 1\.50/);
   });
 
   test("shows what is spent and how many rounds still fit at least", () => {

@@ -51,7 +51,7 @@ const SEAT_MS = 600_000;
 /** Another tab has the lock, where it does not come at once. */
 const ELSEWHERE_MS = 300;
 /** A tab that still has the lock is on its way out. */
-const DROP_MS = 5_000;
+const ENDED_MS = 5_000;
 const DELTA = 1e-6;
 
 /** Takes part in rounds. */
@@ -63,7 +63,10 @@ export class Party {
   #until: AbortSignal | undefined;
   readonly #host: Host;
   #vault: Promise<Opened> | undefined;
-  #dropping: Promise<void> | undefined;
+  /** The last thing that was done with the vault outside rounds. */
+  #last = Promise.resolve();
+  /** Tells this tab's word from others'. */
+  readonly #me = Math.random();
   /** What the vault held when this tab last wrote or read it. */
   #kept: Uint8Array | undefined;
   /** Requests that the server wants to be left alone with, and until when. */
@@ -92,9 +95,9 @@ export class Party {
   /** What was spent, by what is kept. */
   async privacy(): Promise<Privacy> {
     const { door, budget } = this.#host;
-    if (!this.participating) {
+    // While this tab takes part, its engine knows best.
+    if (!this.#running) await this.#alone(async () => {
       try {
-        await this.#dropping;
         await this.#restore(await this.#open());
       } catch (error) {
         // Without a vault nothing was spent; with a broken one, everything, and the engine knows.
@@ -102,30 +105,36 @@ export class Party {
       }
       const { epsilon, delta = DELTA } = budget();
       door.setBudget(epsilon, delta);
-    }
+    });
     return privacyOf(door.roundState());
   }
 
   /** What the engine still held of a round is dropped at rest too, and in every other tab, once consent is off. */
   drop(): Promise<void> {
-    const { name } = this.#host;
-    const channel = channelOf(name);
-    channel?.postMessage("withdrawn");
-    channel?.close();
-    this.#dropping = this.#drop().catch(() => {
-      // Another tab has the vault, and drops what is in it.
+    this.#withdrawn();
+    return this.#ended(false, async (vault) => {
+      const { door } = this.#host;
+      if (!(await this.#restore(vault))) return;
+      // Withdrawn once more: what came back from the vault waits no longer either.
+      const again = door.consent();
+      door.setConsent(false);
+      door.setConsent(again);
+      await this.#keep(vault, door.vault());
     });
-    return this.#dropping;
   }
 
   /** Forgets secrets and account; how many records are left. */
   async erase(): Promise<number> {
+    this.#withdrawn();
     this.#later.clear();
     this.#known.clear();
-    this.#kept = undefined;
     try {
-      await this.#settled();
-      return await (await this.#open()).erase();
+      return await this.#ended(true, async (vault) => {
+        const left = await vault.erase();
+        this.#kept = undefined;
+        this.#host.door.forgetVault();
+        return left;
+      });
     } catch (error) {
       // Where nothing can be kept, nothing is.
       if (codeOf(error) === "round/unavailable") return 0;
@@ -134,7 +143,8 @@ export class Party {
   }
 
   async close(): Promise<void> {
-    await this.#settled();
+    await this.#running?.catch(() => {});
+    await this.#last;
     (await this.#vault?.catch(() => undefined))?.close?.();
   }
 
@@ -144,11 +154,11 @@ export class Party {
     try {
       const vault = await this.#open();
       if (!globalThis.navigator?.locks) throw unavailable("This browser cannot tell one tab from another.");
-      await this.#dropping;
+      await this.#last;
       this.participating = true;
       this.#host.moved();
       channel = channelOf(this.#host.name);
-      if (channel) channel.onmessage = () => this.#host.withdraw();
+      if (channel) channel.onmessage = ({ data }) => data === this.#me || this.#host.withdraw();
       while (!(await this.#turn(vault, options, signal, tally)));
       return { ...tally, ended: "rounds" };
     } catch (error) {
@@ -163,17 +173,36 @@ export class Party {
     }
   }
 
-  async #drop(): Promise<void> {
-    const { door, name } = this.#host;
-    const vault = await this.#open();
-    await navigator.locks?.request(name, { signal: AbortSignal.timeout(DROP_MS) }, async () => {
-      if (!(await this.#restore(vault))) return;
-      // Withdrawn once more: what came back from the vault waits no longer either.
-      const again = door.consent();
-      door.setConsent(false);
-      door.setConsent(again);
-      await this.#keep(vault, door.vault());
+  /** One thing with the vault after the other: what was read must not be put over what was written meanwhile. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const now = this.#last.then(work);
+    this.#last = now.then(() => {}, () => {});
+    return now;
+  }
+
+  /** The same once what was stopped has ended, with the lock; without it, where another tab does not let go of it and `anyway` says so. */
+  #ended<T>(anyway: boolean, work: (vault: Opened) => Promise<T>): Promise<T> {
+    const { name } = this.#host;
+    const running = this.#running?.catch(() => {});
+    return this.#alone(async () => {
+      await running;
+      const vault = await this.#open();
+      const { locks } = globalThis.navigator ?? {};
+      if (!locks) return work(vault);
+      const signal = AbortSignal.timeout(ENDED_MS);
+      try {
+        return (await locks.request(name, { signal }, () => work(vault))) as T;
+      } catch (error) {
+        if (error !== signal.reason || !anyway) throw error;
+        return work(vault);
+      }
     });
+  }
+
+  #withdrawn(): void {
+    const channel = channelOf(this.#host.name);
+    channel?.postMessage(this.#me);
+    channel?.close();
   }
 
   /** Once this tab's turn has come: rounds until it is over (true), or until another tab takes the listener's state (false). */
@@ -286,12 +315,6 @@ export class Party {
     this.#vault ??= vault ? Promise.resolve(vault) : openVault(name);
     this.#vault.catch(() => (this.#vault = undefined));
     return this.#vault;
-  }
-
-  /** Resolved once what was stopped has ended. */
-  async #settled(): Promise<void> {
-    await this.#running?.catch(() => {});
-    await this.#dropping;
   }
 
   async #keep(vault: Vault, bytes: Uint8Array): Promise<Uint8Array> {

@@ -111,6 +111,12 @@ impl Recommender {
         self.secure.restore(bytes)
     }
 
+    /// Forgets all of it, the account and the server's key too, as a device that was set up anew: for a caller that has erased where it kept
+    /// [`Recommender::vault`]. What was told is told all the same.
+    pub fn forget_vault(&mut self) {
+        self.secure.forget();
+    }
+
     /// Sets what rounds may cost the listener altogether. What was spent stays spent.
     pub fn set_budget(&mut self, budget: Budget) {
         self.secure.set_budget(budget);

@@ -142,6 +142,15 @@ impl Secure {
         *self = Self { book, least, budget, kept: self.kept, ..Self::default() };
     }
 
+    /// Drops everything but what the caller has set.
+    pub(super) fn forget(&mut self) {
+        let (least, budget) = (self.least, self.budget);
+        *self = Self { least, budget, ..Self::default() };
+        if let Some(budget) = budget {
+            self.set_budget(budget);
+        }
+    }
+
     /// What to do next; nothing now is `None`.
     pub(super) fn errand(&mut self, now: Millis, device: &Device<'_>, rng: &mut impl CryptoRng) -> Option<Errand> {
         let Some(server) = self.book.server else {

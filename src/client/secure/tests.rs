@@ -356,6 +356,14 @@ fn without_consent_there_is_no_errand_and_the_account_stays() {
     world.server.close_joins();
     world.run(15, Reloads::Never);
     assert_eq!(world.pages[0].state().phase, Phase::Idle, "the round it has left does not take it back");
+    // Whoever erases the store of secrets begins anew, with what the caller has set.
+    let page = &mut world.pages[0];
+    let budget = Budget::new(2.0, 1e-6).unwrap();
+    page.engine.set_budget(budget);
+    page.engine.forget_vault();
+    let state = page.state();
+    assert_eq!((state.spent.rounds, state.included, state.outcome, state.budget), (0, 0, None, budget));
+    assert_eq!((page.errand(world.now), page.state().why), (None, Some(Why::NoServer)));
 }
 
 #[test]

@@ -9,7 +9,8 @@ const LABELS: Readonly<Record<Stage, string>> = { join: "join", roster: "roster"
 /** Shows the round. `on`: the listener consents. */
 export function showRound({ state, mine, last, newest }: Standing, on: boolean): void {
   const box = part("round");
-  const server = mine ?? newest;
+  // Of a round that was just joined the server has not been asked yet.
+  const server = state?.round === undefined ? newest : mine;
   const number = state?.round ?? server?.round;
   box.hidden = !on;
   // For styles and for tests: the server's word for the round that ended, until this device learns for another; and this device's own word.
@@ -26,7 +27,7 @@ export function showRound({ state, mine, last, newest }: Standing, on: boolean):
   const [is, of] = server?.stage === "joining" ? [server.joined ?? 0, server.cohort] : [server?.updates ?? 0, server?.joined ?? server?.cohort ?? 1];
   progress.max = of || 1;
   progress.value = Math.min(is, progress.max);
-  say(part("round-text"), serverWords(server, Date.now()));
+  say(part("round-text"), server || state?.round === undefined ? serverWords(server, Date.now()) : "");
   showStages(stageOf(state));
   say(part("round-mine"), partWords(state));
   say(part("round-last"), lastWords(state, last));
