@@ -1,7 +1,7 @@
 // A crowd of real pages in rounds: each a device of its own in one Chromium, before a pair of servers over one database. Tabs are closed and loaded
 // anew in the middle of rounds, a server is killed once, and at the end everything that left is weighed. Nothing here judges; `crowdVerdict` does.
 
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { copyFile, cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,7 +10,7 @@ import { openProfile, startBrowser } from "./browser.js";
 import { fetchLog } from "./log.js";
 import { due, mishaps } from "./mishaps.js";
 import { until } from "./player.js";
-import { startServer } from "./servers.js";
+import { makeWorld, startServer } from "./servers.js";
 import { startWire } from "./wire.js";
 
 const PAGE = fileURLToPath(new URL("../page", import.meta.url));
@@ -18,15 +18,16 @@ const SONGS = 24;
 /** Pages that open at once. */
 const ABREAST = 4;
 /** A round of which a page was closed after joining waits for its deadline; a slow machine needs the rest. */
-const ROUND_PATIENCE_MS = 90_000;
+const ROUND_PATIENCE_MS = 40_000;
 /** A killed server stays away for so long, so that the other has to do all by itself. */
 const AWAY_MS = 3_000;
-/** What a browser says by itself of an answer that is none to be glad of. The protocol has them: too late, too often, the store is busy. */
-const STATUSES = /^Failed to load resource: the server responded with a status of (409|429|503)\b/;
+/** What a browser says by itself of an answer that is none to be glad of. The protocol has them: too late, too often, the store is busy; 502 is
+ * the wire's own word of a server that is away. */
+const STATUSES = /^Failed to load resource: the server responded with a status of (409|429|502|503)\b/;
 
 /**
  * Lets `pages` pages go through `rounds` rounds. `program` is the server's, `site` the built package; `database` a PostgreSQL database for the pair
- * of servers. Without one there is a single server that keeps its rounds in memory, and cannot be killed.
+ * of servers. Without one there is a single server over SQLite.
  */
 export async function crowd({ program, site, database, pages, rounds, tell = () => {} }) {
   const began = Date.now();
@@ -34,11 +35,10 @@ export async function crowd({ program, site, database, pages, rounds, tell = () 
   const taking = pages - off;
   const [closed, reloaded] = [Math.max(1, Math.floor(taking / 4)), Math.max(1, Math.floor(taking / 3))];
   const numbers = { pages, rounds, off, closed, reloaded, left: taking - closed };
-  const open = { servers: [], devices: [], browser: undefined, www: undefined };
+  const open = { servers: [], devices: [], browser: undefined, place: await mkdtemp(join(tmpdir(), "sottovoce-crowd-")) };
   try {
-    open.www = await bareSite(site);
     tell(`${database ? "two servers" : "one server"}, ${pages} pages, ${off} of them without consent`);
-    await startServers(open, program, database, numbers);
+    await startServers(open, { program, site, database }, numbers);
     open.browser = await startBrowser();
     const found = await travel(open, numbers, tell);
     return { ...found, numbers, servers: open.servers.length, seconds: (Date.now() - began) / 1000 };
@@ -46,28 +46,28 @@ export async function crowd({ program, site, database, pages, rounds, tell = () 
     await open.browser?.close();
     await Promise.all(open.devices.map(({ wire }) => wire.close()));
     await Promise.all(open.servers.map(({ kill }) => kill()));
-    if (open.www) await rm(open.www, { recursive: true, force: true });
+    await rm(open.place, { recursive: true, force: true });
   }
 }
 
-/** The bare page and the package as it is published. */
-async function bareSite(site) {
-  const www = await mkdtemp(join(tmpdir(), "sottovoce-crowd-"));
+/** Before the servers: the bare page and the package as it is published, and a world in a file of its own for each. */
+async function startServers({ place, servers }, { program, site, database }, { rounds, left }) {
+  const www = join(place, "www");
   await cp(PAGE, www, { recursive: true });
   await cp(site, join(www, "sottovoce"), { recursive: true });
-  return www;
-}
-
-async function startServers(open, program, database, { rounds, left }) {
+  const world = join(place, "world.db");
+  await makeWorld(program, world);
   const args = [
-    "--www", open.www,
+    "--www", www,
     "--cohort", String(left), "--minimum", String(Math.max(2, Math.floor(left / 2))), "--committee", String(Math.min(left, 255)),
     // So much that all rounds, and as many again that come to nothing, stay below the package's own budget of 8.
     "--noise", Math.max(2, 1.8 * Math.sqrt(rounds)).toFixed(1),
     "--round-seconds", "20", "--report-seconds", "20", "--opening-seconds", "20",
   ];
-  open.servers.push(await startServer(program, [...args, ...(database ? ["--rounds", database] : [])]));
-  if (database) open.servers.push(await startServer(program, [...args, "--rounds", database]));
+  for (const state of database ? ["one.db", "other.db"] : ["one.db"]) {
+    await copyFile(world, join(place, state));
+    servers.push(await startServer(program, ["--state", join(place, state), ...args, ...(database ? ["--rounds", database] : [])]));
+  }
 }
 
 async function travel(open, numbers, tell) {
@@ -106,12 +106,16 @@ async function travel(open, numbers, tell) {
     const version = Math.max(...(await Promise.all(urls.map(newest))));
     if (version !== told.version) tell(`version ${version}`);
     told.version = version;
-    if (servers.length > 1 && !restart && version >= Math.ceil(rounds / 2)) {
+    if (!restart && version >= Math.ceil(rounds / 2)) {
       tell("a server is killed");
       restart = restarted(servers[0]);
     }
     return version >= rounds;
-  }, { within: ROUND_PATIENCE_MS * rounds, every: 500 });
+  }, { within: ROUND_PATIENCE_MS * rounds, every: 500 }).catch(async (error) => {
+    for (const device of devices) tell(await device.describe());
+    tell(JSON.stringify(await roundsOf(urls.at(-1)).catch(String)));
+    throw error;
+  });
   await Promise.all(happening);
   await restart;
 
@@ -144,7 +148,8 @@ async function newest(url) {
 }
 
 async function roundsOf(url) {
-  return (await fetch(new URL("/v1/rounds", url))).json();
+  const { rounds } = await (await fetch(new URL("/v1/rounds", url))).json();
+  return rounds;
 }
 
 const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
@@ -202,6 +207,13 @@ class Device {
     session.send("Page.crash").catch(() => {});
     await crashed;
     await page.close();
+  }
+
+  /** For who has to find out why nothing moves. */
+  async describe() {
+    const told = await this.page?.evaluate(() => window.device?.told()).catch(String);
+    const last = this.wire.requests.slice(-6).map(({ at, method, url, status }) => `${new Date(at).toISOString().slice(11, 23)} ${method} ${url} ${status}`);
+    return JSON.stringify({ number: this.number, befell: this.befell, told, last, complaints: this.log.complaints }, undefined, 1);
   }
 
   weigh() {
@@ -266,7 +278,7 @@ export function crowdVerdict({ numbers, servers, seconds, beforeConsent, kept, l
     Number.isFinite(line.epsilon) &&
     line.killed === numbers.closed &&
     line.reloaded === numbers.reloaded &&
-    line.servers_killed === servers - 1 &&
+    line.servers_killed === 1 &&
     line.included >= numbers.rounds &&
     line.ledger_matches &&
     line.consent_off_requests === 0 &&

@@ -1,12 +1,22 @@
 // Servers of our own as child processes, which can be killed without a farewell and started again where they were.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
-/** Fitting the channels of the made-up world takes seconds, on a busy machine a minute. */
-const PATIENCE_MS = 300_000;
+/** A server that is to be started again starts slowly on a busy machine. */
+const PATIENCE_MS = 60_000;
 const LAST_WORDS = 20;
+/** Large enough to have tastes in it, and fitted in a moment. */
+const WORLD = { listeners: 200, songs: 400, events: 10_000 };
+
+/** Makes a small world and fits its channels: a state file that any number of servers can start from, each with a copy. */
+export async function makeWorld(program, file) {
+  const run = promisify(execFile);
+  await run(program, ["data", "synthetic", "--into", file, ...Object.entries(WORLD).flatMap(([what, count]) => [`--${what}`, String(count)])]);
+  await run(program, ["train", "--state", file, "--into", file]);
+}
 
 /** Starts `program serve` with these arguments on a free port, and waits until it answers. */
 export async function startServer(program, args) {

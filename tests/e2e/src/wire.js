@@ -18,9 +18,9 @@ export async function startWire(servers, { passing = () => undefined, from } = {
   let turn = 0;
 
   /** Sends it on to whoever's turn it is; to the next where that one is gone. */
-  function pass(seen, then, tried = 0) {
+  function pass(seen, then, first = turn++, tried = 0) {
     if (tried === upstreams.length) return then(undefined);
-    const { hostname, port, host } = upstreams[turn++ % upstreams.length];
+    const { hostname, port, host } = upstreams[(first + tried) % upstreams.length];
     let answered = false;
     const onward = forward(
       { agent, host: hostname, port, localAddress: from, method: seen.method, path: seen.url, headers: { ...seen.headers, host } },
@@ -30,7 +30,7 @@ export async function startWire(servers, { passing = () => undefined, from } = {
       },
     );
     // Every message may be sent again, so who took it and died is no reason not to ask the next.
-    onward.on("error", () => answered || pass(seen, then, tried + 1));
+    onward.on("error", () => answered || pass(seen, then, first, tried + 1));
     onward.end(seen.body);
   }
 
