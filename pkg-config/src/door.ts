@@ -85,6 +85,8 @@ export interface Door {
   roundKept(bytes: Uint8Array): void;
   roundStream(bytes: Uint8Array): void;
   roundSent(now: number): void;
+  /** Of `sottovoce/full` alone. */
+  recordLeft?(message: string, bytes: number, meaning: string, now: number): void;
   roundState(): CoreRoundState;
   explainUpload(): Upload | undefined;
   vault(): Uint8Array;

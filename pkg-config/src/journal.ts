@@ -21,6 +21,14 @@ export function apply(door: Door, state: State, line: Line): boolean {
   }
 }
 
+/** Counts a message that was on its way when the page was closed: whether it left is not known, and what left must not be missing. */
+export function left(door: Door, { settings }: State): void {
+  const { leaving } = settings;
+  if (!leaving || !door.recordLeft) return;
+  door.recordLeft(leaving.message, leaving.bytes, "It was on its way when this page was closed or told to stop, and may have left.", leaving.at);
+  delete settings.leaving;
+}
+
 /** The state as JSON. */
 export function written({ notes, settings }: State): string {
   return JSON.stringify([FORMAT, notes, settings]);

@@ -3,7 +3,7 @@
 
 import type { Door } from "./door.js";
 import { codeOf, SottovoceError } from "./errors.js";
-import { apply, read, written } from "./journal.js";
+import { apply, left, read, written } from "./journal.js";
 import { blank, type Keeping, type Line, type State } from "./keeping.js";
 import { hold } from "./lock.js";
 import type { Store } from "./store.js";
@@ -54,6 +54,7 @@ export class Keeper implements Keeping {
 
   redo(door: Door): void {
     for (const line of this.#again.splice(0)) apply(door, this.state, line);
+    left(door, this.state);
   }
 
   async takeOver(): Promise<void> {

@@ -29,12 +29,19 @@ export interface KeptBudget {
   readonly delta?: number;
 }
 
+/** A message that was about to leave, and of which nothing more is known. */
+export interface Leaving {
+  readonly message: string;
+  readonly bytes: number;
+  readonly at: number;
+}
+
 /** The state beside the engine's snapshot. */
 export interface State {
   /** The page's notes. */
   notes: Record<string, unknown>;
-  /** What only this package knows of the listener's will. */
-  settings: { paused?: boolean; consents?: Pick<Consents, "recall" | "learning">; budget?: KeptBudget; asked?: Asked };
+  /** What only this package knows: of the listener's will, and of what is on its way just now. */
+  settings: { paused?: boolean; consents?: Pick<Consents, "recall" | "learning">; budget?: KeptBudget; asked?: Asked; leaving?: Leaving };
 }
 
 /** Keeps an engine's state, somewhere or nowhere. */
@@ -43,7 +50,7 @@ export interface Keeping {
   readonly storage: Storage;
   /** Takes up the kept snapshot, if there is one. Never throws for the store's sake. */
   start(name: string): Promise<boolean>;
-  /** Tells the engine what happened after that snapshot; its songs must be there. */
+  /** Tells the engine what happened after that snapshot, and what may have left by then; its songs must be there. */
   redo(door: Door): void;
   /** Writes a line soon; those of one turn together. Resolved with where it is kept. */
   append(line: Line): Promise<Storage>;

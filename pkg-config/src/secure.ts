@@ -2,6 +2,7 @@
 
 import type { Door } from "./door.js";
 import type { Http } from "./http.js";
+import { left } from "./journal.js";
 import type { Keeping } from "./keeping.js";
 import type { OpenOptions } from "./options.js";
 import { Party } from "./secure/party.js";
@@ -40,6 +41,15 @@ export function partyOf({ name = "default", budget, roundPolicy = {}, serverKey,
     changed: () => {
       keeper.changed();
       tell("ledger");
+    },
+    leaving: (message, bytes) => {
+      keeper.state.settings.leaving = { message, bytes, at: Date.now() };
+      keeper.changed();
+      return keeper.flush();
+    },
+    settled: (counts) => {
+      if (counts) left(door, keeper.state);
+      delete keeper.state.settings.leaving;
     },
     moved: () => tell("round"),
   });

@@ -112,6 +112,51 @@ test("consent withdrawn, a pause and closing each end it by their name", { skip 
   assert.equal((await third.running).ended, "closed");
 });
 
+/** Lets the server have a body, and its page wait for the answer. */
+function onItsWay(): { bytes: number; answer: () => void } {
+  const way = { bytes: 0, answer: () => {} };
+  server.instead = ({ method, body }) => {
+    if (method !== "PUT") return undefined;
+    way.bytes = body.length / 2;
+    return new Promise((resolve) => (way.answer = () => resolve(new Response(null, { status: 201 }))));
+  };
+  return way;
+}
+
+async function taken(engine: Sottovoce, way: { bytes: number }): Promise<void> {
+  engine.setConsent(true);
+  engine.participate().catch(() => {});
+  while (way.bytes === 0) await new Promise((later) => setTimeout(later, 5));
+  assert.equal(engine.ledger().sentBytes, 0);
+}
+
+test("what was on its way when the page was gone counts as having left, once", { skip }, async () => {
+  const way = onItsWay();
+  await taken(await open(), way);
+  // Another page: that one's locks are gone with it.
+  browserLike();
+  for (let i = 0; i < 2; i++) {
+    const engine = await open();
+    const { entries, sentMessages, sentBytes } = engine.ledger();
+    assert.deepEqual([sentMessages, sentBytes], [1, way.bytes]);
+    const line = entries.find(({ direction }) => direction === "up");
+    assert.equal(line?.message, "join");
+    assert.match(line!.meaning, /may have left/);
+    await engine.close();
+  }
+});
+
+test("what was on its way when consent was withdrawn counts as having left", { skip }, async () => {
+  const [way, engine] = [onItsWay(), await open()];
+  await taken(engine, way);
+  const running = engine.participate();
+  engine.setConsent(false);
+  way.answer();
+  assert.equal((await running).ended, "consent");
+  assert.deepEqual([engine.ledger().sentMessages, engine.ledger().sentBytes], [1, way.bytes]);
+  await engine.close();
+});
+
 test("a device of secure rounds sends nothing in the open, and one of open rounds has no part in secure ones", { skip }, async () => {
   const secure = await open();
   secure.setConsent(true);

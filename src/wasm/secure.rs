@@ -108,6 +108,12 @@ impl Recommender {
         self.engine.round_sent(millis(now));
     }
 
+    /// See [`crate::client::Recommender::record_left`].
+    #[wasm_bindgen(js_name = recordLeft)]
+    pub fn record_left(&mut self, message: &str, bytes: u32, meaning: &str, now: f64) {
+        self.engine.record_left(message, bytes, meaning, millis(now));
+    }
+
     /// See [`crate::client::Recommender::round_state`], as an object.
     #[wasm_bindgen(js_name = roundState)]
     pub fn round_state(&self) -> JsValue {

@@ -1,5 +1,6 @@
 //! The product doing its main job: the server, the player, a browser. With `--check`, driven by a script and judged.
 
+pub(crate) mod crowd;
 mod subsonic;
 
 use crate::server::{self, Server, Start, With};
@@ -14,7 +15,7 @@ use subsonic::Supysonic;
 /// What `demo` takes.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  cargo xtask demo                                        a made-up world, on port 7700\n  cargo xtask demo --data ../shared/data/lastfm-hetrec2k  real listening data\n  cargo xtask demo --check --json                         the whole loop in a headless browser; exits 1 where it does not hold\n  cargo xtask demo --screenshot docs/screenshots          pictures of the player\n  cargo xtask demo --subsonic                             the player on a real supysonic server, with songs made for it"
+    after_help = "Examples:\n  cargo xtask demo                                        a made-up world, on port 7700\n  cargo xtask demo --data ../shared/data/lastfm-hetrec2k  real listening data\n  cargo xtask demo --check --json                         the whole loop in a headless browser; exits 1 where it does not hold\n  cargo xtask demo --screenshot docs/screenshots          pictures of the player\n  cargo xtask demo --subsonic                             the player on a real supysonic server, with songs made for it\n  cargo xtask demo --crowd 20 --rounds 10                 20 pages, two servers, one PostgreSQL; tabs and a server are killed on the way"
 )]
 pub(crate) struct Arguments {
     /// A folder of listening data, or a state file; without it the server makes up a world
@@ -35,6 +36,12 @@ pub(crate) struct Arguments {
     /// Put a real supysonic server with made-up songs beside ours; with --check, drive the player on it
     #[arg(long, conflicts_with = "screenshot")]
     subsonic: bool,
+    /// So many pages in one headless browser take part in rounds over two servers and one PostgreSQL, judged
+    #[arg(long, value_name = "N", conflicts_with_all = ["check", "screenshot", "subsonic", "data", "port"], value_parser = clap::value_parser!(u16).range(crowd::LEAST_PAGES..=200))]
+    crowd: Option<u16>,
+    /// With --crowd: until so many versions of the model are published
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "crowd", value_parser = clap::value_parser!(u16).range(crowd::LEAST_ROUNDS..=1000))]
+    rounds: u16,
     /// Print only JSON on stdout (with --check the result is one JSON line anyway)
     #[arg(long)]
     json: bool,
@@ -45,6 +52,9 @@ pub(crate) const COMPANIONS: u32 = 7;
 
 /// Sets up, builds, starts; then waits, or drives the page.
 pub(crate) fn demo(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
+    if let Some(pages) = arguments.crowd {
+        return crowd::run(workspace, pages, arguments.rounds, arguments.json);
+    }
     let data = arguments.data.as_deref().map(existing).transpose()?;
     let world = data.as_ref().map_or_else(|| "made up".to_owned(), |path| path.display().to_string());
     let driven = arguments.check || arguments.screenshot.is_some();

@@ -14,6 +14,10 @@ export interface Means {
   readonly signal: AbortSignal;
   /** A body has left; the ledger has a line more. */
   readonly left: () => void;
+  /** Notes, so that it survives a crash, that a body is about to leave. */
+  readonly leaving: (message: string, bytes: number) => Promise<void>;
+  /** That note is needed no more; where the engine cannot tell, the body counts as having left. */
+  readonly settled: (counts: boolean) => void;
   /** Shared weights came. */
   readonly weights: (bytes: Uint8Array) => void;
   /** What the server gave before, with its tag: an invitation is looked at again and again. */
@@ -23,7 +27,7 @@ export interface Means {
 /** An errand, out of the engine's memory. */
 export type Errand =
   | { readonly kind: "get"; readonly path: string }
-  | { readonly kind: "put"; readonly path: string; readonly body: Uint8Array }
+  | { readonly kind: "put"; readonly path: string; readonly message: string; readonly body: Uint8Array }
   | { readonly kind: "keep"; readonly body: Uint8Array }
   | { readonly kind: "mask"; readonly body: Uint8Array; readonly length: number };
 
@@ -36,13 +40,13 @@ const WEIGHTS = "v1/tower/weights";
 /** Copies an errand and gives its memory back. */
 export function taken(errand: CoreErrand | undefined): Errand | undefined {
   if (!errand) return undefined;
-  const { kind, path = "", body = new Uint8Array(), length = 0 } = errand;
+  const { kind, path = "", message = "", body = new Uint8Array(), length = 0 } = errand;
   errand.free();
   switch (kind) {
     case "get":
       return { kind, path };
     case "put":
-      return { kind, path, body };
+      return { kind, path, message, body };
     case "keep":
       return { kind, body };
     case "mask":
@@ -71,23 +75,14 @@ export async function carry(errand: Errand, means: Means): Promise<number> {
   }
 }
 
-async function ask(errand: Errand & { kind: "get" | "put" }, { door, http, signal, left, weights, known }: Means): Promise<number> {
+async function ask(errand: Errand & { kind: "get" | "put" }, means: Means): Promise<number> {
+  const { door, http, signal, left, weights, known } = means;
   const { path } = errand;
   const held = errand.kind === "get" ? known.get(path) : undefined;
-  const response = await http.request(path, {
-    headers: { accept: MEDIA_TYPE, ...(errand.kind === "put" && { "content-type": MEDIA_TYPE }), ...(held && { "if-none-match": held.etag }) },
+  const response = errand.kind === "put" ? await put(errand, means) : await http.request(path, {
+    headers: { accept: MEDIA_TYPE, ...(held && { "if-none-match": held.etag }) },
     fine: REFUSALS,
     signal,
-    ...(errand.kind === "put" && {
-      method: "PUT",
-      body: errand.body as Uint8Array<ArrayBuffer>,
-      // As soon as the server is known to have it, whatever it answers.
-      arrived: () => {
-        if (signal.aborted) return;
-        door.roundSent(Date.now());
-        left();
-      },
-    }),
   });
   const { status, headers } = response;
   const body = await bytesOf(response);
@@ -103,4 +98,31 @@ async function ask(errand: Errand & { kind: "get" | "put" }, { door, http, signa
   door.roundAnswer(status, body, Date.now());
   left();
   return headers.has("retry-after") ? retryAfter(response) : 0;
+}
+
+/** Sends a body. That it is on its way is kept before: a page that is closed just then would have sent what its ledger never heard of. */
+async function put({ path, message, body }: Errand & { kind: "put" }, { door, http, signal, left, leaving, settled }: Means): Promise<Response> {
+  await leaving(message, body.length);
+  if (signal.aborted) settled(false);
+  signal.throwIfAborted();
+  try {
+    return await http.request(path, {
+      headers: { accept: MEDIA_TYPE, "content-type": MEDIA_TYPE },
+      fine: REFUSALS,
+      signal,
+      method: "PUT",
+      body: body as Uint8Array<ArrayBuffer>,
+      // As soon as the server is known to have it, whatever it answers. The engine forgets what consent was withdrawn from.
+      arrived: () => {
+        settled(signal.aborted);
+        if (!signal.aborted) door.roundSent(Date.now());
+        left();
+      },
+    });
+  } catch (error) {
+    // Stopped on its way, nobody knows whether it was all on the wire. Where there was no server, it is sent again, and counted then.
+    settled(signal.aborted);
+    left();
+    throw error;
+  }
 }

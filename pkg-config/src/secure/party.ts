@@ -28,6 +28,9 @@ export interface Host {
   readonly weights: (bytes: Uint8Array) => void;
   /** State changed, and perhaps the ledger. */
   readonly changed: () => void;
+  /** See {@link Means}. */
+  readonly leaving: Means["leaving"];
+  readonly settled: Means["settled"];
   /** The round has moved on, or waits for something else. */
   readonly moved: () => void;
   /** Consent was withdrawn in another tab. */
@@ -269,13 +272,13 @@ export class Party {
   }
 
   async #step(vault: Opened, signal: AbortSignal): Promise<void> {
-    const { door, http, weights, changed, moved } = this.#host;
+    const { door, http, weights, changed, leaving, settled, moved } = this.#host;
     const errand = taken(door.roundErrand(Date.now()));
     const path = errand && "path" in errand ? errand.path : "";
     const due = errand ? (this.#later.get(path) ?? 0) : (door.roundState().retryAt ?? Date.now() + LOOK_MS);
     const ms = due - Date.now();
     if (!errand || ms > 0) return pause(Math.min(Math.max(ms, SHORTEST_MS), LONGEST_MS), signal);
-    const rest = await carry(errand, { door, http, keep: (bytes) => this.#keep(vault, bytes), signal, left: changed, weights, known: this.#known });
+    const rest = await carry(errand, { door, http, keep: (bytes) => this.#keep(vault, bytes), signal, left: changed, leaving, settled, weights, known: this.#known });
     if (path) this.#later.set(path, rest ? Date.now() + spread(rest) : 0);
     this.#wait(undefined);
     moved();

@@ -81,6 +81,12 @@ pub(crate) struct Args {
     /// Seconds from a round's opening to its deadline; of a secure round until the roster closes
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     round_seconds: u64,
+    /// Seconds that a secure round waits for reports, once its roster is closed
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400), conflicts_with = "open_rounds")]
+    report_seconds: u64,
+    /// Seconds that it waits for its committee to open the sum
+    #[arg(long, value_name = "N", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400), conflicts_with = "open_rounds")]
+    opening_seconds: u64,
     /// Everything random is drawn from it
     #[arg(long, default_value_t = 2020)]
     seed: u64,
@@ -115,7 +121,13 @@ impl Args {
         let cohort = self.cohort.unwrap_or(if self.companions > 0 { self.companions + 1 } else { 16 });
         let usual = if self.open_rounds { cohort.div_ceil(4) } else { cohort.div_ceil(2).max(2) };
         let noise = NoiseTerms { multiplier: self.noise, steps: 1 << 10 };
-        let secure = SecureConfig { noise, least_members: self.committee.into(), ..SecureConfig::default() };
+        let secure = SecureConfig {
+            noise,
+            least_members: self.committee.into(),
+            reporting_ms: self.report_seconds * 1000,
+            opening_ms: self.opening_seconds * 1000,
+            ..SecureConfig::default()
+        };
         CoordinatorConfig {
             cohort,
             minimum: self.minimum.unwrap_or(usual),

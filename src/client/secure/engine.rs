@@ -78,6 +78,13 @@ impl Recommender {
         }
     }
 
+    /// Writes into the ledger that something may have left: it was on its way, and the caller was gone before it heard what became of it. What left
+    /// unseen must not be missing, so it counts.
+    pub fn record_left(&mut self, message: &str, bytes: u32, meaning: &str, now: Millis) {
+        let (message, meaning) = (message.into(), meaning.into());
+        self.kept.ledger.record(LedgerEntry { at: now, direction: Direction::Up, message, bytes, meaning });
+    }
+
     /// Where everything stands.
     #[must_use]
     pub fn round_state(&self) -> RoundState {

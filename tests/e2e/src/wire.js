@@ -4,36 +4,53 @@
 import { Agent, createServer, request as forward } from "node:http";
 
 /**
- * Starts the relay before `server` (an http URL). `requests` grows as they pass:
- * `{ at, method, url, headers, body: Uint8Array, status, etag }`.
+ * Starts the relay before `servers` (an http URL, or several that are one service: then each takes its turn, and where one does not answer the
+ * next does, as a reverse proxy does it). `requests` grows as they pass: `{ at, method, url, headers, body: Uint8Array, status, etag }`.
+ *
+ * `passing` is told of each once its body is here and before it goes on; where it gives a promise, the page hears the answer only after that.
+ * `from` is the address that the servers see.
  */
-export async function startWire(server) {
-  const upstream = new URL(server);
+export async function startWire(servers, { passing = () => undefined, from } = {}) {
+  const upstreams = [servers].flat().map((server) => new URL(server));
   const agent = new Agent({ keepAlive: true });
   const requests = [];
   const etags = new Set();
+  let turn = 0;
+
+  /** Sends it on to whoever's turn it is; to the next where that one is gone. */
+  function pass(seen, then, first = turn++, tried = 0) {
+    if (tried === upstreams.length) return then(undefined);
+    const { hostname, port, host } = upstreams[(first + tried) % upstreams.length];
+    let answered = false;
+    const onward = forward(
+      { agent, host: hostname, port, localAddress: from, method: seen.method, path: seen.url, headers: { ...seen.headers, host } },
+      (answer) => {
+        answered = true;
+        then(answer);
+      },
+    );
+    // Every message may be sent again, so who took it and died is no reason not to ask the next.
+    onward.on("error", () => answered || pass(seen, then, first, tried + 1));
+    onward.end(seen.body);
+  }
 
   const relay = createServer((incoming, outgoing) => {
     const chunks = [];
     incoming.on("data", (chunk) => chunks.push(chunk));
     incoming.on("end", () => {
-      const body = Buffer.concat(chunks);
-      const seen = { at: Date.now(), method: incoming.method, url: incoming.url, headers: { ...incoming.headers }, body, status: undefined };
+      const seen = { at: Date.now(), method: incoming.method, url: incoming.url, headers: { ...incoming.headers }, body: Buffer.concat(chunks), status: undefined };
       requests.push(seen);
-      const onward = forward(
-        { agent, host: upstream.hostname, port: upstream.port, method: incoming.method, path: incoming.url, headers: { ...incoming.headers, host: upstream.host } },
-        (answer) => {
-          seen.status = answer.statusCode;
-          if (answer.headers.etag) etags.add(answer.headers.etag);
-          outgoing.writeHead(answer.statusCode, answer.headers);
-          answer.pipe(outgoing);
-        },
-      );
-      onward.on("error", () => {
-        if (!outgoing.headersSent) outgoing.writeHead(502);
-        outgoing.end();
+      const held = passing(seen);
+      pass(seen, async (answer) => {
+        seen.status = answer?.statusCode;
+        if (answer?.headers.etag) etags.add(answer.headers.etag);
+        if (held) await held;
+        outgoing.writeHead(answer?.statusCode ?? 502, answer?.headers);
+        if (!answer) return outgoing.end();
+        // What breaks off on the way down breaks off for the page too.
+        answer.on("error", () => outgoing.destroy());
+        answer.pipe(outgoing);
       });
-      onward.end(body);
     });
     incoming.on("error", () => outgoing.destroy());
   });

@@ -38,3 +38,45 @@ test("a server that is gone is a 502, not a hang", async () => {
     await wire.close();
   }
 });
+
+/** A server that answers everything with its name. */
+async function named(name) {
+  const server = createServer((request, response) => request.resume().on("end", () => response.end(name)));
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const end = () => new Promise((resolve) => (server.close(resolve), server.closeAllConnections()));
+  return { url: `http://127.0.0.1:${server.address().port}`, end };
+}
+
+test("several servers take turns, and who is gone is passed over", async () => {
+  const [a, b] = [await named("a"), await named("b")];
+  const wire = await startWire([a.url, b.url]);
+  const ask = async () => (await fetch(wire.url, { method: "PUT", body: "x" })).text();
+  try {
+    assert.deepEqual([await ask(), await ask(), await ask()], ["a", "b", "a"]);
+    await a.end();
+    assert.deepEqual(await Promise.all([ask(), ask(), ask(), ask()]), ["b", "b", "b", "b"]);
+    assert.equal(wire.requests.length, 7);
+  } finally {
+    await wire.close();
+    await b.end();
+  }
+});
+
+test("an answer is held back while what was told of its request is under way", async () => {
+  const server = await named("a");
+  const steps = [];
+  let go;
+  const passing = ({ url }) => (url === "/held" ? new Promise((resolve) => (go = resolve)) : undefined);
+  const wire = await startWire(server.url, { passing });
+  try {
+    const held = fetch(`${wire.url}/held`).then(() => steps.push("held"));
+    while (!go) await new Promise((resolve) => setTimeout(resolve, 5));
+    await fetch(`${wire.url}/other`).then(() => steps.push("other"));
+    go();
+    await held;
+    assert.deepEqual(steps, ["other", "held"]);
+  } finally {
+    await wire.close();
+    await server.end();
+  }
+});

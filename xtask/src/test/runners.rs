@@ -133,16 +133,21 @@ fn e2e(workspace: &Workspace) -> Result<Counts> {
     let log = place.path.join("server.log");
     let start = Start { www: &www, data: None, port: 0, companions: COMPANIONS, state: &place.path, log: Some(&log) };
     let server = Server::start(&program, &start)?;
+    let postgres = Postgres::start()?; // for the crowd; stopped when it is dropped
     let mut command = Command::new("node");
     // One after the other: they share the server, and a busy machine would make both slow.
     command.current_dir(&workspace.root).args(["--test", "--test-reporter=spec", "--test-concurrency=1"]);
-    for name in ["journey", "history"] {
+    for name in ["journey", "history", "crowd"] {
         let tests = workspace.root.join(format!("tests/e2e/journey/{name}.test.js"));
         if !tests.exists() {
             bail!("{} is missing; is this a whole checkout?", tests.display());
         }
         command.arg(tests);
     }
-    command.env("SOTTOVOCE_URL", &server.url).env("CHROMIUM", &browser.chromium);
-    count::run(&mut command, Reading::Counted)
+    match &postgres {
+        Some(postgres) => command.env(postgres::URL, &postgres.url),
+        None => command.env_remove(postgres::URL),
+    };
+    demo::crowd::needs(&mut command, &browser, &workspace.root.join("pkg-config"), &program);
+    count::run(command.env("SOTTOVOCE_URL", &server.url), Reading::Counted)
 }
