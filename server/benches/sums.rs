@@ -46,7 +46,10 @@ async fn main() -> Anything<()> {
         ["round_10k", d, n] => round(n.parse()?, d.parse()?).await?,
         ["open", file, round] => open(Path::new(file), RoundId(round.parse()?)).await?,
         // `cargo test` and `cargo bench` start every target without arguments.
-        _ => return Ok(eprintln!("next: cargo bench -p sottovoce-server --bench sums -- durable_reports 5")),
+        _ => {
+            eprintln!("next: cargo bench -p sottovoce-server --bench sums -- durable_reports 5");
+            return Ok(());
+        }
     };
     println!("{line}");
     Ok(())
