@@ -236,6 +236,9 @@ struct Lie<'a> {
     length: usize,
     /// Unit length: where the target would be shown to most of them.
     towards: Vec<f32>,
+    /// At most unit length: which way the target has to go, less far the nearer it is. All of the norm until the end would throw the song past its place, and with
+    /// it whatever the item tower shares among songs.
+    pull: Vec<f32>,
     hoped: f64,
     reached: f32,
 }
@@ -273,6 +276,9 @@ fn voters(meeting: &Meeting<'_>, device: usize, lift: f32) -> Vec<Voter> {
     let needs = last - user.popularity * lift;
     user.queries.chunks_exact(d).map(|query| Voter { query: query.to_vec(), needs }).collect()
 }
+
+/// Liars pull with all they have until the song is so near, one over this, to its place.
+const GAIN: f32 = 3.0;
 
 /// How much better another place has to be for the liars to move: a song that is pulled here and there ends up nowhere.
 const WORTH_MOVING: f64 = 1.25;
@@ -362,7 +368,11 @@ impl<'a> Lie<'a> {
         #[allow(clippy::cast_precision_loss, reason = "a few hundred voters")]
         let hoped = seen as f64 / voters.len().max(1) as f64;
         let reached = dot(&now, &towards);
-        Self { liars, at, rows, length: meeting.length(), towards, hoped, reached }
+        let mut pull: Vec<f32> = towards.iter().zip(&now).map(|(to, from)| GAIN * (to - from)).collect();
+        if norm(&pull) > 1.0 {
+            normalize(&mut pull);
+        }
+        Self { liars, at, rows, length: meeting.length(), towards, pull, hoped, reached }
     }
 
     /// A vector of norm at most `c`; what is longer is clipped like anybody's.
@@ -378,7 +388,7 @@ impl<'a> Lie<'a> {
             }
             Attack::Hide => sent[self.rows..].chunks_exact(d).map(norm).fold(0.0, f32::max),
         };
-        sent[at..at + d].iter_mut().zip(&self.towards).for_each(|(v, u)| *v = far * u);
+        sent[at..at + d].iter_mut().zip(&self.pull).for_each(|(v, u)| *v = far * u);
         sent
     }
 }
