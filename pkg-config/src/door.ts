@@ -93,7 +93,7 @@ export interface Door {
   restoreVault(bytes: Uint8Array): void;
   forgetVault(): void;
   setBudget(epsilon: number, delta: number): void;
-  setRoundPolicy(survivors: number, members: number): void;
+  setRoundPolicy(survivors: number, members: number, apart: number): void;
   trustServer(key: Uint8Array): void;
   setRecallConsent(on: boolean): void;
   askRecall(songs: number, epsilon: number, pause: number, now: number): Uint8Array | undefined;

@@ -34,7 +34,7 @@ export class FakeEngine {
   readonly calls: string[] = [];
   readonly ledger: { message: string; bytes: number }[] = [];
   budget = { epsilon: 8, delta: 1e-6 };
-  policy = { survivors: 0, members: 0 };
+  policy = { survivors: 0, members: 0, apart: 0 };
   retryAt = 0;
   loss = false;
 
@@ -134,8 +134,8 @@ export class FakeEngine {
     this.budget = { epsilon, delta };
   }
 
-  setRoundPolicy(survivors: number, members: number): void {
-    this.policy = { survivors, members };
+  setRoundPolicy(survivors: number, members: number, apart: number): void {
+    this.policy = { survivors, members, apart };
   }
 
   trustServer(key: Uint8Array): void {

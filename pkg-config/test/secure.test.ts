@@ -219,6 +219,21 @@ test("a vault that cannot be read is an error with a name, and the budget counts
   await party.close();
 });
 
+test("a vault of a newer version is left alone, by name", async () => {
+  const server = new FakeServer();
+  const first = new Party(hostOf(new FakeEngine(), server));
+  await first.participate({ rounds: 1 }, forever());
+  await first.close();
+  const [engine, before] = [new FakeEngine(), await stored("sottovoce:test:vault")];
+  engine.restoreVault = () => {
+    throw Object.assign(new Error("newer"), { code: "vault/version" });
+  };
+  const party = new Party(hostOf(engine, server));
+  assert.equal(await party.participate({}, forever()).then(() => "", codeOf), "store/newer");
+  assert.deepEqual(await stored("sottovoce:test:vault"), before);
+  await party.close();
+});
+
 test("without a cipher, without a store or without locks there are no secure rounds, and it is said before anything is asked", async (t) => {
   const server = new FakeServer();
   const refused = async (extra = {}) => {

@@ -46,7 +46,10 @@ async fn main() -> Anything<()> {
         ["round_10k", d, n] => round(n.parse()?, d.parse()?).await?,
         ["open", file, round] => open(Path::new(file), RoundId(round.parse()?)).await?,
         // `cargo test` and `cargo bench` start every target without arguments.
-        _ => return Ok(eprintln!("next: cargo bench -p sottovoce-server --bench sums -- durable_reports 5")),
+        _ => {
+            eprintln!("next: cargo bench -p sottovoce-server --bench sums -- durable_reports 5");
+            return Ok(());
+        }
     };
     println!("{line}");
     Ok(())
@@ -109,12 +112,11 @@ impl Cohort {
     async fn join(&self, sums: &Sums) -> Anything<f64> {
         let joins: Vec<Vec<u8>> = self.devices.iter().map(|(_, join)| join.clone()).collect();
         let round = self.round;
-        let (seconds, _) = at_once(sums, joins, async move |sums: Sums, body: Vec<u8>| {
+        let send = move |sums: Sums, body: Vec<u8>| async move {
             let join: Join = decode(&body)?;
             Ok(sums.join(round, &join).await?)
-        })
-        .await?;
-        Ok(seconds)
+        };
+        Ok(at_once(sums, joins, send).await?.0)
     }
 
     /// The reports of some of the devices, and how long the server took over their views.
@@ -136,11 +138,11 @@ impl Cohort {
     /// Sends reports; seconds, and milliseconds of each.
     async fn report(&self, sums: &Sums, reports: Vec<Vec<u8>>) -> Anything<(f64, Vec<f64>)> {
         let round = self.round;
-        at_once(sums, reports, async move |sums: Sums, body: Vec<u8>| {
+        let send = move |sums: Sums, body: Vec<u8>| async move {
             let report: Report = decode(&body)?;
             Ok(sums.report(round, &report).await?)
-        })
-        .await
+        };
+        at_once(sums, reports, send).await
     }
 }
 
@@ -151,7 +153,7 @@ async fn at_once<F>(
     send: impl Fn(Sums, Vec<u8>) -> F + Clone + Send + 'static,
 ) -> Anything<(f64, Vec<f64>)>
 where
-    F: Future<Output = Anything<Taken>> + Send,
+    F: Future<Output = Anything<Taken>> + Send + 'static,
 {
     let (bodies, next) = (Arc::new(bodies), Arc::new(AtomicUsize::new(0)));
     let start = Instant::now();

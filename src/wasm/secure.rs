@@ -173,8 +173,8 @@ impl Recommender {
 
     /// See [`crate::client::Recommender::set_round_policy`].
     #[wasm_bindgen(js_name = setRoundPolicy)]
-    pub fn set_round_policy(&mut self, survivors: u32, members: u32) {
-        self.engine.set_round_policy(survivors, members);
+    pub fn set_round_policy(&mut self, survivors: u32, members: u32, apart: u32) {
+        self.engine.set_round_policy(survivors, members, apart);
     }
 
     /// See [`crate::client::Recommender::trust_server`]; 32 bytes.

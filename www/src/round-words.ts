@@ -66,6 +66,8 @@ function waitWords(state: RoundState | undefined): string {
     case "round/later":
     case "round/over":
       return "It takes part in the next round that opens.";
+    case "round/rests":
+      return "It has taken part lately, and lets some rounds go by before the next.";
     case "round/nothing-to-learn":
       return "There is nothing to learn from yet: hear a few songs first.";
     case "round/budget":

@@ -230,10 +230,10 @@ export class Party {
   }
 
   async #rounds(vault: Opened, options: ParticipateOptions, signal: AbortSignal, tally: { rounds: number; included: number }): Promise<boolean> {
-    const { door, mine, budget, policy: { survivors = 2, members = 1 } } = this.#host;
+    const { door, mine, budget, policy: { survivors = 2, members = 1, apart = 1 } } = this.#host;
     const { epsilon, delta = DELTA } = budget();
     door.setBudget(epsilon, delta);
-    door.setRoundPolicy(survivors, members);
+    door.setRoundPolicy(survivors, members, apart);
     let told = door.roundState().outcome?.round;
     let trusted = false;
     for (let failures = 0; mine(); ) {
@@ -335,6 +335,9 @@ export class Party {
     } catch (cause) {
       if (codeOf(cause)?.startsWith("store/")) throw cause;
       if (codeOf(cause) === OTHER_KEY) throw otherKey(cause);
+      if (codeOf(cause) === "vault/version") {
+        throw new SottovoceError("store/newer", "A newer version of this player keeps this device's secrets.", "Reload the page.", { cause });
+      }
       // What cannot be opened is no vault to the engine either: it counts the budget as spent.
       if (codeOf(cause) === "round/vault") {
         try {

@@ -30,6 +30,8 @@ export interface RoundPolicy {
   readonly survivors?: number;
   /** Members of the committee that opens it, at least. 1. */
   readonly members?: number;
+  /** Rounds from one that this device takes part in to the next, at least: each costs bytes, and privacy. 1, every round. */
+  readonly apart?: number;
 }
 
 /** When this device takes part. Each holds where the browser tells, and only before a round is joined: who has joined goes on. */

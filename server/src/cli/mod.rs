@@ -21,6 +21,7 @@ mod source;
 mod towers;
 mod train;
 mod vertical;
+mod within;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

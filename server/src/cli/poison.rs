@@ -6,7 +6,9 @@ use super::output::say;
 use super::towers::{Towers, moments, name, round4, world};
 use crate::federated::Combination;
 use crate::progress::Progress;
-use crate::simulate::{Attack, Bound, Cohorts, Defence, Liars, Part, Poisoned, SplitWorld, poisoned_rounds, published, ranked};
+use crate::simulate::{
+    Attack, Bound, Cohorts, Defence, Liars, Part, Poisoned, SplitWorld, poisoned_rounds, published, ranked,
+};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use serde_json::json;
@@ -23,6 +25,24 @@ Examples:
 
 Exposure: share of the honest listeners who do not know the song and have it among their first twenty. Its ratio is that with liars over that without,
 both under the same defence, over all seeds and targets together. docs/poisoning.md has figures.";
+
+/// What liars send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Sent {
+    /// All of the norm on the target's row
+    Boosted,
+    /// An honest update with the target's row as long as its longest other one
+    Hidden,
+}
+
+impl From<Sent> for Attack {
+    fn from(sent: Sent) -> Self {
+        match sent {
+            Sent::Boosted => Self::Boost,
+            Sent::Hidden => Self::Hide,
+        }
+    }
+}
 
 /// How songs' rows are kept short.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -86,6 +106,9 @@ pub(crate) struct Args {
     /// The target is the song with so many songs that are played more; may be given several times
     #[arg(long, value_name = "N", default_values_t = [100])]
     rank: Vec<usize>,
+    /// What they send; may be given several times
+    #[arg(long, value_name = "WHAT", default_values = ["boosted", "hidden"])]
+    attack: Vec<Sent>,
     /// How songs' rows are kept short
     #[arg(long, value_name = "HOW", default_value = "popular")]
     bound: Rows,
@@ -150,7 +173,8 @@ fn work(args: &Args) -> anyhow::Result<()> {
     let data = name(args.data.as_ref());
     let mut all: Vec<Outcome> = Vec::new();
     let bar = Bar::new(args.json);
-    let trainings = args.seeds * 2 * (1 + 2 * args.rank.len() as u64);
+    let trainings = args.seeds * 2 * (1 + (args.attack.len() * args.rank.len()) as u64);
+    let mut done = 0;
     for seed in args.seed..args.seed + args.seeds {
         let (world, _) = world(args.data.as_deref(), Part::Test, seed)?;
         if args.seed == seed && !args.json {
@@ -158,26 +182,24 @@ fn work(args: &Args) -> anyhow::Result<()> {
             say(&format!("{data}: {songs} songs, {devices} devices, {} % of them liars", 100.0 * args.attackers))?;
         }
         for (defended, defence) in [(false, Defence::NONE), (true, args.defence())] {
-            let one = |liars: Option<&Liars>, targets: &[(usize, SongId)]| -> anyhow::Result<Vec<Outcome>> {
-                bar.show(Progress { step: "trainings", done: all.len() as u64 / args.rank.len() as u64, total: trainings });
-                train(args, &world, seed, &defence, liars, targets)
-            };
             let targets = args.rank.iter().map(|rank| {
                 let song = ranked(&world, *rank);
                 Ok((*rank, song.with_context(|| format!("--rank {rank}: the catalogue has fewer songs"))?))
             });
             let targets = targets.collect::<anyhow::Result<Vec<_>>>()?;
-            let mut found = one(None, &targets)?;
-            for &target in &targets {
-                for attack in [Attack::Boost, Attack::Hide] {
-                    let liars = Liars::draw(&world, args.attackers, target.1, attack, seed);
-                    found.extend(one(Some(&liars), &[target])?);
+            let lies = targets.iter().flat_map(|target| args.attack.iter().map(move |sent| (*target, *sent)));
+            let lies: Vec<_> = lies.collect();
+            for lie in std::iter::once(None).chain(lies.into_iter().map(Some)) {
+                bar.show(Progress { step: "trainings", done, total: trainings });
+                let liars =
+                    lie.map(|((_, song), sent)| Liars::draw(&world, args.attackers, song, Attack::from(sent), seed));
+                let asked = lie.map_or_else(|| targets.clone(), |(target, _)| vec![target]);
+                for mut outcome in train(args, &world, seed, &defence, liars.as_ref(), &asked)? {
+                    outcome.defended = defended;
+                    tell(args, &data, &outcome)?;
+                    all.push(outcome);
                 }
-            }
-            for mut outcome in found {
-                outcome.defended = defended;
-                tell(args, &data, &outcome)?;
-                all.push(outcome);
+                done += 1;
             }
         }
     }
@@ -196,11 +218,8 @@ fn train(
 ) -> anyhow::Result<Vec<Outcome>> {
     let mut server = args.towers.server(world, 0.0, seed)?;
     let rounds = world.logs.len().div_ceil(args.clients as usize);
-    let cohorts = Cohorts {
-        clients: args.clients as usize,
-        rounds: u32::try_from(rounds)?.saturating_mul(args.passes),
-        seed,
-    };
+    let cohorts =
+        Cohorts { clients: args.clients as usize, rounds: u32::try_from(rounds)?.saturating_mul(args.passes), seed };
     let mut last = Poisoned::default();
     poisoned_rounds(&mut server, world, &cohorts, args.cohort as usize, liars, defence, |_, _, told| {
         last = told;
@@ -264,7 +283,7 @@ fn summary(args: &Args, data: &str, all: &[Outcome]) -> anyhow::Result<()> {
     for &rank in &args.rank {
         let exposure = |defended, attack| mean(of(rank, defended, attack).map(|o| o.exposure).collect());
         for defended in [false, true] {
-            for attack in [Attack::Boost, Attack::Hide] {
+            for attack in args.attack.iter().map(|sent| Attack::from(*sent)) {
                 let (before, after) = (exposure(defended, None), exposure(defended, Some(attack)));
                 let way = if defended { "defended" } else { "open" };
                 if args.json {

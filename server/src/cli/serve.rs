@@ -3,24 +3,22 @@
 use super::bar::Bar;
 use super::listen::listen;
 use super::output::say;
+use super::within::Within;
 use crate::catalog::{SHARD_SONGS, shards};
 use crate::config::ChannelConfig;
 use crate::data::{Artefact, Dataset, SyntheticConfig, load_artefact, load_dataset, open, save_artefact, synthetic};
 use crate::federated::{Coordinator, CoordinatorConfig, LogKey, SecureConfig, UpdateKey};
 use crate::http::{AdminTokens, App, Catalogue, HttpConfig, Open, SignedTokens, Tls, router};
 use crate::registry::Channels;
-use crate::simulate::{Companions, Reply, RoundDevice, Wire, secure_companions};
+use crate::simulate::{Companions, RoundDevice, secure_companions};
 use crate::state::State;
 use crate::store::Store;
 use anyhow::{Context, anyhow};
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{Method, Request};
 use serde_json::json;
 use sottovoce::ids::{Millis, WeightsVersion};
 use sottovoce::math::Rng;
-use sottovoce::protocol::{CatalogueShard, MAX_MESSAGE_BYTES, MEDIA_TYPE, NoiseTerms, TowerShape, TowerWeights};
+use sottovoce::protocol::{CatalogueShard, NoiseTerms, TowerShape, TowerWeights};
 use sottovoce::secagg::PublicKey;
 use sottovoce::tower::initial_weights;
 use std::net::{IpAddr, SocketAddr};
@@ -29,7 +27,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tower::ServiceExt as _;
 
 /// What `serve --help` shows below the options.
 const EXAMPLES: &str = "\
@@ -328,23 +325,6 @@ impl Company {
         match self {
             Self::Open(companions) => companions.len(),
             Self::Secure(devices) => devices.len(),
-        }
-    }
-}
-
-/// The server itself, called like a function: a companion's messages go through the same doors as a page's.
-struct Within(Router);
-
-impl Wire for Within {
-    async fn request(&self, path: &str, body: Option<Vec<u8>>) -> Reply {
-        let method = if body.is_some() { Method::PUT } else { Method::GET };
-        let request = Request::builder().method(method).uri(format!("/{path}")).header(CONTENT_TYPE, MEDIA_TYPE);
-        let Ok(request) = request.body(Body::from(body.unwrap_or_default())) else { return (0, Vec::new()) };
-        let Ok(response) = self.0.clone().oneshot(request).await;
-        let status = response.status().as_u16();
-        match to_bytes(response.into_body(), MAX_MESSAGE_BYTES).await {
-            Ok(body) => (status, body.to_vec()),
-            Err(_) => (0, Vec::new()),
         }
     }
 }

@@ -1,24 +1,33 @@
 //! `simulate`: federated rounds over simulated listeners, measured on songs that nobody trained on.
 
 use super::output::say;
+use super::within::Within;
 use super::{poison, vertical};
 use crate::catalog::{SHARD_SONGS, shards};
 use crate::data::{self, Clock, Dataset, LeaveOneOut, leave_one_out};
 use crate::embed::{Corpus, Song2Vec, Song2VecConfig};
-use crate::federated::{Coordinator, CoordinatorConfig, ServerOptimiser};
+use crate::federated::{Coordinator, CoordinatorConfig, SecureConfig, ServerOptimiser};
+use crate::http::{App, CandidateSource, Catalogue, HttpConfig, LimitConfig, router};
 use crate::progress::quiet;
+use crate::recall::Merged;
 use crate::simulate::{
-    CentralConfig, HeldOutPart, Population, Quality, RoundsConfig, RoundsOutcome, evaluate, run_rounds, train_centrally,
+    CentralConfig, HeldOutPart, Population, Quality, RoundsConfig, RoundsOutcome, SecurePopulation, evaluate,
+    run_rounds, train_centrally,
 };
+use crate::stage::Query;
 use crate::state::State;
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use sottovoce::ids::WeightsVersion;
-use sottovoce::protocol::{LocalPlan, TowerShape, TowerWeights};
+use sottovoce::ids::{Millis, WeightsVersion};
+use sottovoce::privacy::accountant::Budget;
+use sottovoce::protocol::{LocalPlan, NoiseTerms, TowerShape, TowerWeights};
+use sottovoce::secagg::PublicKey;
 use sottovoce::tower::{UserTower, initial_weights};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+use tokio::runtime::Handle;
 
 /// What `simulate --help` shows below the options.
 const EXAMPLES: &str = "\
@@ -26,6 +35,7 @@ Examples:
   sottovoce-server simulate                                      a synthetic world, 40 rounds of 100 listeners
   sottovoce-server simulate --data DIR --clients 200 --rounds 60 --dropout 0.2
   sottovoce-server simulate --data DIR --central-epochs 0 --json rounds only, one JSON object a line
+  sottovoce-server simulate --secure --clients 50 --noise 0.5    masked, with noise, through the server's own doors
   sottovoce-server simulate vertical --help                      the item tower trained too, in split rounds
   sottovoce-server simulate poison --help                        devices that lie, and what a server can do about it";
 
@@ -67,6 +77,12 @@ pub(crate) struct Args {
     /// Sampled songs set against each heard one
     #[arg(long, default_value_t = 64)]
     negatives: u32,
+    /// Secure rounds: every device masks, a committee among them opens the sums
+    #[arg(long)]
+    secure: bool,
+    /// Noise multiplier z of secure rounds; devices then take part without a budget, and the line says what it cost
+    #[arg(long, value_name = "Z", default_value_t = 0.0, requires = "secure")]
+    noise: f64,
     /// Passes of the centrally trained twin; 0 leaves it out
     #[arg(long, default_value_t = 12)]
     central_epochs: u32,
@@ -85,9 +101,13 @@ enum Verb {
 
 impl Args {
     fn coordinator(&self) -> CoordinatorConfig {
+        let noise = NoiseTerms { multiplier: self.noise, steps: 1 << 10 };
+        let secure = SecureConfig { noise, absent_ms: 60_000, ..SecureConfig::default() };
         CoordinatorConfig {
             cohort: self.clients,
-            minimum: 1,
+            // Of a secure round the noise is made for so many survivors, and a sum of fewer stays shut.
+            minimum: if self.secure { (self.clients / 2).max(2) } else { 1 },
+            secure: self.secure.then_some(secure),
             plan: LocalPlan {
                 epochs: self.local_epochs,
                 batch: 16,
@@ -149,14 +169,19 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let bar = args.bar(u64::from(args.rounds), "rounds");
     let began = Instant::now();
     let mut sums = Sums::default();
-    run_rounds(&mut population_of_rounds, &coordinator, &rounds, |_, outcome| {
+    let mut tell = |_, outcome: RoundsOutcome| {
         sums.add(&outcome);
         bar.set_message(format!("{} updates, {}", outcome.counted, megabytes(outcome.bytes)));
         bar.inc(1);
-    })
-    .await?;
+    };
+    if args.secure {
+        masked(&args, population_of_rounds, &coordinator, &rounds, &mut tell)?;
+    } else {
+        run_rounds(&mut population_of_rounds, &coordinator, &rounds, tell).await?;
+    }
     bar.finish_and_clear();
-    report.rounds(&sums, began.elapsed().as_secs_f64())?;
+    let epsilon = coordinator.log(coordinator.weights_version().await?, 1).await?.pop().map(|last| last.record.epsilon);
+    report.rounds(&sums, began.elapsed().as_secs_f64(), epsilon.filter(|epsilon| epsilon.is_finite()))?;
     let after = tower(&coordinator.weights().await?)?;
     report.quality("rounds", measure(&after, HeldOutPart::Test), None)?;
 
@@ -184,6 +209,47 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         }
     }
     report.finish()
+}
+
+/// The whole server within this process, and every device with its own engine.
+fn masked(
+    args: &Args,
+    population: Population,
+    coordinator: &Coordinator,
+    rounds: &RoundsConfig,
+    tell: &mut impl FnMut(u32, RoundsOutcome),
+) -> anyhow::Result<()> {
+    static CLOCK: AtomicU64 = AtomicU64::new(1);
+    let now = || Millis(CLOCK.load(Ordering::Relaxed));
+    // All devices come from one address.
+    let limits = LimitConfig {
+        address_per_second: 1_000_000,
+        address_burst: 1_000_000,
+        round_per_second: 1_000_000,
+        round_burst: 1_000_000,
+        ..LimitConfig::default()
+    };
+    let catalogue = Catalogue::build("simulated", &[], &[], &[]);
+    let app = App::new(catalogue, Nothing, coordinator.clone(), limits, now)?;
+    let wire = Within(router(app, &HttpConfig { limits, ..HttpConfig::default() })?);
+    let server = PublicKey(*coordinator.log_key().as_bytes());
+    let budget = Budget::new(f64::INFINITY, SecureConfig::default().delta)?;
+    let runtime = Handle::current();
+    // Devices wait for the server inside of rayon's threads: not on those that run it.
+    tokio::task::block_in_place(|| {
+        let mut devices = SecurePopulation::new(population, budget, server, &CLOCK, args.seed)?;
+        devices.run(&wire, coordinator, &runtime, rounds, tell)
+    })?;
+    Ok(())
+}
+
+/// Simulated devices hold their songs already.
+struct Nothing;
+
+impl CandidateSource for Nothing {
+    fn candidates(&self, _: &Query) -> Vec<Merged> {
+        Vec::new()
+    }
 }
 
 /// Embeddings from the training part only, and everyone of it.
@@ -253,17 +319,19 @@ impl Report {
         say(&format!("{name:<30} HR@10 {hr10:.4}   NDCG@10 {ndcg10:.4}   over {listeners} listeners"))
     }
 
-    fn rounds(&self, sums: &Sums, seconds: f64) -> anyhow::Result<()> {
+    fn rounds(&self, sums: &Sums, seconds: f64, epsilon: Option<f64>) -> anyhow::Result<()> {
         let Sums { rounds, closed, invited, dropped, counted, bytes } = *sums;
         if self.json {
             let line = json!({
                 "simulate": "round_totals", "data": self.data, "seed": self.seed, "rounds": rounds, "closed": closed, "invited": invited,
                 "dropped": dropped, "updates": counted, "uplink_bytes": bytes, "seconds": round4(seconds),
+                "epsilon": epsilon.map(round4),
             });
             return say(&line.to_string());
         }
+        let cost = epsilon.map_or_else(String::new, |epsilon| format!(", ε {epsilon:.2}"));
         say(&format!(
-            "{rounds} rounds, {closed} closed: {invited} invitations, {dropped} dropped out, {counted} updates, {} up, {seconds:.1} s",
+            "{rounds} rounds, {closed} closed: {invited} invitations, {dropped} dropped out, {counted} updates, {} up, {seconds:.1} s{cost}",
             megabytes(bytes)
         ))
     }

@@ -43,7 +43,7 @@ pub use robust::{
     Cohort, Combination, Combined, OUTLIER, RobustError, SMOOTHING, STEPS, bound_rows, combine, outliers,
 };
 pub use round::{CoordinatorConfig, Round, RoundState};
-pub use rows::{NEAR, bound_pull};
+pub use rows::{LONG, NEAR, bound_pull};
 pub use secure_round::SecureConfig;
 pub use settings::Settings;
 pub use sottovoce::client::UpdateKey;

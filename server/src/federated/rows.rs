@@ -8,21 +8,25 @@
 //! |---|---|
 //! | `x_ct` | mean of cohort `c`, row of song `t` |
 //! | `m_t` | of each coordinate the median over cohorts: a cohort without a listener of the song |
-//! | `L_t = Σ_c ‖x_ct − m_t‖` | how hard the round pulls at the song |
+//! | `ℓ_ct = ‖x_ct − m_t‖` | how hard a cohort pulls at the song |
+//! | `B_t = 1.5 · median_(j near t) Σ_c ℓ_cj²/Σ_c ℓ_cj` | how hard one may: half as hard again as a cohort with a listener of such a song does ([`LONG`]) |
+//! | `L_t = Σ_c min(ℓ_ct, B_t)` | how hard the round pulls at the song |
 //! | `A_t = s · median_(j near t) L_j (p_t + 1)/(p_j + 1)` | how hard it may, by the [`NEAR`] songs whose number of plays `p` is next on either side |
-//! | `x_ct ← m_t + (x_ct − m_t) · min(1, A_t/L_t)` | |
+//! | `x_ct ← m_t + (x_ct − m_t) · min(1, B_t/ℓ_ct) · min(1, A_t/L_t)` | |
 //!
-//! The sum of a song under attack then says what as many listeners as it has would say, liars among them by their share. That many liars
-//! that push many songs at once weigh less on each is the clipping's doing. Own design; what it stands on is the trusted number of plays: where devices
-//! tell that too, it has to be defended as well.
+//! A liar is then worth one listener, and the sum of a song under attack says what as many listeners as it has would say, liars among them by their
+//! share. Own design; what it stands on is the trusted number of plays: where devices tell that too, it has to be defended as well.
 
 use super::Cohort;
 use super::robust::middle;
 
 /// Songs on either side by popularity.
 pub const NEAR: usize = 10;
+/// So much harder than is usual may a cohort pull at a song.
+pub const LONG: f64 = 1.5;
 
-/// Shortens what pulls at a song beyond `slack` times what songs about as popular are pulled at; how many songs were. `plays` has one number a row of
+/// Shortens what pulls at a song harder than is usual of songs about as popular, in a cohort or, beyond `slack` times that, in all together; how many songs
+/// were. `plays` has one number a row of
 /// `d` values. Cohorts that do not fit are left alone.
 ///
 /// # Example
@@ -42,22 +46,38 @@ pub fn bound_pull(cohorts: &mut [Cohort], d: usize, plays: &[u32], slack: f64) -
         return 0;
     }
     let typical = typical(cohorts);
-    let pull: Vec<f64> = (0..songs).map(|t| cohorts.iter().map(|c| away(c, &typical, t, d)).sum()).collect();
+    let lengths = |t: usize| cohorts.iter().map(|c| away(c, &typical, t, d)).collect::<Vec<f64>>();
+    let lengths: Vec<Vec<f64>> = (0..songs).map(lengths).collect();
     let mut order: Vec<usize> = (0..songs).collect();
     order.sort_by_key(|t| (plays[*t], *t));
+    let place_of =
+        |place: usize| (place.saturating_sub(NEAR)..(place + NEAR + 1).min(songs)).filter(move |p| *p != place);
+    // Where nothing pulls there is no usual length.
+    let usual = |t: usize| {
+        let (sum, squares) = lengths[t].iter().fold((0.0, 0.0), |(a, b), l| (a + l, b + l * l));
+        if sum > 0.0 { squares / sum } else { 0.0 }
+    };
+    let mut most = vec![0.0; songs];
+    for (place, &t) in order.iter().enumerate() {
+        let mut near: Vec<f64> = place_of(place).map(|p| usual(order[p])).filter(|l| *l > 0.0).collect();
+        most[t] = LONG * middle(&mut near);
+    }
+    let pull: Vec<f64> = (0..songs).map(|t| lengths[t].iter().map(|l| l.min(most[t])).sum()).collect();
     let mut bounded = 0;
     for (place, &t) in order.iter().enumerate() {
-        let near = order[place.saturating_sub(NEAR)..(place + NEAR + 1).min(songs)].iter().filter(|j| **j != t);
         let heard = |t: usize| f64::from(plays[t]) + 1.0;
-        let mut allowed: Vec<f64> = near.map(|j| pull[*j] * heard(t) / heard(*j)).collect();
+        let near = place_of(place).map(|p| order[p]);
+        let mut allowed: Vec<f64> = near.map(|j| pull[j] * heard(t) / heard(j)).collect();
         let allowed = slack * middle(&mut allowed);
-        if pull[t] <= allowed || pull[t] <= 0.0 {
+        let share = if pull[t] > allowed { allowed / pull[t] } else { 1.0 };
+        let longest = lengths[t].iter().copied().fold(0.0, f64::max);
+        if share >= 1.0 && longest <= most[t] {
             continue;
         }
         bounded += 1;
-        let keep = allowed / pull[t];
-        for cohort in &mut *cohorts {
+        for (cohort, length) in cohorts.iter_mut().zip(&lengths[t]) {
             let members = f64::from(cohort.members);
+            let keep = share * if *length > most[t] { most[t] / length } else { 1.0 };
             for (value, typical) in cohort.sum[t * d..][..d].iter_mut().zip(&typical[t * d..]) {
                 let typical = typical * members;
                 #[allow(clippy::cast_precision_loss, reason = "sums of quantised updates are below 2⁵³")]

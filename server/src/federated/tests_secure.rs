@@ -147,7 +147,7 @@ impl World {
     fn expected(&self, config: &CoordinatorConfig, rounds: &[(RoundId, &[u8])]) -> Vec<f32> {
         let (mut values, mut moments) = (initial().values, config.optimiser.initial(P));
         for (round, devices) in rounds {
-            let mut sum = vec![0i32; P];
+            let mut sum = [0i32; P];
             for i in *devices {
                 let one = self.noised[&(*round, *i)].clone().into_values();
                 sum.iter_mut().zip(one).for_each(|(sum, one)| *sum += one);

@@ -5,7 +5,7 @@ use super::SplitWorld;
 use super::vertical::{TrainError, resident, tower};
 use crate::federated::{RoundError, Vertical};
 use sottovoce::client::{Invited, Outgoing, Past, Resident, UpdateKey};
-use sottovoce::ids::{Millis, RoundId, WeightsVersion};
+use sottovoce::ids::{Millis, RoundId, SongId, WeightsVersion};
 use sottovoce::math::Rng;
 use sottovoce::protocol::{CandidateBlock, RoundOffer, WeightUpdate, decode, encode};
 use sottovoce::tower::UserTower;
@@ -108,6 +108,11 @@ impl<'a> Meeting<'a> {
     /// The blocks that are out.
     pub(super) fn blocks(&self) -> &[CandidateBlock] {
         self.invited.blocks()
+    }
+
+    /// Whether a listener heard this song.
+    pub(super) fn knows(&self, listener: usize, song: SongId) -> bool {
+        self.world.logs[listener].iter().any(|event| event.event.impression.song == song)
     }
 
     /// What a device holds of its listener.

@@ -17,6 +17,7 @@ pub mod pfedrec;
 mod poison;
 mod population;
 mod rounds;
+mod secure;
 mod shares;
 mod split_world;
 mod vertical;
@@ -31,6 +32,7 @@ pub use listener::SimulatedListener;
 pub use poison::{Attack, Bound, Defence, Liars, Poisoned, poisoned_rounds, ranked};
 pub use population::Population;
 pub use rounds::{RoundsConfig, RoundsOutcome, SimulationError, run_rounds};
+pub use secure::SecurePopulation;
 pub use shares::Shares;
 pub use split_world::{Part, SplitWorld, Worth as SplitWorth};
 pub use vertical::{

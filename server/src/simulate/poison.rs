@@ -6,15 +6,17 @@
 //!
 //! Sources: Rong et al., *FedRecAttack*, ICDE 2022, and Zhang et al., *PipAttack*, WSDM 2022 (a target's row moved towards what users look
 //! for, boosted); Wang et al., *Attack of the Tails*, NeurIPS 2020 (hiding within honest norms).
+//! On the sphere the mean of all interests is a poor place: nobody's first songs are there. The liars climb to a better one among their own listeners'
+//! interests every round, and stay by it.
 
+use super::SplitWorld;
 use super::meeting::{Answer, Meeting, Turns};
 use super::shares::Shares;
 use super::vertical::{Cohorts, GRAIN, TrainError, resident};
-use super::SplitWorld;
 use crate::federated::{Cohort, Combination, Vertical, bound_pull, bound_rows, combine, outliers};
 use rayon::prelude::*;
 use sottovoce::ids::SongId;
-use sottovoce::math::{Rng, norm, scale};
+use sottovoce::math::{Rng, axpy, dot, norm, normalize, top_k};
 use sottovoce::privacy::accountant::Budget;
 use sottovoce::privacy::{Grid, NoisePlan};
 use sottovoce::tower::{Context, Utility};
@@ -26,7 +28,7 @@ const STEPS: f32 = 2048.0;
 /// What a liar sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Attack {
-    /// All of `C` on the target's row, along the mean of the liars' own interests.
+    /// All of `C` on the target's row, to where it would be shown to most of the liars' own listeners: a sample of everybody.
     Boost,
     /// Its own honest update with the target's row, along the same direction, as long as its longest other row.
     Hide,
@@ -123,6 +125,7 @@ pub fn poisoned_rounds(
     let rng = Rng::new(cohorts.seed).split("cohorts");
     let mut turns = Turns::of(world.logs.len());
     let mut items = resident(server, world)?;
+    let mut aimed: Option<Vec<f32>> = None;
     let c = server.config().plan.clip_norm;
     let grid = Grid::new(whole(STEPS / c))?;
     for number in 1..=cohorts.rounds {
@@ -134,10 +137,8 @@ pub fn poisoned_rounds(
         let n_min = u32::try_from(size).unwrap_or(u32::MAX);
         let plan = NoisePlan::new(0.0, c, n_min, grid, meeting.length())?;
         let mut shares = Shares::new(plan, Budget::new(f64::INFINITY, 0.5)?, world.logs.len(), cohorts.seed);
-        let lie = match liars {
-            Some(liars) => Some(Lie::new(liars, &meeting)),
-            None => None,
-        };
+        let lie = liars.map(|liars| Lie::new(liars, &meeting, aimed.as_ref()));
+        aimed = lie.as_ref().map(|lie| lie.towards.clone());
         let mut seats = Vec::with_capacity(devices.len());
         for device in devices {
             seats.extend(shares.charge(device)?.map(|charged| (device, charged)));
@@ -225,29 +226,127 @@ struct Lie<'a> {
     /// Where rows begin.
     rows: usize,
     length: usize,
-    /// Unit length: where their own interests point, on average.
+    /// Unit length: where the target would be shown to most of them.
     towards: Vec<f32>,
 }
 
+/// One interest of a liar's own listener.
+struct Voter {
+    /// In units of logits.
+    query: Vec<f32>,
+    /// So much has to come of the inner product with a song as popular as the target for it to be among the first.
+    needs: f32,
+}
+
+/// The places of a slate that the liars aim at.
+const SLATE: usize = 20;
+
+fn voters(meeting: &Meeting<'_>, device: usize, lift: f32) -> Vec<Voter> {
+    let d = meeting.tower().layout().dimension();
+    let block = &meeting.blocks()[0];
+    let past = meeting.past(device);
+    let input = past.input(past.len(), Context::default());
+    let user = meeting.tower().embed(&input, Utility { complete: 1.0, like: 0.0, skip: 0.0 });
+    let score = |(row, popularity): (&[f32], &f32)| {
+        let best = user.queries.chunks_exact(d).map(|query| dot(query, row)).fold(f32::NEG_INFINITY, f32::max);
+        best + user.popularity * popularity
+    };
+    let mut scores: Vec<f32> = block.rows.chunks_exact(d).zip(&block.popularity).map(score).collect();
+    for (song, score) in block.songs.iter().zip(&mut scores) {
+        if meeting.knows(device, *song) {
+            *score = f32::NEG_INFINITY;
+        }
+    }
+    let mut first = Vec::new();
+    top_k(&scores, SLATE, &mut first);
+    let last = first.last().map_or(0.0, |place| scores[*place as usize]);
+    let needs = last - user.popularity * lift;
+    user.queries.chunks_exact(d).map(|query| Voter { query: query.to_vec(), needs }).collect()
+}
+
+/// How much better another place has to be for the liars to move: a song that is pulled here and there ends up nowhere.
+const WORTH_MOVING: f64 = 1.25;
+
+/// The unit vector at which most voters would be shown the target, counted softly: uphill from where the liars aimed before, from where the target is, and from
+/// means of neighbouring interests.
+fn aim(voters: &[Voter], now: &[f32], before: Option<&Vec<f32>>, d: usize) -> Vec<f32> {
+    let unit = |voter: &Voter| {
+        let mut u = voter.query.clone();
+        normalize(&mut u);
+        u
+    };
+    let units: Vec<Vec<f32>> = voters.iter().map(unit).collect();
+    let means = |centre: &Vec<f32>| {
+        let mut near: Vec<&Vec<f32>> = units.iter().collect();
+        near.sort_by(|a, b| dot(b, centre).total_cmp(&dot(a, centre)));
+        [1, 5, 10, 20, 40, usize::MAX].map(|k| {
+            let mut mean = vec![0.0; d];
+            near.iter().take(k).for_each(|u| mean.iter_mut().zip(*u).for_each(|(m, u)| *m += u));
+            normalize(&mut mean);
+            (shown(voters, &mean).0, mean)
+        })
+    };
+    let mut starts: Vec<(f64, Vec<f32>)> = units.par_iter().flat_map_iter(means).collect();
+    starts.sort_by(|a, b| b.0.total_cmp(&a.0));
+    starts.truncate(8);
+    starts.push((0.0, now.to_vec()));
+    let climbed = |(_, start): (f64, Vec<f32>)| climb(voters, start);
+    let best = starts.into_iter().map(climbed).max_by(|a, b| a.0.total_cmp(&b.0));
+    let kept = before.map(|before| climb(voters, before.clone()));
+    match (kept, best) {
+        (Some(kept), Some(best)) if best.0 > WORTH_MOVING * kept.0 => best.1,
+        (Some((_, kept)), _) => kept,
+        (None, Some((_, best))) => best,
+        (None, None) => now.to_vec(),
+    }
+}
+
+/// How many voters would be shown a song that lies here, softly, and which way there are more.
+fn shown(voters: &[Voter], place: &[f32]) -> (f64, Vec<f32>) {
+    /// A voter is half shown at the edge, and hardly at all this far below it, in lengths of its query.
+    const SOFT: f32 = 0.05;
+    let mut uphill = vec![0.0; place.len()];
+    let mut total = 0.0;
+    for Voter { query, needs } in voters {
+        let soft = SOFT * norm(query).max(f32::MIN_POSITIVE);
+        let share = 1.0 / (1.0 + libm::expf((needs - dot(query, place)) / soft));
+        total += f64::from(share);
+        axpy(share * (1.0 - share) / soft, query, &mut uphill);
+    }
+    (total, uphill)
+}
+
+fn climb(voters: &[Voter], mut place: Vec<f32>) -> (f64, Vec<f32>) {
+    const STEP: f32 = 0.05;
+    let mut best = (shown(voters, &place).0, place.clone());
+    for _ in 0..40 {
+        let (_, mut uphill) = shown(voters, &place);
+        if !normalize(&mut uphill) {
+            break;
+        }
+        axpy(STEP, &uphill, &mut place);
+        normalize(&mut place);
+        let total = shown(voters, &place).0;
+        if total > best.0 {
+            best = (total, place.clone());
+        }
+    }
+    best
+}
+
 impl<'a> Lie<'a> {
-    fn new(liars: &'a Liars, meeting: &Meeting<'_>) -> Self {
+    fn new(liars: &'a Liars, meeting: &Meeting<'_>, before: Option<&Vec<f32>>) -> Self {
         let d = meeting.tower().layout().dimension();
         let block = &meeting.blocks()[0];
         let rows = meeting.length() - block.songs.len() * d;
         let at = block.songs.iter().position(|song| *song == liars.target).map(|place| rows + place * d);
-        let mut towards = vec![0.0f32; d];
         let mut devices: Vec<usize> = liars.devices.iter().copied().collect();
         devices.sort_unstable();
-        for device in devices {
-            let past = meeting.past(device);
-            let input = past.input(past.len(), Context::default());
-            let user = meeting.tower().embed(&input, Utility { complete: 1.0, like: 0.0, skip: 0.0 });
-            for query in user.queries.chunks_exact(d) {
-                towards.iter_mut().zip(query).for_each(|(sum, q)| *sum += q / norm(query).max(f32::MIN_POSITIVE));
-            }
-        }
-        let length = norm(&towards);
-        scale(1.0 / length.max(f32::MIN_POSITIVE), &mut towards);
+        let target = block.songs.iter().position(|song| *song == liars.target);
+        let lift = target.map_or(0.0, |place| block.popularity[place]);
+        let voters: Vec<Voter> = devices.par_iter().flat_map_iter(|device| voters(meeting, *device, lift)).collect();
+        let now = target.map_or_else(|| vec![0.0; d], |place| block.rows[place * d..][..d].to_vec());
+        let towards = aim(&voters, &now, before, d);
         Self { liars, at, rows, length: meeting.length(), towards }
     }
 

@@ -72,7 +72,7 @@ fn a_lie_is_within_the_bound() {
     for attack in [Attack::Boost, Attack::Hide] {
         let liars = Liars::draw(&world, 0.05, ranked(&world, 3).unwrap(), attack, 1);
         assert_eq!(liars.devices.len(), 10);
-        let lie = Lie::new(&liars, &meeting);
+        let lie = Lie::new(&liars, &meeting, None);
         let sent = lie.update(meeting.answer(0).unwrap().map(|a| a.values), 1.0);
         let at = lie.at.unwrap();
         assert!(norm(&sent[at..at + 8]) > 0.0 && sent.len() == meeting.length());

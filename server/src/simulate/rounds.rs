@@ -1,4 +1,4 @@
-//! Federated rounds over a population: sample a cohort, let each listener's own engine train, lose some on the way, hand the rest
+//! Federated rounds in the open over a population: sample a cohort, let each listener's own engine train, lose some on the way, hand the rest
 //! to the real coordinator. Time is simulated; bytes are those a browser would send.
 
 use super::Population;
@@ -49,6 +49,9 @@ pub enum SimulationError {
     /// A device's.
     #[error("a simulated device refused what the coordinator sent: {0}")]
     Device(#[from] client::Error),
+    /// A secure round that neither became weights nor was given up.
+    #[error("a round has not ended within an hour of simulated time; are there enough devices for a committee?")]
+    NoEnd,
     /// A device's message that the server cannot read.
     #[error("the coordinator cannot read what a simulated device sent: {0}")]
     Message(#[from] DecodeError),

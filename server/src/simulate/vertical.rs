@@ -258,7 +258,8 @@ pub fn pooled_steps(
                         if pasts[listener].block_lessons(&open[which], usize::MAX).binary_search(&i).is_ok() {
                             let past = &pasts[listener];
                             let scale = weight(listener);
-                            loss += scale * past.learn_block(i, &split, &open, which, scale, &mut lesson, &mut gradient);
+                            loss +=
+                                scale * past.learn_block(i, &split, &open, which, scale, &mut lesson, &mut gradient);
                         }
                     }
                     (loss, split.travelling(&gradient))

@@ -2,38 +2,36 @@
 
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
-use sottovoce::ids::{RoundId, WeightsVersion};
 use sottovoce::privacy::accountant::{Account, Budget};
-use sottovoce::privacy::{Gradient, Grid, Noise, NoiseKey, NoisePlan};
-use sottovoce::protocol::{decode, encode};
-use sottovoce::secagg::{
-    Digest, Identity, Joined, Joining, Member, Odds, Policy, Prg, PublicKey, Ring, RosterView, SignedTerms, Terms,
-};
-use sottovoce_server::federated::secure::Rules;
+use sottovoce::privacy::{Gradient, Noise, NoiseKey};
+use sottovoce::protocol::{Message, NoiseTerms, SecureOffer, TowerWeights, decode, encode, weights_hash};
+use sottovoce::secagg::{Joined, Joining, Member, Odds, Policy, PublicKey, RosterView};
+use sottovoce_server::federated::{CoordinatorConfig, SecureConfig};
 
+/// Numbers of an update.
 pub(crate) const D: usize = 32;
 pub(crate) const DEVICES: usize = 6;
 pub(crate) const MEMBERS: usize = 3;
-pub(crate) const SERVER: [u8; 32] = [3; 32];
-/// The deadline closes a roster, never the number of devices: whoever wants to is in every round.
-pub(crate) const RULES: Rules =
-    Rules { cohort: 100, least_members: MEMBERS, absent_ms: 1 << 40, patience_ms: [100; 3] };
-const MODEL: Digest = Digest([7; 32]);
-const CLIP: f32 = 100.0;
+/// Deadlines, in milliseconds: only a clock that leaps comes to one.
+pub(crate) const PATIENCE: u64 = 1 << 31;
+/// A life later the lease of the one before has expired.
+pub(crate) const A_LIFE: u64 = 20_000;
 
-pub(crate) fn terms(round: RoundId) -> Terms {
-    Terms {
-        round,
-        weights: WeightsVersion(round.0),
-        model: MODEL,
-        record: Digest::default(),
-        dimension: u32::try_from(D).expect("a few"),
-        ring: Ring::new(20).expect("20 bits"),
-        prg: Prg::default(),
-        least: 2,
-        degree: 8,
-        threshold: 0,
-        seats: Vec::new(),
+pub(crate) fn config() -> CoordinatorConfig {
+    let secure = SecureConfig {
+        noise: NoiseTerms { multiplier: 1.0, steps: 1 << 10 },
+        absent_ms: 1 << 50,
+        reporting_ms: PATIENCE,
+        opening_ms: PATIENCE,
+        ..SecureConfig::default()
+    };
+    CoordinatorConfig {
+        cohort: u32::try_from(DEVICES).expect("a few"),
+        minimum: 3,
+        deadline_ms: PATIENCE,
+        rest_ms: 0,
+        secure: Some(secure),
+        ..CoordinatorConfig::default()
     }
 }
 
@@ -59,10 +57,11 @@ pub(crate) struct Device {
 pub(crate) struct Part {
     joined: Joined,
     pub(crate) join: Vec<u8>,
+    charged: bool,
     pub(crate) report: Option<Vec<u8>>,
     pub(crate) acknowledged: bool,
     /// It dies after its charge was written down and before anything was sent.
-    pub(crate) silent: bool,
+    silent: bool,
 }
 
 impl Device {
@@ -71,14 +70,16 @@ impl Device {
         Self { who, disk: Account::new(budget).to_bytes(), part: None, reports: 0 }
     }
 
-    pub(crate) fn join(&mut self, terms: &SignedTerms) {
-        let round = terms.terms.round.0;
-        let server = Identity::from_seed(SERVER).public();
-        let policy = Policy { server, least: 2, seats: 3, odds: Odds::default(), last_round: None, seen: None };
-        let joining = Joining::new(terms.clone(), policy, MODEL).expect("good terms");
+    pub(crate) fn join(&mut self, offer: &SecureOffer, weights: &TowerWeights, server: PublicKey) {
+        let round = offer.terms.terms.round.0;
+        let policy = Policy { server, least: 3, seats: 3, odds: Odds::default(), last_round: None, seen: None };
+        let model = SecureOffer::model(weights_hash(weights), &offer.plan, &offer.noise, &[]);
+        let joining = Joining::new(offer.terms.clone(), policy, model).expect("good terms");
         let (joined, join) = joining.join(&mut rng(1, round, self.who)).expect("good keys");
-        let silent = rng(2, round, self.who).next_u32().is_multiple_of(8);
-        self.part = Some(Part { joined, join: encode(&join), report: None, acknowledged: false, silent });
+        // One in six rounds, each device in another: so that in every round one vanishes, and enough are left.
+        let silent = (round + self.who as u64).is_multiple_of(DEVICES as u64);
+        self.part =
+            Some(Part { joined, join: encode(&join), charged: false, report: None, acknowledged: false, silent });
     }
 
     pub(crate) fn identity(&self) -> PublicKey {
@@ -86,24 +87,29 @@ impl Device {
     }
 
     /// Charges, writes the charge down, and only then adds noise.
-    pub(crate) fn report(&mut self, round: u64, view: &RosterView) {
+    pub(crate) fn report(&mut self, offer: &SecureOffer, view: &RosterView) {
         let part = self.part.as_mut().expect("it has joined");
-        if part.report.is_some() {
+        if part.charged {
             return;
         }
         let neighbourhood = part.joined.check(view).expect("a good roster");
-        let plan = NoisePlan::new(1.0, CLIP, 2, Grid::new(1).expect("a grid"), D).expect("a plan");
+        let plan = offer.noise_plan().expect("a plan");
         let pending = Account::from_bytes(&self.disk).expect("an account").charge(plan).expect("it affords it");
         self.disk = pending.bytes().to_vec();
         let charged = pending.recorded(&self.disk).expect("it is on the disk");
+        part.charged = true;
         if part.silent {
             return;
         }
+        let round = offer.terms.terms.round.0;
         let mut values = rng(3, round, self.who);
         #[allow(clippy::cast_precision_loss, reason = "below 2²⁴")]
-        let gradient = Gradient::new((0..D).map(|_| (values.next_u32() % 64) as f32 - 32.0).collect());
-        let mut noise = Noise::new(NoiseKey::new([rng(4, round, self.who).next_u32().to_le_bytes()[0]; 32]));
-        let noised = gradient.clip(CLIP).quantized(CLIP, plan.grid(), &mut noise).noised(charged, &mut noise);
+        let gradient = Gradient::new((0..D).map(|_| (values.next_u32() % 64) as f32 / 640.0 - 0.05).collect());
+        let mut key = [0; 32];
+        rng(4, round, self.who).fill_bytes(&mut key);
+        let mut noise = Noise::new(NoiseKey::new(key));
+        let clip = offer.plan.clip_norm;
+        let noised = gradient.clip(clip).quantized(clip, plan.grid(), &mut noise).noised(charged, &mut noise);
         let masking = part.joined.clone().mask(&neighbourhood, noised.expect("as charged")).expect("a vector");
         part.report = Some(encode(&masking.finish()));
         self.reports += 1;
@@ -115,7 +121,7 @@ impl Device {
     }
 }
 
-/// A member, and what it keeps: written before a vote leaves.
+/// What members keep, written before a vote leaves.
 pub(crate) fn members() -> Vec<Vec<u8>> {
     (0..MEMBERS).map(|who| Member::new(&mut rng(5, 0, who)).to_bytes()).collect()
 }
@@ -124,6 +130,6 @@ pub(crate) fn member(kept: &[u8]) -> Member {
     Member::from_bytes(kept).expect("it wrote that")
 }
 
-pub(crate) fn read<M: sottovoce::protocol::Message>(bytes: &[u8]) -> M {
+pub(crate) fn read<M: Message>(bytes: &[u8]) -> M {
     decode(bytes).expect("a message")
 }

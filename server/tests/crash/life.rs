@@ -1,21 +1,20 @@
-//! The child: a server over a store, which answers until it is killed. It keeps a model as a coordinator does: the sum of a round is added
-//! in the transaction that ends the round.
+//! The child: a coordinator over a store, which answers until it is killed.
 
-use super::devices::{D, RULES, SERVER, terms};
+use super::devices::{D, config};
 use super::server::{DIE_AT, PARENT, Place};
 use super::wire::{self, Ask};
-use sottovoce::ids::{Millis, RoundId};
-use sottovoce::protocol::{decode, encode};
-use sottovoce::secagg::{Digest, Identity, PublicKey};
-use sottovoce_server::federated::secure::{Fate, Phase, SumError, Sums};
-use sottovoce_server::store::{Fault, Isolation, Store, StoreError, retry};
+use sottovoce::ids::{Millis, RoundId, WeightsVersion};
+use sottovoce::protocol::{TowerShape, TowerWeights, decode, encode, verify};
+use sottovoce::secagg::PublicKey;
+use sottovoce_server::federated::secure::SumError;
+use sottovoce_server::federated::{Coordinator, RoundError, RoundState};
+use sottovoce_server::store::{Fault, StoreError};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 struct Life {
-    store: Store,
-    sums: Sums,
+    coordinator: Coordinator,
     points: Arc<AtomicU64>,
 }
 
@@ -38,15 +37,19 @@ pub(crate) fn live() {
         }
         Ok(())
     });
-    let store = runtime.block_on(place.open()).expect("the store opens").with_fault(fault);
-    let sums = Sums::new(store.clone(), Identity::from_seed(SERVER));
-    let life = Arc::new(Life { store, sums, points });
+    let open = async {
+        let store = place.open().await.expect("the store opens").with_fault(fault);
+        let shape = TowerShape { attention: 1, hidden: 1, ..TowerShape::usual(2) };
+        let initial = TowerWeights { version: WeightsVersion(0), shape, values: vec![0.5; D] };
+        Coordinator::open(store, config(), initial).await.expect("it goes on with what is there")
+    };
+    let life = Arc::new(Life { coordinator: runtime.block_on(open), points });
     while let Ok((id, ask, body)) = wire::read(&mut asked) {
         let (life, answers) = (Arc::clone(&life), Arc::clone(&answers));
         runtime.spawn(async move {
             let (byte, body) = match life.answer(Ask::of(ask), &body).await {
                 Ok(body) => (wire::DONE, body),
-                Err(SumError::Store(error)) if error.busy() => (wire::LATER, error.to_string().into_bytes()),
+                Err(error) if busy(&error) => (wire::LATER, error.to_string().into_bytes()),
                 Err(error) => (wire::REFUSED, error.to_string().into_bytes()),
             };
             let _ = wire::write(&mut *answers.lock().expect("a socket"), id, byte, &body);
@@ -54,71 +57,53 @@ pub(crate) fn live() {
     }
 }
 
+fn busy(error: &RoundError) -> bool {
+    let store = |error: &StoreError| error.busy();
+    matches!(error, RoundError::State(error) | RoundError::Sum(SumError::Store(error)) if store(error))
+}
+
 impl Life {
-    async fn answer(&self, ask: Ask, body: &[u8]) -> Result<Vec<u8>, SumError> {
-        let (round, rest) = body.split_at(body.len().min(8));
-        let round = RoundId(if round.len() == 8 { wire::number(round, 0) } else { 0 });
+    async fn answer(&self, ask: Ask, body: &[u8]) -> Result<Vec<u8>, RoundError> {
+        let (first, rest) = body.split_at(body.len().min(8));
+        let number = if first.len() == 8 { wire::number(first, 0) } else { 0 };
+        let (now, round) = (Millis(number), RoundId(number));
         let name = || PublicKey(rest.try_into().expect("a name"));
-        let sums = &self.sums;
-        match ask {
-            Ask::Where => {
-                let newest = sums.newest().await?;
-                Ok(newest.map_or_else(|| wire::numbers(&[0, 0]), |sum| wire::numbers(&[sum.round.0, phase(sum.phase)])))
+        let (coordinator, sums) = (&self.coordinator, self.coordinator.sums());
+        let nothing = Vec::new();
+        Ok(match ask {
+            Ask::Enlist => sums.enlist(now, &decode(rest).expect("an offer")).await.map(|()| nothing)?,
+            Ask::Offer => coordinator.secure_offer(now).await?.map_or(nothing, |offer| encode(&offer)),
+            Ask::Weights => encode(&coordinator.weights().await?),
+            Ask::Key => sums.key().0.to_vec(),
+            Ask::Join => sums.join(round, &decode(rest).expect("a join")).await.map(|_| nothing)?,
+            Ask::View => encode(&sums.view(round, name()).await?),
+            Ask::Report => sums.report(round, &decode(rest).expect("a report")).await.map(|_| nothing)?,
+            Ask::Question => encode(&sums.question(round).await?),
+            Ask::Vote => sums.vote(round, &decode(rest).expect("a vote")).await.map(|_| nothing)?,
+            Ask::Votes => encode(&sums.votes(round).await?),
+            Ask::Disclose => sums.disclose(round, &decode(rest).expect("a disclosure")).await.map(|_| nothing)?,
+            Ask::Tick => coordinator.tick(now).await.map(|_| nothing)?,
+            Ask::Fate => vec![sums.fate(round, name()).await? as u8],
+            Ask::Round => match coordinator.round(round).await {
+                Ok(round) => wire::numbers(&[state(round.state), round.updates.into()]),
+                Err(RoundError::NoSuchRound { .. }) => wire::numbers(&[0, 0]),
+                Err(error) => return Err(error),
+            },
+            Ask::Log => {
+                let log = coordinator.log(WeightsVersion(0), u32::MAX).await?;
+                verify(&log, None, &coordinator.log_key()).expect("a chain of versions, all signed");
+                let epsilon = log.last().map_or(0.0, |newest| newest.record.epsilon);
+                wire::numbers(&[log.len() as u64, epsilon.to_bits()])
             }
-            Ask::Enlist => sums.enlist(Millis(round.0), &decode(rest).expect("an offer")).await.map(|()| Vec::new()),
-            Ask::Open => {
-                let draw = Digest::of(&round.0.to_le_bytes());
-                sums.open(Millis(wire::number(rest, 0)), &RULES, terms(round), draw).await.map(|_| Vec::new())
-            }
-            Ask::Terms => Ok(encode(&sums.round(round).await?.terms)),
-            Ask::Join => sums.join(round, &decode(rest).expect("a join")).await.map(|_| Vec::new()),
-            Ask::View => Ok(encode(&sums.view(round, name()).await?)),
-            Ask::Report => sums.report(round, &decode(rest).expect("a report")).await.map(|_| Vec::new()),
-            Ask::Tick => sums.tick(Millis(round.0), &RULES).await.map(|_| Vec::new()),
-            Ask::Question => Ok(encode(&sums.question(round).await?)),
-            Ask::Vote => sums.vote(round, &decode(rest).expect("a vote")).await.map(|_| Vec::new()),
-            Ask::Votes => Ok(encode(&sums.votes(round).await?)),
-            Ask::Disclose => sums.disclose(round, &decode(rest).expect("a disclosure")).await.map(|_| Vec::new()),
-            Ask::Sum => retry(|| self.add(round)).await.map(|()| Vec::new()),
-            Ask::Fate => Ok(vec![u8::from(sums.fate(round, name()).await? == Fate::Included)]),
-            Ask::Model => Ok(self.model(round).await?),
-            Ask::Points => Ok(wire::numbers(&[self.points.load(Ordering::Relaxed)])),
-        }
-    }
-
-    /// The sum of a round joins the model; another process may have done it just now.
-    async fn add(&self, round: RoundId) -> Result<(), SumError> {
-        let Some(opened) = self.sums.opened(round).await? else { return Ok(()) };
-        let mut write = self.store.write(Isolation::Swap).await?;
-        if !self.sums.finish(&mut write, Millis(0), round).await? {
-            return Ok(());
-        }
-        let before = write.row("SELECT model FROM models WHERE round = $1", &[RoundId(round.0 - 1).into()]).await?;
-        let before: Vec<u8> = before.map_or_else(|| Ok(vec![0; 8 * D]), |row| row.get("model"))?;
-        let model: Vec<u8> = (0..D)
-            .flat_map(|i| wire::number(&before, i).wrapping_add_signed(opened.sum[i].into()).to_le_bytes())
-            .collect();
-        let sql = "INSERT INTO models (round, devices, model) VALUES ($1, $2, $3)";
-        write.execute(sql, &[round.into(), opened.devices.into(), (&model).into()]).await?;
-        Ok(write.commit().await?)
-    }
-
-    async fn model(&self, round: RoundId) -> Result<Vec<u8>, StoreError> {
-        let mut link = self.store.read().await?;
-        let row = link.row("SELECT devices, model FROM models WHERE round = $1", &[round.into()]).await?;
-        let Some(row) = row else { return Ok(Vec::new()) };
-        let mut all = wire::numbers(&[row.number("devices")?]);
-        all.extend(row.get::<Vec<u8>>("model")?);
-        Ok(all)
+            Ask::Points => wire::numbers(&[self.points.load(Ordering::Relaxed)]),
+        })
     }
 }
 
-fn phase(phase: Phase) -> u64 {
-    match phase {
-        Phase::Joining => 1,
-        Phase::Reporting => 2,
-        Phase::Opening => 3,
-        Phase::Summed => 4,
-        Phase::Abandoned => 5,
+fn state(state: RoundState) -> u64 {
+    match state {
+        RoundState::Closed => wire::CLOSED,
+        RoundState::Abandoned => wire::ABANDONED,
+        _ => wire::LIVE,
     }
 }

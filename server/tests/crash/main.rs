@@ -56,6 +56,7 @@ fn judge(store: &str, place: &dyn Fn(&str) -> Place, stops: u64) {
     assert_eq!((lost, twice, unrecorded, peace.deaths), (0, 0, 0, 0), "in peace");
     let war = play(&place("war"), rounds, Deaths { kills: deaths, stops, peace: Some((peace.points, peace.seconds)) });
     let same = war.model == peace.model;
+    let ledger = (war.log == peace.log, war.log.0 == rounds + 1);
     println!(
         r#"{{"op":"crash","store":"{store}","rounds":{rounds},"deaths":{},"at_a_point":{},"database_stops":{},"acknowledged":{},"lost":{},"counted_twice":{},"unrecorded":{},"same_model":{same},"ready_median_ms":{:.0},"ready_max_ms":{:.0},"seconds":{:.0}}}"#,
         war.deaths,
@@ -71,5 +72,6 @@ fn judge(store: &str, place: &dyn Fn(&str) -> Place, stops: u64) {
     );
     assert_eq!((war.lost, war.twice, war.unrecorded), (0, 0, 0));
     assert!(same, "the model is another one");
+    assert_eq!(ledger, (true, true), "the log tells another ε, or has other versions: {:?}, {:?}", war.log, peace.log);
     assert!(war.deaths * 10 >= deaths * 9, "{} deaths of {deaths}", war.deaths);
 }

@@ -1,13 +1,13 @@
 //! Rounds, one after the other, whoever dies: what was not acknowledged is sent again to the next process.
 
-use super::devices::{DEVICES, Device, member, members, read};
+use super::devices::{A_LIFE, DEVICES, Device, PATIENCE, member, members, read};
 use super::server::{Answer, Death, Died, Place, Server, stop_the_database};
 use super::wire::{self, Ask};
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use sottovoce::ids::RoundId;
-use sottovoce::protocol::{SplitQuestion, SplitVotes, encode};
-use sottovoce::secagg::SignedTerms;
+use sottovoce::protocol::{Fate, SecureOffer, SplitQuestion, SplitVotes, Stage, TowerWeights, encode};
+use sottovoce::secagg::PublicKey;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,10 @@ impl Deaths {
 /// What came of it.
 #[derive(Default)]
 pub(crate) struct Outcome {
+    /// The newest weights, as they travel.
     pub(crate) model: Vec<u8>,
+    /// How many versions its log has, and the bits of the ε there.
+    pub(crate) log: (u64, u64),
     pub(crate) deaths: u64,
     pub(crate) at_a_point: u64,
     pub(crate) stops: u64,
@@ -66,6 +69,7 @@ struct Play<'a> {
     members: Vec<Vec<u8>>,
     rounds: u64,
     done: u64,
+    now: u64,
     deaths: Deaths,
     rng: ChaCha20Rng,
     server: Option<Server>,
@@ -81,6 +85,7 @@ pub(crate) fn play(place: &Place, rounds: u64, deaths: Deaths) -> Outcome {
         members: members(),
         rounds,
         done: 0,
+        now: 1,
         deaths,
         rng: ChaCha20Rng::seed_from_u64(rounds),
         server: None,
@@ -120,6 +125,7 @@ impl Play<'_> {
                     self.outcome.deaths += u64::from(self.server.is_some());
                     self.outcome.at_a_point += u64::from(self.server.is_some() && self.dies_at_a_point);
                     self.server = None;
+                    self.now += A_LIFE;
                 }
             }
         }
@@ -138,6 +144,8 @@ impl Play<'_> {
             let death = self.death();
             self.dies_at_a_point = matches!(death, Death::Point(_));
             let server = Server::start(self.place, death);
+            let let_live = matches!(death, Death::Never) && self.stopping.is_none();
+            assert!(server.ready.is_some() || !let_live, "it does not come up");
             self.outcome.ready.extend(server.ready.map(|ready| ready.as_secs_f64() * 1e3));
             self.server = Some(server);
         }
@@ -166,18 +174,27 @@ impl Play<'_> {
 
     /// The next thing that is due in a round; true when its sum is in the model.
     fn step(&mut self, round: u64) -> Result<bool, Died> {
-        let Some(at) = self.done(Ask::Where, &[])? else { return Ok(false) };
-        let (newest, phase) = (wire::number(&at, 0), wire::number(&at, 1));
-        if newest < round {
-            return self.open(round);
+        let Some(state) = self.done(Ask::Round, &wire::numbers(&[round]))? else { return Ok(false) };
+        match wire::number(&state, 0) {
+            wire::CLOSED => return Ok(true),
+            wire::ABANDONED => panic!("round {round} was abandoned"),
+            _ => {}
         }
-        match phase {
-            1 => self.joining(round),
-            2 => self.reporting(round),
-            3 => self.opening(round),
-            4 => Ok(true),
-            other => panic!("round {round} is in phase {other}"),
+        let Some(offer) = self.done(Ask::Offer, &wire::numbers(&[self.now]))? else { return Ok(false) };
+        if offer.is_empty() {
+            self.enlist()?; // the first of all rounds has no committee yet
+            return Ok(false);
         }
+        let offer: SecureOffer = read(&offer);
+        if offer.terms.terms.round.0 != round {
+            return Ok(false); // it has closed just now
+        }
+        match offer.stage {
+            Stage::Joining => self.joining(&offer)?,
+            Stage::Reporting => self.reporting(&offer)?,
+            Stage::Opening => self.opening(&offer)?,
+        }
+        Ok(false)
     }
 
     /// An answer, if the store gave one; what is refused must not be.
@@ -193,41 +210,36 @@ impl Play<'_> {
         (done, end)
     }
 
-    fn open(&mut self, round: u64) -> Result<bool, Died> {
-        let now = round * 1000;
+    fn enlist(&mut self) -> Result<(), Died> {
         let offers = self.members.iter().map(|kept| encode(&member(kept).enlist(RoundId(1 << 40))));
-        let offers: Vec<Vec<u8>> = offers.map(|offer| [wire::numbers(&[now]), offer].concat()).collect();
-        let (done, end) = self.all(Ask::Enlist, &offers);
-        end?;
-        if done.iter().all(|done| *done) {
-            self.done(Ask::Open, &wire::numbers(&[round, now]))?;
-        }
-        Ok(false)
+        let offers: Vec<Vec<u8>> = offers.map(|offer| [wire::numbers(&[self.now]), offer].concat()).collect();
+        self.all(Ask::Enlist, &offers).1
     }
 
-    fn joining(&mut self, round: u64) -> Result<bool, Died> {
-        let Some(terms) = self.done(Ask::Terms, &wire::numbers(&[round]))? else { return Ok(false) };
-        let terms: SignedTerms = read(&terms);
+    /// The last one's joining fills the cohort.
+    fn joining(&mut self, offer: &SecureOffer) -> Result<(), Died> {
+        let Some(weights) = self.done(Ask::Weights, &[])? else { return Ok(()) };
+        let Some(key) = self.done(Ask::Key, &[])? else { return Ok(()) };
+        let (weights, key): (TowerWeights, _) = (read(&weights), PublicKey(key.try_into().expect("a key")));
         for device in self.devices.iter_mut().filter(|device| device.part.is_none()) {
-            device.join(&terms);
+            device.join(offer, &weights, key);
         }
-        let joins = self.devices.iter().map(|device| device.part.as_ref().map(|part| &part.join).expect("it joins"));
-        let joins: Vec<Vec<u8>> = joins.map(|join| [wire::numbers(&[round]), join.clone()].concat()).collect();
-        let (done, end) = self.all(Ask::Join, &joins);
-        end?;
-        if done.iter().all(|done| *done) {
-            self.done(Ask::Tick, &wire::numbers(&[round * 1000 + 150]))?;
-        }
-        Ok(false)
+        let round = wire::numbers(&[offer.terms.terms.round.0]);
+        let joins =
+            self.devices.iter().filter_map(|device| Some([round.clone(), device.part.as_ref()?.join.clone()].concat()));
+        let joins: Vec<Vec<u8>> = joins.collect();
+        self.all(Ask::Join, &joins).1
     }
 
-    fn reporting(&mut self, round: u64) -> Result<bool, Died> {
+    /// When all are acknowledged who report at all, the clock leaps to the deadline.
+    fn reporting(&mut self, offer: &SecureOffer) -> Result<(), Died> {
+        let round = offer.terms.terms.round.0;
         let names: Vec<Vec<u8>> = self.devices.iter().map(|device| asking(round, device)).collect();
         let mut views = vec![None; names.len()];
         self.server().ask_all(Ask::View, &names, |i, answer| views[i] = taken(Ask::View, answer))?;
         for (device, view) in self.devices.iter_mut().zip(views) {
-            let Some(view) = view else { return Ok(false) };
-            device.report(round, &read(&view));
+            let Some(view) = view else { return Ok(()) };
+            device.report(offer, &read(&view));
         }
         let (mut who, mut reports) = (Vec::new(), Vec::new());
         for (i, device) in self.devices.iter().enumerate() {
@@ -242,21 +254,22 @@ impl Play<'_> {
         }
         end?;
         if done.iter().all(|done| *done) {
-            self.done(Ask::Tick, &wire::numbers(&[round * 1000 + 300]))?;
+            self.now += PATIENCE + 1;
+            self.done(Ask::Tick, &wire::numbers(&[self.now]))?;
         }
-        Ok(false)
+        Ok(())
     }
 
-    fn opening(&mut self, round: u64) -> Result<bool, Died> {
-        let this = wire::numbers(&[round]);
-        let Some(terms) = self.done(Ask::Terms, &this)? else { return Ok(false) };
-        let Some(question) = self.done(Ask::Question, &this)? else { return Ok(false) };
-        let (terms, question): (SignedTerms, SplitQuestion) = (read(&terms), read(&question));
-        let server = sottovoce::secagg::Identity::from_seed(super::devices::SERVER).public();
+    fn opening(&mut self, offer: &SecureOffer) -> Result<(), Died> {
+        let this = wire::numbers(&[offer.terms.terms.round.0]);
+        let Some(key) = self.done(Ask::Key, &[])? else { return Ok(()) };
+        let key = PublicKey(key.try_into().expect("a key"));
+        let Some(question) = self.done(Ask::Question, &this)? else { return Ok(()) };
+        let question: SplitQuestion = read(&question);
         let (mut votes, mut voted) = (Vec::new(), Vec::new());
         for kept in &mut self.members {
             let mut member = member(kept);
-            let seated = member.seat(terms.clone(), server).expect("a seat");
+            let seated = member.seat(offer.terms.clone(), key).expect("a seat");
             let SplitQuestion { entries, beacon, split } = question.clone();
             let (signed, vote) = seated.vote(&mut member, entries, beacon, split).expect("one split a round");
             *kept = member.to_bytes();
@@ -266,9 +279,9 @@ impl Play<'_> {
         let (done, end) = self.all(Ask::Vote, &votes);
         end?;
         if !done.iter().all(|done| *done) {
-            return Ok(false);
+            return Ok(());
         }
-        let Some(signed) = self.done(Ask::Votes, &this)? else { return Ok(false) };
+        let Some(signed) = self.done(Ask::Votes, &this)? else { return Ok(()) };
         let SplitVotes { votes } = read(&signed);
         let disclosures: Vec<Vec<u8>> = voted
             .into_iter()
@@ -276,45 +289,42 @@ impl Play<'_> {
             .map(|(voted, kept)| voted.disclose(&member(kept), &votes).expect("enough votes"))
             .map(|disclosure| [this.clone(), encode(&disclosure)].concat())
             .collect();
-        let (done, end) = self.all(Ask::Disclose, &disclosures);
-        end?;
-        if done.iter().all(|done| *done) {
-            self.done(Ask::Sum, &this)?;
-        }
-        Ok(false)
+        self.all(Ask::Disclose, &disclosures).1?;
+        self.done(Ask::Tick, &wire::numbers(&[self.now]))?;
+        Ok(())
     }
 
     /// Who was told that it is there must be in the sum, and nobody twice.
     fn judge(&mut self, round: u64) -> Result<(), Died> {
-        let model = loop {
-            if let Some(model) = self.done(Ask::Model, &wire::numbers(&[round]))? {
-                break model;
-            }
-        };
+        let state = self.insist(Ask::Round, &wire::numbers(&[round]))?;
         let (mut acknowledged, mut lost) = (0, 0);
-        let asked: Vec<(bool, Vec<u8>)> = self
-            .devices
-            .iter()
-            .map(|device| (device.part.as_ref().is_some_and(|part| part.acknowledged), asking(round, device)))
-            .collect();
+        let told = |device: &Device| device.part.as_ref().is_some_and(|part| part.acknowledged);
+        let asked: Vec<_> = self.devices.iter().map(|device| (told(device), asking(round, device))).collect();
         for (told, name) in asked {
-            let fate = loop {
-                if let Some(fate) = self.done(Ask::Fate, &name)? {
-                    break fate;
-                }
-            };
+            let fate = self.insist(Ask::Fate, &name)?;
             acknowledged += u64::from(told);
-            lost += u64::from(told && fate != [1]);
+            lost += u64::from(told && fate != [Fate::Included as u8]);
         }
-        let (devices, model) = model.split_at(8);
-        self.outcome.acknowledged += acknowledged;
-        self.outcome.lost += lost;
-        self.outcome.twice += wire::number(devices, 0).saturating_sub(acknowledged);
-        self.outcome.model = model.to_vec();
-        if let (None, Some(points)) = (self.deaths.peace, self.done(Ask::Points, &[])?) {
-            self.outcome.points = wire::number(&points, 0);
-        }
+        let model = self.insist(Ask::Weights, &[])?;
+        let log = self.insist(Ask::Log, &[])?;
+        let points = self.insist(Ask::Points, &[])?;
+        let outcome = &mut self.outcome;
+        outcome.acknowledged += acknowledged;
+        outcome.lost += lost;
+        outcome.twice += wire::number(&state, 1).saturating_sub(acknowledged);
+        outcome.model = model;
+        outcome.log = (wire::number(&log, 0), wire::number(&log, 1));
+        outcome.points = wire::number(&points, 0);
         Ok(())
+    }
+
+    /// Asks until the store answers.
+    fn insist(&mut self, ask: Ask, body: &[u8]) -> Result<Vec<u8>, Died> {
+        loop {
+            if let Some(answer) = self.done(ask, body)? {
+                return Ok(answer);
+            }
+        }
     }
 
     fn end(mut self) -> Outcome {

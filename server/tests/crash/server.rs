@@ -2,7 +2,7 @@
 
 use super::wire::{self, Ask};
 use sottovoce_server::state::State;
-use sottovoce_server::store::{Isolation, Store};
+use sottovoce_server::store::Store;
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -56,22 +56,12 @@ impl Place {
         Some(if text.contains("://") { Self::Postgres(text) } else { Self::Sqlite(text.into()) })
     }
 
-    /// The store, with a table for the model.
+    /// As the server opens it.
     pub(crate) async fn open(&self) -> Result<Store, Box<dyn std::error::Error>> {
-        let (store, sql) = match self {
-            Self::Sqlite(path) => (
-                Store::from(&State::open(path).await?),
-                "CREATE TABLE IF NOT EXISTS models (round INTEGER PRIMARY KEY, devices INTEGER NOT NULL, model BLOB NOT NULL)",
-            ),
-            Self::Postgres(url) => (
-                Store::postgres(url).await?,
-                "CREATE TABLE IF NOT EXISTS models (round BIGINT PRIMARY KEY, devices BIGINT NOT NULL, model BYTEA NOT NULL)",
-            ),
-        };
-        let mut write = store.write(Isolation::Swap).await?;
-        write.execute(sql, &[]).await?;
-        write.commit().await?;
-        Ok(store)
+        Ok(match self {
+            Self::Sqlite(path) => Store::from(&State::open(path).await?),
+            Self::Postgres(url) => Store::postgres(url).await?,
+        })
     }
 }
 
@@ -113,7 +103,10 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let begun = Instant::now();
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["--exact", "life", "--test-threads=1", "--quiet"]).stdin(Stdio::null()).stdout(Stdio::null());
+        command
+            .args(["--exact", "life", "--test-threads=1", "--quiet", "--nocapture"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         command.env(PARENT, listener.local_addr().expect("a port").to_string()).env(PLACE, place.text());
         if let Death::Point(at) = death {
             command.env(DIE_AT, at.to_string());
@@ -122,7 +115,7 @@ impl Server {
         let (stream, _) = listener.accept().expect("the child connects");
         stream.set_nodelay(true).expect("a socket");
         let mut this = Self { child, stream, ready: None };
-        if let Ok((wire::DONE, _)) = this.ask(Ask::Where, &[]) {
+        if let Ok((wire::DONE, _)) = this.ask(Ask::Weights, &[]) {
             this.ready = Some(begun.elapsed());
         }
         if let Death::Moment(after) = death {

@@ -7,48 +7,49 @@ const MOST: u32 = 1 << 20;
 /// A message of nobody: the child has come to the point where it is to die.
 pub(crate) const THE_POINT: u32 = u32::MAX;
 
-/// What is asked.
+/// What is asked. Times and rounds are numbers of eight bytes; the rest is as it travels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ask {
-    /// The newest round and its phase.
-    Where = 0,
-    Enlist = 1,
-    Open = 2,
-    Terms = 3,
+    Enlist = 0,
+    /// The round under way, after what is due; nothing where there is none.
+    Offer = 1,
+    Weights = 2,
+    /// Whose name is under terms and log.
+    Key = 3,
     Join = 4,
     View = 5,
     Report = 6,
-    Tick = 7,
-    Question = 8,
-    Vote = 9,
-    Votes = 10,
-    Disclose = 11,
-    /// Open the sum, add it to the model.
-    Sum = 12,
-    Fate = 13,
-    /// The model after a round, and of how many devices its sum was.
-    Model = 14,
-    /// How many points there were.
+    Question = 7,
+    Vote = 8,
+    Votes = 9,
+    Disclose = 10,
+    Tick = 11,
+    Fate = 12,
+    /// What became of a round, and of how many devices.
+    Round = 13,
+    /// How many versions there are, all signed and chained, and the ε of the newest.
+    Log = 14,
+    /// How many points there were in this life.
     Points = 15,
 }
 
 impl Ask {
     const ALL: [Self; 16] = [
-        Self::Where,
         Self::Enlist,
-        Self::Open,
-        Self::Terms,
+        Self::Offer,
+        Self::Weights,
+        Self::Key,
         Self::Join,
         Self::View,
         Self::Report,
-        Self::Tick,
         Self::Question,
         Self::Vote,
         Self::Votes,
         Self::Disclose,
-        Self::Sum,
+        Self::Tick,
         Self::Fate,
-        Self::Model,
+        Self::Round,
+        Self::Log,
         Self::Points,
     ];
 
@@ -92,3 +93,8 @@ pub(crate) fn number(body: &[u8], index: usize) -> u64 {
     let (numbers, _) = body.as_chunks::<8>();
     u64::from_le_bytes(numbers[index])
 }
+
+/// What became of a round; 0 where it was never opened.
+pub(crate) const LIVE: u64 = 1;
+pub(crate) const CLOSED: u64 = 2;
+pub(crate) const ABANDONED: u64 = 3;

@@ -14,7 +14,8 @@ use rand_core::CryptoRng;
 impl Recommender {
     /// What to do next for secure rounds: do it, then answer with [`Recommender::round_answer`], [`Recommender::round_kept`] or
     /// [`Recommender::round_stream`]. `None`: nothing now; [`RoundState::retry_at`] says when to ask again. Asked twice it says the same.
-    /// Without consent there is never anything, and what waits is dropped.
+    /// Without consent there is never anything, and what waits is dropped: write the vault then, or the store
+    /// still has it.
     ///
     /// Training, noise and whatever else needs no one happens in here; `rng` is a cryptographic source, all of whose draws are secret.
     ///
@@ -122,9 +123,11 @@ impl Recommender {
         self.secure.set_budget(budget);
     }
 
-    /// Sets what this device asks of a round: survivors without which no sum may be opened, and members of the committee.
-    pub fn set_round_policy(&mut self, survivors: u32, members: u32) {
+    /// Sets what this device asks of a round: survivors without which no sum may be opened, and members of the committee; and how many rounds
+    /// lie at least between two that it takes part in (`b` of `privacy::accountant::Participation`): 1 is every round.
+    pub fn set_round_policy(&mut self, survivors: u32, members: u32, apart: u32) {
         self.secure.least = (survivors, members);
+        self.secure.apart = apart;
     }
 
     /// Pins the server's key, for good: whoever else signs terms or rosters is refused.

@@ -7,7 +7,7 @@ use super::machine::{Secure, Seen};
 use super::pace::{IDLE, SOON};
 use super::part::{Agreed, Device, Part};
 use super::state::Why;
-use crate::ids::Millis;
+use crate::ids::{Millis, RoundId};
 use crate::protocol::{Message as _, RoundOffer, SecureOffer, Stage, decode, kind};
 use crate::secagg::{Digest, Policy, PublicKey};
 
@@ -43,7 +43,13 @@ impl Secure {
             && self.refused != Some(round)
             && self.book.last_round != Some(round)
         {
-            self.invite(offer, server, device);
+            // A round from before is looked at as ever, and refused for what it is.
+            let rest =
+                self.book.last_round.filter(|last| *last < round).map(|last| last.0.saturating_add(self.apart.into()));
+            match rest {
+                Some(next) if round.0 < next => self.why = Some(Why::Rests { next: RoundId(next) }),
+                _ => self.invite(offer, server, device),
+            }
         }
         Ok(())
     }

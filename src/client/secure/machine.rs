@@ -40,6 +40,8 @@ pub(super) struct Seen {
 pub(crate) struct Secure {
     /// At least so many survivors, and so many members.
     pub(super) least: (u32, u32),
+    /// At least so many rounds from one that it takes part in to the next.
+    pub(super) apart: u32,
     pub(super) book: Book,
     pub(super) duty: Duty,
     pub(super) part: Part,
@@ -58,6 +60,8 @@ pub(crate) struct Secure {
     pub(super) parts: Pace,
     pub(super) duties: Pace,
     pub(super) beats: Pace,
+    /// A vault of a later build is there: nothing is done that would write over it.
+    closed: bool,
     /// Whether the ledger has a line for this session's signs of life.
     beaten: bool,
 }
@@ -66,6 +70,7 @@ impl Default for Secure {
     fn default() -> Self {
         Self {
             least: (2, 1),
+            apart: 1,
             book: Book::default(),
             duty: Duty::default(),
             part: Part::Idle,
@@ -80,6 +85,7 @@ impl Default for Secure {
             parts: Pace::default(),
             duties: Pace::default(),
             beats: Pace::default(),
+            closed: false,
             beaten: false,
         }
     }
@@ -120,7 +126,14 @@ impl Secure {
             Ok(vault::Held { book, duty, part }) => {
                 let fresh = std::mem::take(self);
                 let server = book.server.or(fresh.book.server);
-                *self = Self { least: fresh.least, book: Book { server, ..book }, duty, part, ..Self::default() };
+                *self = Self {
+                    least: fresh.least,
+                    apart: fresh.apart,
+                    book: Book { server, ..book },
+                    duty,
+                    part,
+                    ..Self::default()
+                };
                 self.kept = Some(Digest::of(bytes));
                 if let Some(budget) = fresh.budget {
                     self.set_budget(budget);
@@ -129,6 +142,7 @@ impl Secure {
             }
             Err(error) => {
                 self.book.purse = Purse::Lost(self.book.purse.budget());
+                self.closed |= matches!(error, Error::VaultVersion { .. });
                 self.part = Part::Idle;
                 self.asked = None;
                 Err(error)
@@ -138,8 +152,8 @@ impl Secure {
 
     /// Drops what waits, and the member's keys; the account stays.
     pub(crate) fn retire(&mut self) {
-        let (book, least, budget) = (std::mem::take(&mut self.book), self.least, self.budget);
-        *self = Self { book, least, budget, kept: self.kept, ..Self::default() };
+        let (book, least, budget, kept) = (std::mem::take(&mut self.book), self.least, self.budget, self.kept);
+        *self = Self { book, least, budget, kept, closed: self.closed, ..Self::default() };
     }
 
     /// Drops everything but what the caller has set.
@@ -159,6 +173,10 @@ impl Secure {
         };
         if self.why == Some(Why::NoServer) {
             self.why = None;
+        }
+        if self.closed {
+            self.why = Some(Why::AccountLost);
+            return None;
         }
         if let Some(asked) = &mut self.asked {
             if now < asked.pace.due {
@@ -338,7 +356,7 @@ impl Secure {
             budget: self.book.purse.budget(),
             included: self.book.included,
             outcome: self.book.outcome,
-            retry_at: next.filter(|_| consent && self.book.server.is_some()),
+            retry_at: next.filter(|_| consent && self.book.server.is_some() && !self.closed),
             why: self.why.clone(),
         }
     }

@@ -11,6 +11,8 @@
 //! Imports what [`client`](super) may; used by `wasm` and by the server's simulator through [`Recommender`](super::Recommender).
 
 mod answer;
+#[cfg(test)]
+mod attack_tests;
 mod book;
 mod duty;
 mod engine;
@@ -19,12 +21,16 @@ mod invite;
 mod machine;
 mod pace;
 mod part;
-mod state;
 #[cfg(test)]
-mod tests;
+mod round_tests;
+mod state;
 mod vault;
 #[cfg(test)]
+mod vault_tests;
+#[cfg(test)]
 mod world;
+#[cfg(test)]
+mod world_server;
 
 pub use errand::Errand;
 pub(crate) use machine::Secure;

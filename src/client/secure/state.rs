@@ -192,6 +192,12 @@ pub enum Why {
     /// What came is no message, or another one.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// It has taken part lately.
+    #[error("this device takes part again from round {next} on")]
+    Rests {
+        /// From which on.
+        next: RoundId,
+    },
     /// The round went on without this device, or has ended.
     #[error("the round is over for this device")]
     Over,
@@ -225,6 +231,7 @@ impl Why {
             Self::Refused(_) => "round/refused",
             Self::Noise(_) => "round/noise",
             Self::Decode(_) => "round/decode",
+            Self::Rests { .. } => "round/rests",
             Self::Over => "round/over",
             Self::Server { .. } => "round/server",
             Self::Later { .. } => "round/later",

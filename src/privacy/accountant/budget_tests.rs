@@ -55,6 +55,31 @@ fn what_the_next_round_would_cost_is_what_it_costs() {
 }
 
 #[test]
+fn a_charge_that_was_written_down_is_still_good_after_a_reload() {
+    let mut account = account(20.0);
+    let none = account.unused(plan(2.0), &account.to_bytes());
+    assert!(matches!(none, Err(Error::Account { .. })), "nothing was charged");
+    let stored = account.charge(plan(2.0)).unwrap().bytes().to_vec();
+    let reloaded = Account::from_bytes(&stored).unwrap();
+    assert_eq!(reloaded.unused(plan(2.0), &stored).unwrap().plan(), &plan(2.0));
+    assert_eq!(reloaded.spent().rounds, 1, "and is not charged again");
+    assert!(matches!(reloaded.unused(plan(1.0), &stored), Err(Error::Account { .. })), "less was paid than that costs");
+    assert!(matches!(reloaded.unused(plan(2.0), &stored[1..]), Err(Error::NotRecorded { .. })));
+}
+
+#[test]
+fn another_budget_does_not_change_what_was_spent() {
+    let mut account = account(20.0);
+    let _ = round(&mut account, 2.0).unwrap();
+    let spent = account.spent().epsilon;
+    account.set_budget(Budget::new(1.0, 1e-6).unwrap());
+    assert_eq!(account.spent().epsilon, spent);
+    assert!(matches!(round(&mut account, 8.0), Err(Error::Exhausted { .. })));
+    account.set_budget(Budget::default());
+    assert!(round(&mut account, 8.0).is_ok());
+}
+
+#[test]
 fn a_charge_that_is_not_in_the_store_buys_nothing() {
     let mut account = account(8.0);
     let before = account.to_bytes();

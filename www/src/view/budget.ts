@@ -18,6 +18,9 @@ export function budgetView(engine: Sottovoce): void {
   );
 }
 
+/** The account that is shown. */
+let shown: Privacy | undefined;
+
 /** Shows the account. */
 export function showBudget(privacy: Privacy | undefined): void {
   const { kind, share, chip, words } = budgetOf(privacy);
@@ -25,7 +28,9 @@ export function showBudget(privacy: Privacy | undefined): void {
   part("budget").dataset["kind"] = kind;
   say(part("budget-chip"), chip);
   say(part("budget-text"), words);
-  for (const input of part("budget-choices").querySelectorAll("input")) input.checked = input.value === String(privacy?.budget);
+  // Only what is new: a choice that was just made shall not jump back until the engine has told of it.
+  if (privacy !== shown) for (const input of part("budget-choices").querySelectorAll("input")) input.checked = input.value === String(privacy?.budget);
+  shown = privacy;
   meter.style.setProperty("--level", share.toFixed(3));
   if (kind === "none" || !privacy || privacy.epsilon === Infinity) {
     // Nothing is measured, so for those who hear the page there is no meter.

@@ -19,7 +19,7 @@ const SCALAR: Wasm = Wasm { name: "engine-scalar", simd: Simd::Scalar, ..ENGINE 
 /// The same for pages that would rather have the fastest than the same bits everywhere; one glue, too.
 const RELAXED: Wasm = Wasm { name: "engine-relaxed", simd: Simd::Relaxed, ..ENGINE };
 
-/// With rounds, insight, other re-rankers and cells besides.
+/// With rounds (also those whose sum nobody can open: the features `full` and `secagg`), insight, other re-rankers and cells besides.
 const FULL: Wasm = Wasm { name: "engine-full", arguments: &[], ..ENGINE };
 
 /// Ranking only.

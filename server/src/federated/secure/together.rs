@@ -146,7 +146,7 @@ impl Sums {
         }
         for (round, room) in &rooms {
             for table in [Device::Joins, Device::Reports] {
-                if let Some(new @ 1..) = room.as_ref().map(|room| room.new(table)) {
+                if let Some(new @ 1..) = room.as_ref().map(|room| room.added(table)) {
                     tables::count(&mut write, table, *round, new).await?;
                 }
             }
@@ -192,7 +192,7 @@ impl Room {
         self.new[usize::from(table == Device::Reports)] += 1;
     }
 
-    fn new(&self, table: Device) -> u32 {
+    fn added(&self, table: Device) -> u32 {
         self.new[usize::from(table == Device::Reports)]
     }
 }

@@ -13,9 +13,9 @@ use super::suspect::{Shadow, direction, norms};
 use super::trial::{View, noise, wrapped};
 use crate::eval::{Bootstrap, EvalError, Interval, Sorted, auc_within, weighted_mean};
 use crate::federated::Vertical;
+use crate::simulate::SplitWorld;
 use crate::simulate::meeting::Meeting;
 use crate::simulate::vertical::{TrainError, resident};
-use crate::simulate::SplitWorld;
 use rayon::prelude::*;
 use serde::Serialize;
 use sottovoce::math::Rng;
@@ -159,15 +159,7 @@ pub fn own_trial(
 
 /// What reference vectors say of each song.
 #[allow(clippy::cast_precision_loss, reason = "counts of vectors")]
-fn usual(
-    known: &[Device],
-    cohort: usize,
-    view: View,
-    d: usize,
-    clip: f32,
-    config: &OwnConfig,
-    rng: &mut Rng,
-) -> Usual {
+fn usual(known: &[Device], cohort: usize, view: View, d: usize, clip: f32, config: &OwnConfig, rng: &mut Rng) -> Usual {
     let songs = known.first().map_or(0, |device| device.rows.len() / d);
     let mut sums = vec![[[0.0f64; 2]; 2]; songs];
     let many = u32::try_from(known.len()).unwrap_or(u32::MAX);

@@ -29,8 +29,7 @@ fn an_update_tells_and_a_noised_sum_or_a_mask_does_not() {
     cohort_rounds(&mut server, &world, &Cohorts { clients: 60, rounds: 8, seed: 1 }, |_, _, _| Ok(())).unwrap();
 
     let views = [View::Update, View::NoisedSum { sigma: 4.0 }, View::Masked];
-    let found =
-        own_trial(&mut server, &world, &views, &OwnConfig { cohort: 60, ..OwnConfig::default() }).unwrap();
+    let found = own_trial(&mut server, &world, &views, &OwnConfig { cohort: 60, ..OwnConfig::default() }).unwrap();
     assert_eq!(found.len(), 2 * views.len(), "either question in every view");
     for told in &found {
         let best = told.areas[told.best()];
