@@ -157,6 +157,16 @@ test("what was on its way when consent was withdrawn counts as having left", { s
   await engine.close();
 });
 
+test("consent withdrawn in the same breath ends what has hardly begun, and nothing is asked", { skip }, async () => {
+  const engine = await open();
+  engine.setConsent(true);
+  const running = engine.participate();
+  engine.setConsent(false);
+  assert.deepEqual(await running, { rounds: 0, included: 0, ended: "consent" });
+  await engine.close();
+  assert.deepEqual(server.seen, []);
+});
+
 test("a device of secure rounds sends nothing in the open, and one of open rounds has no part in secure ones", { skip }, async () => {
   const secure = await open();
   secure.setConsent(true);

@@ -36,7 +36,7 @@ test("a whole round: invited, joined, charged, masked, reported, told", async ()
   assert.deepEqual([...new Set(moved)], ["idle", "joining", "roster", "training", "masking", "reporting", "outcome"]);
   assert.deepEqual(engine.ledger.map(({ message }) => message), ["join", "report"]);
   assert.equal(engine.stream?.length, 40);
-  assert.deepEqual(engine.policy, { survivors: 3, members: 1 });
+  assert.deepEqual(engine.policy, { survivors: 3, members: 1, apart: 1 });
   assert.deepEqual(await party.privacy(), { epsilon: 1, budget: 8, left: 7, delta: 1e-6, rounds: 1, roundsLeft: 7 });
   assert.equal(party.participating, false);
   await party.close();

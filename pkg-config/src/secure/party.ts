@@ -154,6 +154,8 @@ export class Party {
     try {
       const vault = await this.#open();
       if (!globalThis.navigator?.locks) throw unavailable("This browser cannot tell one tab from another.");
+      // What was stopped before it began has the end of it waited for by whatever is done with the vault now, and must not wait for that.
+      signal.throwIfAborted();
       await this.#last;
       this.participating = true;
       this.#host.moved();
