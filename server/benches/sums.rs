@@ -280,7 +280,7 @@ async fn round(n: usize, d: usize) -> Anything<Value> {
         "op": "round_10k", "unit": "s", "own": [closing + viewing + taking + settling + opening],
         "devices": n, "parameters": d, "neighbours": degree, "reported": reporting.len(), "joining_s": joining,
         "closing_s": closing, "views_s": viewing, "reports_s": taking, "settling_s": settling, "opening_s": opening,
-        "forgetting_s": part("forgetting_s")?, "peak_rss_mb": part("peak_rss_mb")?, "rss_before_mb": part("rss_before_mb")?,
+        "opening_cpu_s": part("opening_cpu_s")?, "forgetting_s": part("forgetting_s")?, "peak_rss_mb": part("peak_rss_mb")?, "rss_before_mb": part("rss_before_mb")?,
     }))
 }
 
@@ -288,9 +288,9 @@ async fn round(n: usize, d: usize) -> Anything<Value> {
 async fn open(file: &Path, round: RoundId) -> Anything<Value> {
     let (state, store, sums) = sums(file).await?;
     let before = memory("VmRSS")?;
-    let begun = Instant::now();
+    let (begun, computed) = (Instant::now(), processor()?);
     let opened = sums.opened(round).await?.ok_or("it does not open")?;
-    let opening = begun.elapsed().as_secs_f64();
+    let (opening, computed) = (begun.elapsed().as_secs_f64(), processor()? - computed);
     let peak = memory("VmHWM")?;
     let begun = Instant::now();
     let mut write = store.write(Isolation::Swap).await?;
@@ -299,8 +299,8 @@ async fn open(file: &Path, round: RoundId) -> Anything<Value> {
     let forgetting = begun.elapsed().as_secs_f64();
     state.close().await;
     Ok(json!({
-        "devices": opened.devices, "sum": name(&opened.sum), "opening_s": opening, "forgetting_s": forgetting,
-        "peak_rss_mb": peak, "rss_before_mb": before,
+        "devices": opened.devices, "sum": name(&opened.sum), "opening_s": opening, "opening_cpu_s": computed,
+        "forgetting_s": forgetting, "peak_rss_mb": peak, "rss_before_mb": before,
     }))
 }
 
@@ -335,4 +335,12 @@ fn memory(name: &str) -> Anything<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find(|line| line.starts_with(name)).ok_or("no such line")?;
     Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse::<f64>()? / 1024.0)
+}
+
+/// Seconds that all cores together have worked for this process, in steps of 10 ms.
+fn processor() -> Anything<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let fields: Vec<&str> = stat.rsplit(')').next().ok_or("no fields")?.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).ok_or("no ticks");
+    Ok((ticks(11)? + ticks(12)?) / 100.0)
 }

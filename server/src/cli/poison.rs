@@ -106,6 +106,9 @@ pub(crate) struct Args {
     /// The target is the song with so many songs that are played more; may be given several times
     #[arg(long, value_name = "N", default_values_t = [100])]
     rank: Vec<usize>,
+    /// Share of the rounds in which they are still honest, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    honest: f64,
     /// What they send; may be given several times
     #[arg(long, value_name = "WHAT", default_values = ["boosted", "hidden"])]
     attack: Vec<Sent>,
@@ -113,7 +116,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOW", default_value = "popular")]
     bound: Rows,
     /// Of `--bound popular`: so many times what songs about as popular are pulled at; of `--bound longest`: the share of rows that are longer
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, value_name = "X", default_value_t = 1.5)]
     slack: f64,
     /// How cohorts' rows of songs are joined
     #[arg(long, value_name = "HOW", default_value = "mean")]
@@ -170,6 +173,9 @@ fn work(args: &Args) -> anyhow::Result<()> {
     if !(args.slack > 0.0 && args.slack.is_finite()) {
         bail!("--slack {} is no bound; give a number above 0", args.slack);
     }
+    if !(0.0..1.0).contains(&args.honest) {
+        bail!("--honest {} is no share; give a number from 0 to below 1", args.honest);
+    }
     let data = name(args.data.as_ref());
     let mut all: Vec<Outcome> = Vec::new();
     let bar = Bar::new(args.json);
@@ -191,8 +197,11 @@ fn work(args: &Args) -> anyhow::Result<()> {
             let lies: Vec<_> = lies.collect();
             for lie in std::iter::once(None).chain(lies.into_iter().map(Some)) {
                 bar.show(Progress { step: "trainings", done, total: trainings });
-                let liars =
-                    lie.map(|((_, song), sent)| Liars::draw(&world, args.attackers, song, Attack::from(sent), seed));
+                let honest = later(args, &world);
+                let liars = lie.map(|((_, song), sent)| Liars {
+                    honest,
+                    ..Liars::draw(&world, args.attackers, song, Attack::from(sent), seed)
+                });
                 let asked = lie.map_or_else(|| targets.clone(), |(target, _)| vec![target]);
                 for mut outcome in train(args, &world, seed, &defence, liars.as_ref(), &asked)? {
                     outcome.defended = defended;
@@ -207,6 +216,18 @@ fn work(args: &Args) -> anyhow::Result<()> {
     summary(args, &data, &all)
 }
 
+/// Rounds of a training.
+fn rounds(args: &Args, world: &SplitWorld) -> u32 {
+    let pass = world.logs.len().div_ceil(args.clients as usize);
+    u32::try_from(pass).unwrap_or(u32::MAX).saturating_mul(args.passes)
+}
+
+/// So many of them are honest.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count")]
+fn later(args: &Args, world: &SplitWorld) -> u32 {
+    (args.honest * f64::from(rounds(args, world))) as u32
+}
+
 /// Trains once, and asks how often each target is shown.
 fn train(
     args: &Args,
@@ -217,9 +238,7 @@ fn train(
     targets: &[(usize, SongId)],
 ) -> anyhow::Result<Vec<Outcome>> {
     let mut server = args.towers.server(world, 0.0, seed)?;
-    let rounds = world.logs.len().div_ceil(args.clients as usize);
-    let cohorts =
-        Cohorts { clients: args.clients as usize, rounds: u32::try_from(rounds)?.saturating_mul(args.passes), seed };
+    let cohorts = Cohorts { clients: args.clients as usize, rounds: rounds(args, world), seed };
     let mut last = Poisoned::default();
     poisoned_rounds(&mut server, world, &cohorts, args.cohort as usize, liars, defence, |_, _, told| {
         last = told;
@@ -258,17 +277,19 @@ fn tell(args: &Args, data: &str, outcome: &Outcome) -> anyhow::Result<()> {
             "simulate": "poison", "data": data, "seed": seed, "rank": rank, "defended": defended, "attack": called(attack),
             "attackers": args.attackers, "exposure": round4(exposure), "ndcg": round4(ndcg), "cohorts": told.cohorts,
             "cohorts_with_liars": told.bad, "outliers": told.outliers, "rows_bounded": told.bounded,
+            "hoped": round4(told.hoped), "reached": round4(told.reached.into()),
         });
         return say(&line.to_string());
     }
     let way = if defended { "defended" } else { "open" };
     say(&format!(
-        "seed {seed} rank {rank:>4} {way:>8} {:<11}   exposure {exposure:.4}   NDCG {ndcg:.4}   last round: {} cohorts, {} with liars, {} left out, {} rows shortened",
+        "seed {seed} rank {rank:>4} {way:>8} {:<11}   exposure {exposure:.4}   NDCG {ndcg:.4}   last round: {} cohorts, {} with liars, {} left out, {} rows shortened{}",
         called(attack),
         told.cohorts,
         told.bad,
         told.outliers,
-        told.bounded
+        told.bounded,
+        attack.map_or_else(String::new, |_| format!("; hoped for {:.3}, reached {:.2}", told.hoped, told.reached))
     ))
 }
 

@@ -43,10 +43,13 @@ pub struct Liars {
     pub target: SongId,
     /// What they send.
     pub attack: Attack,
+    /// So many rounds they are honest. A song that is pushed from the first one on is pushed to where interests were before anything was learned, and ever
+    /// slower to move.
+    pub honest: u32,
 }
 
 impl Liars {
-    /// A share of a world's devices, drawn.
+    /// A share of a world's devices, drawn; they lie from the first round on.
     #[must_use]
     #[allow(
         clippy::cast_possible_truncation,
@@ -58,7 +61,7 @@ impl Liars {
         let mut order: Vec<usize> = (0..world.logs.len()).collect();
         Rng::new(seed).split("liars").shuffle(&mut order);
         order.truncate((share.clamp(0.0, 1.0) * order.len() as f64).round() as usize);
-        Self { devices: order.into_iter().collect(), target, attack }
+        Self { devices: order.into_iter().collect(), target, attack, honest: 0 }
     }
 }
 
@@ -92,11 +95,11 @@ impl Defence {
         Self { tower: Combination::Mean, rows: Combination::Mean, screen: false, bound: Bound::None };
     /// What stood up best of all that was tried: docs/poisoning.md.
     pub const BEST: Self =
-        Self { tower: Combination::GeometricMedian, rows: Combination::Mean, screen: true, bound: Bound::Popular(1.0) };
+        Self { tower: Combination::GeometricMedian, rows: Combination::Mean, screen: true, bound: Bound::Popular(1.5) };
 }
 
 /// What one round did.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Poisoned {
     /// Cohorts.
     pub cohorts: usize,
@@ -106,6 +109,10 @@ pub struct Poisoned {
     pub outliers: usize,
     /// Rows that were shortened.
     pub bounded: usize,
+    /// Share of the liars' own listeners who would be shown the song where they push it.
+    pub hoped: f64,
+    /// Cosine between there and where it is.
+    pub reached: f32,
 }
 
 /// Runs rounds of `cohorts.clients` devices, dealt into cohorts of `size`, liars among them. Only sums of cohorts reach the server's half.
@@ -137,7 +144,7 @@ pub fn poisoned_rounds(
         let n_min = u32::try_from(size).unwrap_or(u32::MAX);
         let plan = NoisePlan::new(0.0, c, n_min, grid, meeting.length())?;
         let mut shares = Shares::new(plan, Budget::new(f64::INFINITY, 0.5)?, world.logs.len(), cohorts.seed);
-        let lie = liars.map(|liars| Lie::new(liars, &meeting, aimed.as_ref()));
+        let lie = liars.filter(|liars| number > liars.honest).map(|liars| Lie::new(liars, &meeting, aimed.as_ref()));
         aimed = lie.as_ref().map(|lie| lie.towards.clone());
         let mut seats = Vec::with_capacity(devices.len());
         for device in devices {
@@ -170,7 +177,8 @@ pub fn poisoned_rounds(
             dealt.into_par_iter().with_max_len(GRAIN.div_ceil(size.max(1))).map(one).collect::<Result<_, _>>()?;
         let bad = summed.iter().filter(|(_, bad)| *bad).count();
         let sums: Vec<Cohort> = summed.into_iter().map(|(cohort, _)| cohort).filter(|c| c.members > 0).collect();
-        let told = Poisoned { cohorts: sums.len(), bad, ..Poisoned::default() };
+        let (hoped, reached) = lie.as_ref().map_or((0.0, 0.0), |lie| (lie.hoped, lie.reached));
+        let told = Poisoned { cohorts: sums.len(), bad, hoped, reached, ..Poisoned::default() };
         let (step, count, told) = join(sums, world, &meeting, defence, told)?;
         if count > 0 {
             let total = f64::from(count) / f64::from(grid.steps());
@@ -228,6 +236,11 @@ struct Lie<'a> {
     length: usize,
     /// Unit length: where the target would be shown to most of them.
     towards: Vec<f32>,
+    /// At most unit length: which way the target has to go, less far the nearer it is. All of the norm until the end would throw the song past its place, and with
+    /// it whatever the item tower shares among songs.
+    pull: Vec<f32>,
+    hoped: f64,
+    reached: f32,
 }
 
 /// One interest of a liar's own listener.
@@ -263,6 +276,9 @@ fn voters(meeting: &Meeting<'_>, device: usize, lift: f32) -> Vec<Voter> {
     let needs = last - user.popularity * lift;
     user.queries.chunks_exact(d).map(|query| Voter { query: query.to_vec(), needs }).collect()
 }
+
+/// Liars pull with all they have until the song is so near, one over this, to its place.
+const GAIN: f32 = 3.0;
 
 /// How much better another place has to be for the liars to move: a song that is pulled here and there ends up nowhere.
 const WORTH_MOVING: f64 = 1.25;
@@ -303,8 +319,9 @@ fn aim(voters: &[Voter], now: &[f32], before: Option<&Vec<f32>>, d: usize) -> Ve
 
 /// How many voters would be shown a song that lies here, softly, and which way there are more.
 fn shown(voters: &[Voter], place: &[f32]) -> (f64, Vec<f32>) {
-    /// A voter is half shown at the edge, and hardly at all this far below it, in lengths of its query.
-    const SOFT: f32 = 0.05;
+    /// A voter is half shown at the edge, and hardly at all a few of these below it, in lengths of its query. A softer count would send the song to where
+    /// nearly everybody nearly sees it, which is nobody.
+    const SOFT: f32 = 0.01;
     let mut uphill = vec![0.0; place.len()];
     let mut total = 0.0;
     for Voter { query, needs } in voters {
@@ -347,7 +364,15 @@ impl<'a> Lie<'a> {
         let voters: Vec<Voter> = devices.par_iter().flat_map_iter(|device| voters(meeting, *device, lift)).collect();
         let now = target.map_or_else(|| vec![0.0; d], |place| block.rows[place * d..][..d].to_vec());
         let towards = aim(&voters, &now, before, d);
-        Self { liars, at, rows, length: meeting.length(), towards }
+        let seen = voters.iter().filter(|voter| dot(&voter.query, &towards) > voter.needs).count();
+        #[allow(clippy::cast_precision_loss, reason = "a few hundred voters")]
+        let hoped = seen as f64 / voters.len().max(1) as f64;
+        let reached = dot(&now, &towards);
+        let mut pull: Vec<f32> = towards.iter().zip(&now).map(|(to, from)| GAIN * (to - from)).collect();
+        if norm(&pull) > 1.0 {
+            normalize(&mut pull);
+        }
+        Self { liars, at, rows, length: meeting.length(), towards, pull, hoped, reached }
     }
 
     /// A vector of norm at most `c`; what is longer is clipped like anybody's.
@@ -363,7 +388,7 @@ impl<'a> Lie<'a> {
             }
             Attack::Hide => sent[self.rows..].chunks_exact(d).map(norm).fold(0.0, f32::max),
         };
-        sent[at..at + d].iter_mut().zip(&self.towards).for_each(|(v, u)| *v = far * u);
+        sent[at..at + d].iter_mut().zip(&self.pull).for_each(|(v, u)| *v = far * u);
         sent
     }
 }

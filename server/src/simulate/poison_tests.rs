@@ -8,6 +8,8 @@ use sottovoce::protocol::{LocalPlan, TowerShape, TowerWeights};
 use sottovoce::tower::initial_weights;
 use std::collections::HashMap;
 
+const ROUNDS: u32 = 20;
+
 fn small() -> SplitWorld {
     let config = SyntheticConfig { listeners: 200, songs: 240, artists: 40, events: 8_000, ..Default::default() };
     SplitWorld::next_song(&synthetic(&config), Part::Test, &HashMap::new())
@@ -31,9 +33,9 @@ fn server(world: &SplitWorld) -> Vertical {
 }
 
 fn shown(world: &SplitWorld, target: SongId, attack: Option<Attack>, defence: &Defence) -> (f64, f64) {
-    let liars = attack.map(|attack| Liars::draw(world, 0.05, target, attack, 1));
+    let liars = attack.map(|attack| Liars { honest: ROUNDS / 2, ..Liars::draw(world, 0.05, target, attack, 1) });
     let mut server = server(world);
-    let cohorts = Cohorts { clients: 100, rounds: 14, seed: 1 };
+    let cohorts = Cohorts { clients: 100, rounds: ROUNDS, seed: 1 };
     let mut bad = 0;
     poisoned_rounds(&mut server, world, &cohorts, 5, liars.as_ref(), defence, |_, _, told| {
         bad += told.bad;
@@ -77,7 +79,7 @@ fn a_lie_is_within_the_bound() {
         let at = lie.at.unwrap();
         assert!(norm(&sent[at..at + 8]) > 0.0 && sent.len() == meeting.length());
         if attack == Attack::Boost {
-            assert!((norm(&sent) - 1.0).abs() < 1e-4);
+            assert!(norm(&sent) <= 1.0 && norm(&sent) > 0.3, "{}", norm(&sent));
         }
     }
     assert_eq!(ranked(&world, 10_000), None);
