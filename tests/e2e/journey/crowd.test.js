@@ -29,7 +29,7 @@ describe("a crowd of pages in rounds", { timeout: 480_000 }, () => {
 
   test("a tab is closed in the middle of a round, another is loaded anew, and the rounds go on", () => {
     assert.deepEqual([found.closed, found.reloaded], [1, 1]);
-    assert.ok(verdict.line.included >= 4, `${verdict.line.included} reports in two sums`);
+    assert.ok(verdict.line.summed >= 4, `${verdict.line.summed} reports in two sums`);
   });
 
   test("every ledger says what its own wire saw, whatever befell the page", () => {

@@ -34,7 +34,8 @@ export async function crowd({ program, site, database, pages, rounds, tell = () 
   const off = Math.max(1, Math.round(pages * 0.15));
   const taking = pages - off;
   const [closed, reloaded] = [Math.max(1, Math.floor(taking / 4)), Math.max(1, Math.floor(taking / 3))];
-  const numbers = { pages, rounds, off, closed, reloaded, left: taking - closed };
+  const left = taking - closed;
+  const numbers = { pages, rounds, off, closed, reloaded, left, minimum: Math.max(2, Math.floor(left / 2)) };
   const open = { servers: [], devices: [], browser: undefined, place: await mkdtemp(join(tmpdir(), "sottovoce-crowd-")) };
   try {
     tell(`${database ? "two servers" : "one server"}, ${pages} pages, ${off} of them without consent`);
@@ -51,7 +52,7 @@ export async function crowd({ program, site, database, pages, rounds, tell = () 
 }
 
 /** Before the servers: the bare page and the package as it is published, and a world in a file of its own for each. */
-async function startServers({ place, servers }, { program, site, database }, { rounds, left }) {
+async function startServers({ place, servers }, { program, site, database }, { rounds, left, minimum }) {
   const www = join(place, "www");
   await cp(PAGE, www, { recursive: true });
   await cp(site, join(www, "sottovoce"), { recursive: true });
@@ -59,7 +60,7 @@ async function startServers({ place, servers }, { program, site, database }, { r
   await makeWorld(program, world);
   const args = [
     "--www", www,
-    "--cohort", String(left), "--minimum", String(Math.max(2, Math.floor(left / 2))), "--committee", String(Math.min(left, 255)),
+    "--cohort", String(left), "--minimum", String(minimum), "--committee", String(Math.min(left, 255)),
     // So much that all rounds, and as many again that come to nothing, stay below the package's own budget of 8.
     "--noise", Math.max(2, 1.8 * Math.sqrt(rounds)).toFixed(1),
     "--round-seconds", "20", "--report-seconds", "20", "--opening-seconds", "20",
@@ -103,7 +104,7 @@ async function travel(open, numbers, tell) {
   await Promise.all(agreeing.map((device) => device.call("agree")));
   let restart;
   await until(`version ${rounds}`, async () => {
-    const version = Math.max(...(await Promise.all(urls.map(newest))));
+    const version = Math.max(told.version, ...(await Promise.all(urls.map(newest))));
     if (version !== told.version) tell(`version ${version}`);
     told.version = version;
     if (!restart && version >= Math.ceil(rounds / 2)) {
@@ -248,6 +249,8 @@ export function crowdVerdict({ numbers, servers, seconds, beforeConsent, kept, l
   const version = Math.min(...logs.map((log) => log.version));
   const apart = devices.filter(({ takesPart }) => !takesPart);
   const unequal = devices.filter(({ ledger, wire }) => ledger.messages !== wire.messages || ledger.bytes !== wire.bytes);
+  // What pages were told themselves may lack the last round: they are stopped as soon as it is over.
+  const summed = rounds.filter(({ state }) => state === "closed").map(({ updates }) => updates);
   const agree = others.every((log) => log.key === first.key && log.records.slice(0, version + 1).every(({ hash }, i) => hash === first.records[i]?.hash));
   const line = {
     check: "crowd",
@@ -263,7 +266,7 @@ export function crowdVerdict({ numbers, servers, seconds, beforeConsent, kept, l
     reloaded,
     servers_killed: restarts,
     reports: sum(devices.map(({ reports }) => reports.length)),
-    included: sum(devices.map(({ told }) => told.included)),
+    summed: sum(summed),
     uplink_bytes: sum(devices.map(({ wire }) => wire.bytes)),
     ledger_matches: unequal.length === 0,
     consent_off_requests: beforeConsent + sum(apart.map(({ contributing, wire }) => contributing + wire.messages)),
@@ -279,7 +282,8 @@ export function crowdVerdict({ numbers, servers, seconds, beforeConsent, kept, l
     line.killed === numbers.closed &&
     line.reloaded === numbers.reloaded &&
     line.servers_killed === 1 &&
-    line.included >= numbers.rounds &&
+    summed.every((updates) => updates >= numbers.minimum) &&
+    devices.some(({ told }) => told.included > 0) &&
     line.ledger_matches &&
     line.consent_off_requests === 0 &&
     line.violations === 0 &&
