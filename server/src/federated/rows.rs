@@ -140,8 +140,9 @@ mod tests {
         (cohorts.collect(), plays)
     }
 
+    /// How far a round moves a song beyond the push that every song gets.
     fn total(cohorts: &[Cohort], t: usize) -> i64 {
-        cohorts.iter().map(|c| c.sum[t * D..][..D].iter().sum::<i64>()).sum()
+        cohorts.iter().map(|c| c.sum[t * D..][..D].iter().map(|v| v + 8).sum::<i64>()).sum()
     }
 
     #[test]
@@ -152,7 +153,7 @@ mod tests {
         assert!(total(&cohorts, TARGET) > 4 * total(&honest, TARGET), "the attack must work");
         assert!(bound_pull(&mut cohorts, D, &plays, 1.2) > 0);
         let left = total(&cohorts, TARGET) as f64 / total(&honest, TARGET) as f64;
-        assert!(left < 1.5, "{left}");
+        assert!(left < 1.5, "{left} of {}", total(&honest, TARGET));
     }
 
     #[test]
