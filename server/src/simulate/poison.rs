@@ -281,7 +281,7 @@ fn voters(meeting: &Meeting<'_>, device: usize, lift: f32) -> Vec<Voter> {
 const GAIN: f32 = 3.0;
 
 /// How much better another place has to be for the liars to move: a song that is pulled here and there ends up nowhere.
-const WORTH_MOVING: f64 = 1.25;
+const WORTH_MOVING: f64 = 1.5;
 
 /// The unit vector at which most voters would be shown the target, counted softly: uphill from where the liars aimed before, from where the target is, and from
 /// means of neighbouring interests.
@@ -305,10 +305,11 @@ fn aim(voters: &[Voter], now: &[f32], before: Option<&Vec<f32>>, d: usize) -> Ve
     let mut starts: Vec<(f64, Vec<f32>)> = units.par_iter().flat_map_iter(means).collect();
     starts.sort_by(|a, b| b.0.total_cmp(&a.0));
     starts.truncate(8);
+    starts.extend(before.map(|before| (0.0, before.clone())));
     starts.push((0.0, now.to_vec()));
     let climbed = |(_, start): (f64, Vec<f32>)| climb(voters, start);
     let best = starts.into_iter().map(climbed).max_by(|a, b| a.0.total_cmp(&b.0));
-    let kept = before.map(|before| climb(voters, before.clone()));
+    let kept = before.map(|before| (shown(voters, before).0, before.clone()));
     match (kept, best) {
         (Some(kept), Some(best)) if best.0 > WORTH_MOVING * kept.0 => best.1,
         (Some((_, kept)), _) => kept,
