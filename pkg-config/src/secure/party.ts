@@ -353,7 +353,10 @@ export class Party {
 
 /** Through which tabs of one device hear of each other. */
 function channelOf(name: string): BroadcastChannel | undefined {
-  return globalThis.BroadcastChannel && new BroadcastChannel(name);
+  const channel: (BroadcastChannel & { unref?(): void }) | undefined = globalThis.BroadcastChannel && new BroadcastChannel(name);
+  // Listening is no reason for a program outside of a browser to go on.
+  channel?.unref?.();
+  return channel;
 }
 
 function same(a: Uint8Array, b: Uint8Array | undefined): boolean {
