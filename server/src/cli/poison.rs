@@ -24,7 +24,7 @@ Examples:
   sottovoce-server simulate poison --data DIR --bound longest --rows median --json
 
 Exposure: share of the honest listeners who do not know the song and have it among their first twenty. Its ratio is that with liars over that without,
-both under the same defence, over all seeds and targets together. docs/poisoning.md has figures.";
+both under the same defence, over all seeds and targets together. No defence here holds on public data: docs/poisoning.md.";
 
 /// What liars send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

@@ -7,7 +7,7 @@
 //! operator may change meanwhile is in [`Settings`]. In a secure round ([`SecureConfig`]) it sees no update, only the sum of a cohort, which [`secure`]
 //! carries through the store; in a round in the open it sees each device's clipped update, and keeps it only until its round ends.
 //! [`Vertical`] is the server's half of vertical rounds, whose updates carry the gradient at the item towers' output too. Where only sums of cohorts are
-//! seen, [`combine`] joins them so that a few bad ones do not carry the day, and [`bound_pull`] keeps liars from lifting one song. [`calibrate`] finds the noise that a
+//! seen, [`combine`] joins them so that a few bad ones do not carry the day, and [`bound_pull`] bounds how hard one song is pulled at, which is not enough against liars (docs/poisoning.md). [`calibrate`] finds the noise that a
 //! budget asks for. May be imported by `simulate`, `http` and `cli`.
 
 mod aggregate;

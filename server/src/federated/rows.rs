@@ -14,8 +14,8 @@
 //! | `A_t = s · median_(j near t) L_j (p_t + 1)/(p_j + 1)` | how hard it may, by the [`NEAR`] songs whose number of plays `p` is next on either side |
 //! | `x_ct ← m_t + (x_ct − m_t) · min(1, B_t/ℓ_ct) · min(1, A_t/L_t)` | |
 //!
-//! A liar is then worth one listener, and the sum of a song under attack says what as many listeners as it has would say, liars among them by their
-//! share. That holds while fewer than half of the cohorts pull a coordinate the same way: beyond that the median itself is theirs. Own design; what it stands on is the trusted number of plays: where devices tell that too, it has to be defended as well.
+//! Own design, and **measured as not enough** (docs/poisoning.md): lengths add up to less than listeners do where these point apart, so liars, who agree, keep the worth of several; and
+//! what pushes a song away, `m_t`, is not shortened along with what pulls at it, which moves honest songs too. It stands on the trusted number of plays besides.
 
 use super::Cohort;
 use super::robust::middle;
@@ -113,7 +113,7 @@ mod tests {
     const SONGS: usize = 60;
     const D: usize = 4;
     /// A song that few have heard. Ten liars sit in ten of 25 cohorts: of a song that a further sixth of the cohorts pull the same way, the
-    /// median would be theirs already.
+    /// median would be theirs already: of song 10, which 22 have heard, they keep 2.6 times what honest listeners pull.
     const TARGET: usize = 3;
 
     /// Song `t` has `2(t + 1)` listeners of 200, who pull it along one of `D` axes; everyone pushes every song a little.

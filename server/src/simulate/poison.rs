@@ -93,7 +93,7 @@ impl Defence {
     /// The plain mean.
     pub const NONE: Self =
         Self { tower: Combination::Mean, rows: Combination::Mean, screen: false, bound: Bound::None };
-    /// What stood up best of all that was tried: docs/poisoning.md.
+    /// A bound on rows by popularity. It does not hold on public data, and costs: docs/poisoning.md has its figures.
     pub const BEST: Self =
         Self { tower: Combination::GeometricMedian, rows: Combination::Mean, screen: true, bound: Bound::Popular(1.5) };
 }
