@@ -112,19 +112,18 @@ mod tests {
 
     const SONGS: usize = 60;
     const D: usize = 4;
-    /// A song that few have heard. Ten liars sit in ten of 25 cohorts: of a song that a further sixth of the cohorts pull the same way, the
-    /// median would be theirs already: of song 10, which 22 have heard, they keep 2.6 times what honest listeners pull.
-    const TARGET: usize = 3;
+    const LIARS: usize = 10;
 
     /// Song `t` has `2(t + 1)` listeners of 200, who pull it along one of `D` axes; everyone pushes every song a little.
-    fn round(liars: &[usize]) -> (Vec<Cohort>, Vec<u32>) {
+    /// The first of each twenty, where there is a target, pulls at nothing else.
+    fn round(target: Option<usize>) -> (Vec<Cohort>, Vec<u32>) {
         let mut rng = Rng::new(3);
         let plays: Vec<u32> = (0..SONGS as u32).map(|t| 2 * (t + 1)).collect();
         let cohorts = (0..25).map(|c| {
             let mut sum = vec![-8i64; SONGS * D];
             for listener in 8 * c..8 * (c + 1) {
-                if liars.contains(&listener) {
-                    sum[TARGET * D] += 2_000;
+                if let Some(target) = target.filter(|_| listener % (200 / LIARS) == 0) {
+                    sum[target * D] += 2_000;
                     continue;
                 }
                 for t in 0..SONGS {
@@ -140,25 +139,32 @@ mod tests {
         (cohorts.collect(), plays)
     }
 
-    /// How far a round moves a song beyond the push that every song gets.
     fn total(cohorts: &[Cohort], t: usize) -> i64 {
-        cohorts.iter().map(|c| c.sum[t * D..][..D].iter().map(|v| v + 8).sum::<i64>()).sum()
+        cohorts.iter().map(|c| c.sum[t * D..][..D].iter().sum::<i64>()).sum()
     }
 
-    #[test]
-    fn liars_are_worth_no_more_than_a_song_has_listeners() {
-        let liars: Vec<usize> = (0..200).step_by(20).collect();
-        let (mut cohorts, plays) = round(&liars);
-        let (honest, _) = round(&[]);
-        assert!(total(&cohorts, TARGET) > 4 * total(&honest, TARGET), "the attack must work");
+    /// How hard a song is pulled at that liars are after, open and bounded, in units of an honest round.
+    fn lifted(target: usize) -> (f64, f64) {
+        let (mut cohorts, plays) = round(Some(target));
+        let honest = total(&round(None).0, target) as f64;
+        let open = total(&cohorts, target) as f64 / honest;
         assert!(bound_pull(&mut cohorts, D, &plays, 1.2) > 0);
-        let left = total(&cohorts, TARGET) as f64 / total(&honest, TARGET) as f64;
-        assert!(left < 1.5, "{left} of {}", total(&honest, TARGET));
+        (open, total(&cohorts, target) as f64 / honest)
+    }
+
+    /// What this is for, and what it does not reach: ten liars sit in ten of 25 cohorts, and with the honest listeners of song 10 on the same
+    /// side more than half of the cohorts pull one way. Then the median is theirs. A bound that holds has to turn the last line round.
+    #[test]
+    fn liars_are_held_back_and_not_held() {
+        let (open, bounded) = lifted(10);
+        assert!(open > 4.0, "the attack must work: {open}");
+        assert!(bounded < 0.8 * open, "{bounded} of {open}");
+        assert!(bounded > 1.5, "{bounded}: the bound holds now, so say so, here and in docs/poisoning.md");
     }
 
     #[test]
     fn an_honest_round_is_nearly_left_alone() {
-        let (mut cohorts, plays) = round(&[]);
+        let (mut cohorts, plays) = round(None);
         let before: i64 = (0..SONGS).map(|t| total(&cohorts, t)).sum();
         bound_pull(&mut cohorts, D, &plays, 1.2);
         let after: i64 = (0..SONGS).map(|t| total(&cohorts, t)).sum();
