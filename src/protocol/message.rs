@@ -278,6 +278,32 @@ pub struct LocalPlan {
 }
 
 impl LocalPlan {
+    /// How many fields [`LocalPlan::put`] writes.
+    #[cfg(feature = "secagg")]
+    pub(super) const FIELDS: u64 = 6;
+
+    /// Its fields, into a list that somebody else has begun.
+    pub(super) fn put(&self, w: &mut Writer) {
+        w.uint(self.epochs.into());
+        w.uint(self.batch.into());
+        w.float(self.learning_rate);
+        w.uint(self.negatives.into());
+        w.uint(self.max_examples.into());
+        w.float(self.clip_norm);
+    }
+
+    /// What [`LocalPlan::put`] wrote.
+    pub(super) fn take(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            epochs: r.narrow()?,
+            batch: r.narrow()?,
+            learning_rate: r.float()?,
+            negatives: r.narrow()?,
+            max_examples: r.narrow()?,
+            clip_norm: r.float()?,
+        })
+    }
+
     /// Whether a device could train by it.
     pub(super) fn validate(&self) -> Result<(), DecodeError> {
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
@@ -319,18 +345,12 @@ impl Message for RoundOffer {
     const NAME: &'static str = "round offer";
 
     fn write(&self, w: &mut Writer) {
-        let LocalPlan { epochs, batch, learning_rate, negatives, max_examples, clip_norm } = self.plan;
         w.array(10);
         w.uint(self.round.0);
         w.uint(self.weights.0);
         w.uint(self.cohort.into());
         w.uint(self.closes_at.0);
-        w.uint(epochs.into());
-        w.uint(batch.into());
-        w.float(learning_rate);
-        w.uint(negatives.into());
-        w.uint(max_examples.into());
-        w.float(clip_norm);
+        self.plan.put(w);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -340,14 +360,7 @@ impl Message for RoundOffer {
             weights: WeightsVersion(r.uint()?),
             cohort: r.narrow()?,
             closes_at: Millis(r.uint()?),
-            plan: LocalPlan {
-                epochs: r.narrow()?,
-                batch: r.narrow()?,
-                learning_rate: r.float()?,
-                negatives: r.narrow()?,
-                max_examples: r.narrow()?,
-                clip_norm: r.float()?,
-            },
+            plan: LocalPlan::take(r)?,
         })
     }
 

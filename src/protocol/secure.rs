@@ -103,26 +103,8 @@ impl SecureOffer {
 }
 
 fn write_plan(w: &mut Writer, plan: &LocalPlan) {
-    let LocalPlan { epochs, batch, learning_rate, negatives, max_examples, clip_norm } = *plan;
-    w.array(6);
-    w.uint(epochs.into());
-    w.uint(batch.into());
-    w.float(learning_rate);
-    w.uint(negatives.into());
-    w.uint(max_examples.into());
-    w.float(clip_norm);
-}
-
-fn read_plan(r: &mut Reader<'_>) -> Result<LocalPlan, DecodeError> {
-    r.array(6)?;
-    Ok(LocalPlan {
-        epochs: r.narrow()?,
-        batch: r.narrow()?,
-        learning_rate: r.float()?,
-        negatives: r.narrow()?,
-        max_examples: r.narrow()?,
-        clip_norm: r.float()?,
-    })
+    w.array(LocalPlan::FIELDS);
+    plan.put(w);
 }
 
 /// A double travels as its bits: one spelling, and no rounding between what is signed and what is charged.
@@ -156,7 +138,9 @@ impl Message for SecureOffer {
             2 => Stage::Opening,
             _ => return Err(invalid("stage", "not one of the three")),
         };
-        let (closes_at, cohort, plan) = (Millis(r.uint()?), r.narrow()?, read_plan(r)?);
+        let (closes_at, cohort) = (Millis(r.uint()?), r.narrow()?);
+        r.array(LocalPlan::FIELDS)?;
+        let plan = LocalPlan::take(r)?;
         r.array(2)?;
         let noise = NoiseTerms { multiplier: f64::from_bits(r.uint()?), steps: r.narrow()? };
         Ok(Self { stage, closes_at, cohort, plan, noise, blocks: r.tensor()?, terms: SignedTerms::read(r)? })

@@ -8,10 +8,19 @@ use super::tables::{self, Insert, Newest};
 use super::{CoordinatorConfig, LogKey, Round, RoundError, RoundState, UpdateKey};
 use crate::store::{Isolation, Owner, Store, retry};
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
-use sottovoce::protocol::{Receipt, ReceiptStatus, RoundOffer, TowerShape, TowerWeights, WeightUpdate};
+use sottovoce::protocol::{Receipt, ReceiptStatus, RoundOffer, SecureOffer, TowerShape, TowerWeights, WeightUpdate};
 
 /// An update may be longer than `C` by this factor: devices and server sum in different orders.
 const NORM_SLACK: f64 = 1.0 + 1e-5;
+
+/// What a device is invited to.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Invitation {
+    /// A round whose updates come in the open.
+    Open(RoundOffer),
+    /// A round whose sum the server cannot open.
+    Secure(Box<SecureOffer>),
+}
 
 /// Runs federated rounds over a store. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
@@ -141,13 +150,25 @@ impl Coordinator {
     /// # Errors
     /// As [`Coordinator::tick`].
     pub async fn offer(&self, now: Millis) -> Result<Option<RoundOffer>, RoundError> {
+        Ok(match self.invitation(now).await? {
+            Some(Invitation::Open(offer)) => Some(offer),
+            _ => None,
+        })
+    }
+
+    /// The invitation to the round under way, of whichever kind it is. Does what is due first.
+    ///
+    /// # Errors
+    /// As [`Coordinator::tick`].
+    pub async fn invitation(&self, now: Millis) -> Result<Option<Invitation>, RoundError> {
         self.tick(now).await?;
-        let newest = self.rounds(1).await?.pop();
-        if self.settings().await?.1.paused {
-            return Ok(None);
+        let Some(round) = self.rounds(1).await?.pop().filter(|round| round.state.live()) else { return Ok(None) };
+        let paused = self.settings().await?.1.paused;
+        match round.noise {
+            Some(noise) => Ok(self.invite_secure(&round, noise, paused).await?.map(Box::new).map(Invitation::Secure)),
+            None if paused || round.state != RoundState::Open || round.full() => Ok(None),
+            None => Ok(Some(Invitation::Open(round.offer()))),
         }
-        let takes = |round: &Round| round.state == RoundState::Open && round.noise.is_none() && !round.full();
-        Ok(newest.filter(takes).map(|round| round.offer()))
     }
 
     /// Counts an update, once. When this returns, the update is on disk; where it was the last one missing, the round is closed

@@ -34,7 +34,7 @@ mod vertical;
 
 pub use aggregate::{Mean, Moments, ServerOptimiser};
 pub use calibrate::calibrate;
-pub use coordinator::Coordinator;
+pub use coordinator::{Coordinator, Invitation};
 pub use error::RoundError;
 pub use key::parse_key;
 pub(crate) use key::{from_hex, to_hex};

@@ -8,7 +8,7 @@
 //!
 //! Which kind a round is stands in its row, not in the settings of who looks at it: any coordinator finishes any round.
 
-use super::coordinator::Coordinator;
+use super::coordinator::{Coordinator, Invitation};
 use super::log;
 use super::secure::{Opened, Phase, Rules, Sum, SumError, Sums};
 use super::tables;
@@ -114,14 +114,21 @@ impl Coordinator {
     /// # Errors
     /// As [`Coordinator::tick`].
     pub async fn secure_offer(&self, now: Millis) -> Result<Option<SecureOffer>, RoundError> {
-        self.tick(now).await?;
-        let newest = self.rounds(1).await?.pop().filter(|round| round.state.live());
-        let Some((round, noise)) = newest.and_then(|round| round.noise.map(|noise| (round, noise))) else {
-            return Ok(None);
-        };
+        Ok(match self.invitation(now).await? {
+            Some(Invitation::Secure(offer)) => Some(*offer),
+            _ => None,
+        })
+    }
+
+    pub(super) async fn invite_secure(
+        &self,
+        round: &Round,
+        noise: NoiseTerms,
+        paused: bool,
+    ) -> Result<Option<SecureOffer>, RoundError> {
         let Sum { phase, terms, cohort, closes_at, .. } = self.sums.round(round.id).await?;
         let stage = match phase {
-            Phase::Joining if self.settings().await?.1.paused => return Ok(None),
+            Phase::Joining if paused => return Ok(None),
             Phase::Joining => Stage::Joining,
             Phase::Reporting => Stage::Reporting,
             Phase::Opening => Stage::Opening,

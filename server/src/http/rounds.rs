@@ -5,7 +5,7 @@ use super::body::read;
 use super::conditional::{Named, digest};
 use super::negotiate::{brings_cbor, takes};
 use super::problem::{Details, Problem};
-use crate::federated::{Round, RoundState, parse_key};
+use crate::federated::{Coordinator, Invitation, Round, RoundState, parse_key};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -108,21 +108,22 @@ impl From<Round> for RoundStatus {
 pub(super) async fn next(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     takes(&headers, MEDIA_TYPE)?;
     let rounds = &app.0.rounds;
-    if let Some(offer) = rounds.secure_offer(app.now()).await? {
-        let bytes = encode(&offer);
-        let etag = format!("\"s{}-{}\"", offer.terms.terms.round, digest(&bytes, 8));
-        return Ok(Named { bytes: bytes.into(), etag, media_type: MEDIA_TYPE }.answer(&headers));
-    }
-    let Some(offer) = rounds.offer(app.now()).await? else {
-        let rest = match app.0.rounds.settings().await?.1.paused {
-            true => PAUSED,
-            false => app.0.rounds.config().rest_ms.div_ceil(1000).clamp(1, 60),
-        };
-        return Ok((StatusCode::NO_CONTENT, [(header::RETRY_AFTER, HeaderValue::from(rest))]).into_response());
+    let (kind, round, bytes) = match rounds.invitation(app.now()).await? {
+        Some(Invitation::Secure(offer)) => ('s', offer.terms.terms.round, encode(&*offer)),
+        Some(Invitation::Open(offer)) => ('r', offer.round, encode(&offer)),
+        None => return resting(rounds).await,
     };
-    let bytes = encode(&offer);
-    let etag = format!("\"r{}-{}\"", offer.round, digest(&bytes, 8));
+    let etag = format!("\"{kind}{round}-{}\"", digest(&bytes, 8));
     Ok(Named { bytes: bytes.into(), etag, media_type: MEDIA_TYPE }.answer(&headers))
+}
+
+/// No round just now: when to ask again.
+async fn resting(rounds: &Coordinator) -> Result<Response, Problem> {
+    let rest = match rounds.settings().await?.1.paused {
+        true => PAUSED,
+        false => rounds.config().rest_ms.div_ceil(1000).clamp(1, 60),
+    };
+    Ok((StatusCode::NO_CONTENT, [(header::RETRY_AFTER, HeaderValue::from(rest))]).into_response())
 }
 
 /// The newest rounds.

@@ -20,6 +20,8 @@ mod rounds;
 mod secure;
 mod shares;
 mod split_world;
+#[cfg(test)]
+pub(crate) mod testing;
 mod vertical;
 
 pub use central::{CentralConfig, train_centrally};

@@ -1,11 +1,7 @@
 use super::*;
 use crate::data::{SyntheticConfig, synthetic};
-use crate::federated::{Scenario, ServerOptimiser, VerticalConfig};
-use crate::recall::{ItemTower, ItemTowerConfig};
+use crate::simulate::testing::vertical;
 use crate::simulate::{Part, published};
-use sottovoce::ids::WeightsVersion;
-use sottovoce::protocol::{LocalPlan, TowerShape, TowerWeights};
-use sottovoce::tower::initial_weights;
 use std::collections::HashMap;
 
 const ROUNDS: u32 = 20;
@@ -15,26 +11,9 @@ fn small() -> SplitWorld {
     SplitWorld::next_song(&synthetic(&config), Part::Test, &HashMap::new())
 }
 
-fn server(world: &SplitWorld) -> Vertical {
-    let shape = TowerShape { interests: 1, ..TowerShape::usual(8) };
-    let weights = TowerWeights { version: WeightsVersion(0), shape, values: initial_weights(shape, 1) };
-    let config = ItemTowerConfig { dimension: 8, learning_rate: 0.03, ..ItemTowerConfig::default() };
-    let scenario = Scenario {
-        tower: ItemTower::new(&world.songs, &[], config, 1).unwrap(),
-        songs: world.songs.iter().map(|song| song.id).collect(),
-        popularity: world.popularity().unwrap(),
-        task: 0,
-    };
-    let plan =
-        LocalPlan { epochs: 1, batch: 4096, learning_rate: 1.0, negatives: 1, max_examples: 4096, clip_norm: 1.0 };
-    let optimiser = ServerOptimiser::fed_adam(0.02);
-    let rules = VerticalConfig { plan, optimiser, block: 4096, ahead: 1, lessons: 8, noise: 0.0 };
-    Vertical::new(rules, weights, vec![scenario], 1).unwrap()
-}
-
 fn shown(world: &SplitWorld, target: SongId, attack: Option<Attack>, defence: &Defence) -> (f64, f64) {
     let liars = attack.map(|attack| Liars { honest: ROUNDS / 2, ..Liars::draw(world, 0.05, target, attack, 1) });
-    let mut server = server(world);
+    let mut server = vertical(world, 0.03, 8);
     let cohorts = Cohorts { clients: 100, rounds: ROUNDS, seed: 1 };
     let mut bad = 0;
     poisoned_rounds(&mut server, world, &cohorts, 5, liars.as_ref(), defence, |_, _, told| {
@@ -68,7 +47,7 @@ fn liars_lift_a_song_and_the_defence_takes_most_of_it_back() {
 #[test]
 fn a_lie_is_within_the_bound() {
     let world = small();
-    let mut server = server(&world);
+    let mut server = vertical(&world, 0.03, 8);
     let mut items = resident(&server, &world).unwrap();
     let meeting = Meeting::open(&mut server, &world, &mut items, 1, 10, Rng::new(1)).unwrap();
     for attack in [Attack::Boost, Attack::Hide] {

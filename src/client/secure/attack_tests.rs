@@ -203,15 +203,8 @@ fn rounds_in_the_open_are_refused() {
 #[test]
 fn a_wrong_stream_is_refused_and_asked_for_again() {
     let mut world = World::new(3, false);
-    world.run(15, Reloads::Never);
-    world.server.open(5, 3, |_| ());
-    world.run(25, Reloads::Never);
-    world.server.close_joins();
+    world.first_page_in(Phase::Masking);
     let page = &mut world.pages[0];
-    for _ in 0..40 {
-        world.now.0 += 1_000;
-        while page.state().phase != Phase::Masking && page.step(&mut world.server, world.now) {}
-    }
     let mask = page.errand(world.now);
     let Some(Errand::Mask { length, .. }) = mask else { panic!("{mask:?}") };
     assert!(matches!(page.engine.round_stream(&vec![0; length - 1]), Err(Error::Sum(secagg::Error::Length { .. }))));

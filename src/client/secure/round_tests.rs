@@ -151,15 +151,8 @@ fn a_member_that_comes_back_between_vote_and_disclosure_goes_on() {
 #[test]
 fn without_consent_there_is_no_errand_and_the_account_stays() {
     let mut world = World::new(3, false);
-    world.run(15, Reloads::Never);
-    world.server.open(5, 3, |_| ());
-    world.run(25, Reloads::Never);
-    world.server.close_joins();
+    world.first_page_in(Phase::Reporting);
     let page = &mut world.pages[0];
-    for _ in 0..40 {
-        world.now.0 += 1_000;
-        while page.state().phase != Phase::Reporting && page.step(&mut world.server, world.now) {}
-    }
     assert_eq!(page.state().phase, Phase::Reporting);
     assert!(page.engine.explain_upload().is_some());
     page.engine.set_consent(false);

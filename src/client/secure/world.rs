@@ -2,7 +2,7 @@
 //! two.
 
 pub(super) use super::world_server::Server;
-use super::{Errand, RoundState, Upload};
+use super::{Errand, Phase, RoundState, Upload};
 use crate::client::{EngineConfig, Recommender};
 use crate::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
 use crate::math::{Rng, quantize_row};
@@ -194,6 +194,19 @@ pub(super) enum Reloads {
 }
 
 impl World {
+    /// Round 5 of everybody, whose roster is closed, and the first page in it as far as `phase`.
+    pub(super) fn first_page_in(&mut self, phase: Phase) {
+        let everybody = u32::try_from(self.pages.len()).unwrap();
+        self.run(15, Reloads::Never);
+        self.server.open(5, everybody, |_| ());
+        self.run(25, Reloads::Never);
+        self.server.close_joins();
+        for _ in 0..40 {
+            self.now.0 += 1_000;
+            while self.pages[0].state().phase != phase && self.pages[0].step(&mut self.server, self.now) {}
+        }
+    }
+
     pub(super) fn new(pages: u64, vertical: bool) -> Self {
         let server = Server::new(vertical);
         let key = server.identity.public();
