@@ -19,7 +19,8 @@ const STEPS: usize = 28;
 /// use sottovoce_server::federated::calibrate;
 /// let grid = Grid::new(1 << 10)?;
 /// let plan = calibrate(Budget::new(8.0, 1e-6)?, 10, |z| NoisePlan::new(z, 1.0, 1000, grid, 50_000))?;
-/// assert!((2.2..2.6).contains(&plan.noise_multiplier()));
+/// // `10 / (2 z²)` of Rényi divergence an order, turned into ε at δ.
+/// assert!((2.17..2.19).contains(&plan.noise_multiplier()));
 /// # Ok::<(), sottovoce::privacy::Error>(())
 /// ```
 pub fn calibrate(

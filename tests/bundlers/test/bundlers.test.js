@@ -59,7 +59,7 @@ describe("the tarball works in", { concurrency: 2 }, () => {
     const report = JSON.parse(await run(process.execPath, ["main.js", catalogue.url], { cwd: folder }));
     assertJourney(report);
     assert.deepEqual(report.inline, report.first.slice(0, 3), "inline is the same engine");
-    assert.deepEqual(report.left, { stored: 0, cached: 0, pending: 0, history: 0, ledger: 0, notes: 0 });
+    assert.deepEqual(report.left, { stored: 0, cached: 0, pending: 0, secrets: 0, history: 0, ledger: 0, notes: 0 });
     assert.deepEqual(report.imported, { exact: true, events: 1, passedOver: 0 });
     assert.deepEqual(report.full, { first: report.first, near: 3, sameErrors: true });
     assert.equal(report.early, "init/missing");

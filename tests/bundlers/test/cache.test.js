@@ -26,7 +26,7 @@ test("shards are kept with their ETags, up to the cap, start without a network, 
     assert.ok(report.smallBytes <= 5000 && report.smallFiles > 0, `${report.smallBytes} bytes`);
     assert.deepEqual(seen(report.none), there);
     assert.equal(report.noneOffline.failed, "server/away");
-    assert.deepEqual(report.deleted.more, { stored: 0, history: 0, ledger: 0, pending: 0, notes: 0, cached: 0 });
+    assert.deepEqual(report.deleted.more, { stored: 0, history: 0, ledger: 0, pending: 0, secrets: 0, notes: 0, cached: 0 });
     assert.equal(report.afterwards, false);
   } finally {
     await Promise.all([page.close(), browser.close()]);

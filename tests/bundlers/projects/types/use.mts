@@ -51,6 +51,7 @@ function told(event: EngineEvent): string {
     case "connection": return String(event.online);
     case "contribution": return event.result.kind === "sent" ? event.result.status : event.result.kind;
     case "pause": return String(event.paused);
+    case "round": return event.state.phase;
     case "ledger": return "";
   }
 }
