@@ -49,7 +49,7 @@ pub fn weights() -> TowerWeights {
 
 /// A good invitation for them.
 pub fn offer() -> RoundOffer {
-    let plan = LocalPlan { epochs: 1, batch: 2, learning_rate: 0.1, negatives: 2, max_examples: 4, clip_norm: 1.0 };
+    let plan = LocalPlan { epochs: 1, batch: 2, learning_rate: 0.1, negatives: 2, max_examples: 4, clip_norm: 1.0, proximal: 0.0 };
     RoundOffer { round: RoundId(1), weights: WeightsVersion(1), plan, cohort: 2, closes_at: NOW }
 }
 

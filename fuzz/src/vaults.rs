@@ -15,7 +15,7 @@ use std::error::Error;
 pub fn vaults() -> Result<(Vec<u8>, Vec<(String, Vec<u8>)>), Box<dyn Error>> {
     let mut rng = chacha20::ChaCha20Rng::from_seed([5; 32]);
     let server = Identity::from_seed([1; 32]);
-    let plan = LocalPlan { epochs: 1, batch: 2, learning_rate: 0.1, negatives: 2, max_examples: 4, clip_norm: 1.0 };
+    let plan = LocalPlan { epochs: 1, batch: 2, learning_rate: 0.1, negatives: 2, max_examples: 4, clip_norm: 1.0, proximal: 0.0 };
     let noise = NoiseTerms { multiplier: 1.0, steps: 1 << 10 };
     let model = SecureOffer::model(weights_hash(&weights()), &plan, &noise, &[]);
     let terms = Terms {

@@ -147,6 +147,11 @@ export class Sottovoce extends Engine {
     return imported;
   }
 
+  /** Songs that were asked for come where they are now with the next answer. @internal */
+  protected override async renewSongs(signal?: AbortSignal): Promise<void> {
+    if (this.#whole) await super.renewSongs(signal);
+  }
+
   /** As in `sottovoce`, with the songs that the other tab was sent. */
   override async takeOver(): Promise<void> {
     await super.takeOver();

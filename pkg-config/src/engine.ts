@@ -110,9 +110,11 @@ export class Sottovoce extends TakingPart {
     this.changed("interests");
   }
 
-  /** Fetches the shared weights if there are newer ones; true when there were. */
-  refresh({ signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
-    return this.http.weights(signal).then((bytes) => this.renew(bytes));
+  /** Fetches the shared weights if there are newer ones, and the songs that they have moved; true when there were. */
+  async refresh({ signal }: { signal?: AbortSignal } = {}): Promise<boolean> {
+    const newer = this.renew(await this.http.weights(signal));
+    if (newer) await this.renewSongs(signal);
+    return newer;
   }
 
   /** Everything that crossed the wire. */

@@ -201,6 +201,12 @@ export abstract class Hands extends Taste {
     return newer;
   }
 
+  /** Brings the songs to where rounds have moved them; see `renewal.ts`. @internal */
+  protected async renewSongs(signal?: AbortSignal): Promise<void> {
+    const { renewSongs } = await import("./renewal.js");
+    this.manifest = await renewSongs(this.manifest, () => this.alive, this.http, signal);
+  }
+
   /** Brings the songs in. @internal */
   protected bring(coming: Coming, options: OpenOptions): Promise<void> {
     return load(coming, this.http, this.door, (songs) => this.#describe(songs), options);

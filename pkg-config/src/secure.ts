@@ -18,15 +18,16 @@ export interface Engine {
   /** Tells the page, unless the engine is closed. */
   tell(type: "ledger" | "round"): void;
   renew(weights: Uint8Array): unknown;
+  songs(signal: AbortSignal): Promise<void>;
   withdraw(): void;
 }
 
 const EPSILON = 8;
 
 /** An engine's part in secure rounds. */
-export function partyOf({ name = "default", budget, roundPolicy = {}, serverKey, vault, store }: RoundOptions, { door, http, keeper, tell, renew, withdraw }: Engine): Party {
+export function partyOf({ name = "default", budget, roundPolicy = {}, serverKey, vault, store }: RoundOptions, { door, http, keeper, tell, renew, songs, withdraw }: Engine): Party {
   return new Party({
-    door, http, withdraw,
+    door, http, withdraw, songs,
     // Not by the catalogue's name: a server that gives its catalogue another one must not find a budget untouched.
     name: `sottovoce:${name}:vault`,
     vault: vault ?? (store === "memory" ? "none" : undefined),

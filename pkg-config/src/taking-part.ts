@@ -158,6 +158,7 @@ export abstract class TakingPart extends Hands {
       door, http, keeper,
       tell: (type) => this.closed || this.emit(type === "ledger" ? { type } : { type, state: this.roundState() }),
       renew: (bytes) => this.renew(bytes),
+      songs: (signal) => this.renewSongs(signal),
       withdraw: () => this.setConsent(false),
     })));
     return await work(await this.#party);

@@ -56,6 +56,10 @@ export function record(core: Door, { seed, config }: { seed: bigint; config: Eng
       if (answer.kind === "weights") write("receive", args, [answer.version]);
     },
   };
+  // Songs that lie elsewhere from here on: what was written before cannot be played over them.
+  pens.loadShard = () => {
+    if (calls.length) from(core.snapshot());
+  };
   for (const name of ["observe", "undo", "setContext", "configure", "lessOf", "unmute", "importHistory"] as const) {
     pens[name] = (args) => write(name, args);
   }

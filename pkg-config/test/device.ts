@@ -208,7 +208,7 @@ export function hostOf(engine: FakeEngine, server: FakeServer, extra: Partial<Ho
   const http = new Http({ server: new URL("http://songs.test/"), fetch: server.fetch, received: () => {}, reached: () => {} });
   return {
     door: engine as unknown as Door, http, name: "sottovoce:test:vault", vault: undefined, key: undefined, policy: { survivors: 3 }, budget: () => ({ epsilon: 8 }),
-    mine: () => true, weights: () => {}, changed: () => {}, leaving: async () => {}, settled: () => {}, moved: () => {}, withdraw: () => engine.setConsent(false), ...extra,
+    mine: () => true, weights: () => {}, songs: async () => {}, changed: () => {}, leaving: async () => {}, settled: () => {}, moved: () => {}, withdraw: () => engine.setConsent(false), ...extra,
   };
 }
 

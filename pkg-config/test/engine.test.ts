@@ -40,7 +40,7 @@ const server = createServer(async (request, response) => {
   if (path === "/v1/rounds") return response.end(JSON.stringify({ rounds: [{ round: 9, state: "open", updates: 1, cohort: 4, opened_at: 1, closes_at: 2, closed_at: null, weights_from: 5, weights_to: null, clip_norm: 1 }] }));
   if (path === "/v1/rounds/next") {
     if (!roundOpen) return response.writeHead(204, { "retry-after": "7" }).end();
-    return cbor(message(3, list(uint(round), uint(5), uint(4), uint(2 ** 41), uint(1), uint(8), float(0.05), uint(4), uint(64), float(1))));
+    return cbor(message(3, list(uint(round), uint(5), uint(4), uint(2 ** 41), uint(1), uint(8), float(0.05), uint(4), uint(64), float(1), float(0))));
   }
   if (request.method === "PUT") {
     const [answered, status, code] = late ? [round, 2, 409] : [round, 0, 201];

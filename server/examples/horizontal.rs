@@ -25,7 +25,15 @@ async fn main() -> anyhow::Result<()> {
 
     let shape = TowerShape::usual(32);
     let weights = TowerWeights { version: WeightsVersion(0), shape, values: initial_weights(shape, 1) };
-    let plan = LocalPlan { epochs: 2, batch: 16, learning_rate: 0.1, negatives: 32, max_examples: 64, clip_norm: 1.0 };
+    let plan = LocalPlan {
+        epochs: 2,
+        batch: 16,
+        learning_rate: 0.1,
+        negatives: 32,
+        max_examples: 64,
+        clip_norm: 1.0,
+        proximal: 0.0,
+    };
     let rules = CoordinatorConfig { cohort: 40, minimum: 1, plan, ..CoordinatorConfig::default() };
     let coordinator = Coordinator::open(State::in_memory().await?.pool().clone(), rules, weights.clone()).await?;
     let measure = |weights: &TowerWeights, population: &Population| -> anyhow::Result<f64> {

@@ -17,7 +17,7 @@ use sottovoce::session::{Feedback, Impression, ListenEvent};
 use sottovoce::tower::{BlockExample, Candidates, Context, SplitTower, Task, UserTower, initial_weights};
 use sottovoce_server::catalog::{Song, shards};
 use sottovoce_server::data::TwoBusinesses;
-use sottovoce_server::federated::{RoundError, Scenario, ServerOptimiser, Vertical, VerticalConfig};
+use sottovoce_server::federated::{BlockRules, RoundError, Scenario, ServerOptimiser, Vertical, VerticalConfig};
 use sottovoce_server::recall::{ItemTower, ItemTowerConfig};
 use sottovoce_server::simulate::{Cohorts, Part, SplitWorld, cohort_rounds, published};
 use std::collections::HashMap;
@@ -98,7 +98,15 @@ fn past(items: &Resident, songs: &[u32]) -> Past {
 }
 
 fn plan() -> LocalPlan {
-    LocalPlan { epochs: 1, batch: 4096, learning_rate: 1.0, negatives: 1, max_examples: 1, clip_norm: 1e6 }
+    LocalPlan {
+        epochs: 1,
+        batch: 4096,
+        learning_rate: 1.0,
+        negatives: 1,
+        max_examples: 1,
+        clip_norm: 1e6,
+        proximal: 0.0,
+    }
 }
 
 fn vertical(tower: ItemTower, noise: f64, block: usize) -> Vertical {
@@ -119,7 +127,8 @@ fn vertical(tower: ItemTower, noise: f64, block: usize) -> Vertical {
     let popularity = (0..n).map(|i| (i % 5) as f32 / 4.0).collect();
     let scenario = Scenario { tower, songs, popularity, task: 0 };
     let optimiser = ServerOptimiser::fed_adam(0.01);
-    let config = VerticalConfig { plan: plan(), optimiser, block, ahead: 1, lessons: 64, noise };
+    let config =
+        VerticalConfig { plan: plan(), optimiser, blocks: BlockRules { size: block, ahead: 1, lessons: 64 }, noise };
     Vertical::new(config, weights, vec![scenario], 3).unwrap()
 }
 
@@ -267,16 +276,16 @@ fn blocks_are_of_one_size_and_tell_their_chances() {
 fn a_checkpoint_brings_the_embeddings_back() {
     let (mut a, mut b) = (items_tower(1), items_tower(2));
     a.learn(&[1, 2], &[0.5; 2 * D]);
-    b.restore(a.weights().to_vec()).unwrap();
+    b.resume(&a.state()).unwrap();
     // Audio is the catalogue's, not the weights'.
     let mut c = items_tower(1);
-    c.restore(a.weights().to_vec()).unwrap();
+    c.resume(&a.state()).unwrap();
     assert_eq!(c.index(), a.index());
     assert_ne!(b.index(), a.index());
-    assert!(b.restore(vec![0.0; 3]).is_err());
-    let mut bad = a.weights().to_vec();
-    bad[0] = f32::NAN;
-    assert!(b.restore(bad).is_err());
+    let larger = ItemTowerConfig { dimension: D, field: 3, hidden: 6, ..ItemTowerConfig::default() };
+    let songs: Vec<Song> = (0..SONGS).map(song).collect();
+    let larger = ItemTower::new(&songs, &[0.0; 2 * SONGS as usize], larger, 1).unwrap();
+    assert!(b.resume(&larger.state()).is_err(), "sizes of another tower");
 }
 
 /// NDCG@10 among all songs, of those who are new to them.
@@ -299,7 +308,8 @@ fn newcomers(with_partner: bool, seed: u64) -> f64 {
     }
     let optimiser = ServerOptimiser::fed_adam(0.02);
     let plan = LocalPlan { max_examples: 64, clip_norm: 10.0, ..plan() };
-    let rules = VerticalConfig { plan, optimiser, block: 4096, ahead: 1, lessons: 16, noise: 0.0 };
+    let rules =
+        VerticalConfig { plan, optimiser, blocks: BlockRules { size: 4096, ahead: 1, lessons: 16 }, noise: 0.0 };
     let mut server = Vertical::new(rules, weights, scenarios, seed).unwrap();
     cohort_rounds(&mut server, &world, &Cohorts { clients: 60, rounds: 60, seed }, |_, _, _| Ok(())).unwrap();
     let (tower, items) = published(&server, &world).unwrap();

@@ -2,7 +2,7 @@
 //! [`Gradient`], which is not a message either.
 
 use super::{Past, Resident};
-use crate::learn::{Scratch, sgd};
+use crate::learn::{Scratch, proximal, sgd};
 use crate::math::Rng;
 use crate::privacy::Gradient;
 use crate::protocol::LocalPlan;
@@ -110,7 +110,8 @@ pub struct Trained {
     pub loss: f32,
 }
 
-/// Trains the shared weights on a past, by local SGD (McMahan et al., *FedAvg*, AISTATS 2017, Algorithm 1, `ClientUpdate`).
+/// Trains the shared weights on a past, by local SGD (McMahan et al., *FedAvg*, AISTATS 2017, Algorithm 1, `ClientUpdate`), drawn back to the
+/// round's weights where the plan says so (FedProx).
 /// `None` if there is nothing to learn from.
 #[must_use]
 pub fn train(tower: &UserTower, past: &Past, items: &Resident, plan: &LocalPlan, mut rng: Rng) -> Option<Trained> {
@@ -133,6 +134,9 @@ pub fn train(tower: &UserTower, past: &Past, items: &Resident, plan: &LocalPlan,
             for &i in batch {
                 let loss = past.learn(i, &local, negatives, &mut rng, scale, &mut lesson, &mut gradient);
                 first_pass += if epoch == 0 { loss } else { 0.0 };
+            }
+            if plan.proximal > 0.0 {
+                proximal(&mut gradient[..shared], local.shared(), tower.shared(), plan.proximal);
             }
             sgd(&mut local.weights_mut()[..shared], &gradient[..shared], plan.learning_rate);
         }

@@ -7,7 +7,7 @@
 //! halves, cheaper a round, no longer exact.
 
 use super::{Past, Resident, Trained};
-use crate::learn::{Part, Scratch, sgd};
+use crate::learn::{Part, Scratch, proximal, sgd};
 use crate::math::Rng;
 use crate::privacy::Gradient;
 use crate::protocol::{CandidateBlock, LocalPlan};
@@ -147,6 +147,9 @@ pub fn train_split(
                 first_pass += if epoch == 0 { loss } else { 0.0 };
             }
             gradient[tower.layout().personal.range()].fill(0.0);
+            if plan.proximal > 0.0 {
+                proximal(&mut gradient, local.parameters(), &before, plan.proximal);
+            }
             sgd(local.parameters_mut(), &gradient, plan.learning_rate);
         }
         drawn = if epoch == 0 { lessons.len() } else { drawn };

@@ -1,5 +1,5 @@
 use super::*;
-use crate::client::{EngineConfig, Error, Received, Recommender, Remembered, UpdateKey};
+use crate::client::{EngineConfig, Error, Received, Recommender, Remembered, UpdateKey, train};
 use crate::ids::{ArtistId, Millis, RoundId, SongId, WeightsVersion};
 use crate::math::quantize_row;
 use crate::protocol::{CatalogueShard, RoundOffer, TowerShape, TowerWeights, WeightUpdate, decode, encode};
@@ -52,7 +52,15 @@ fn block(ahead: u32) -> CandidateBlock {
 }
 
 fn plan() -> LocalPlan {
-    LocalPlan { epochs: 1, batch: 256, learning_rate: 0.5, negatives: 1, max_examples: 64, clip_norm: 1e3 }
+    LocalPlan {
+        epochs: 1,
+        batch: 256,
+        learning_rate: 0.5,
+        negatives: 1,
+        max_examples: 64,
+        clip_norm: 1e3,
+        proximal: 0.0,
+    }
 }
 
 fn event(song: u32, feedback: Feedback, at: u64) -> ListenEvent {
@@ -115,6 +123,30 @@ fn one_pass_is_the_gradient_and_its_length_tells_nothing() {
 
 fn past_of_two(items: &Resident) -> Past {
     past(items, &[(1, Feedback::Complete), (2, Feedback::Complete)])
+}
+
+/// FedProx, by hand: with a step a pass, the second pass goes `ημ` times the first one's way back.
+#[test]
+fn a_plan_that_draws_back_is_fedprox() {
+    let (items, block) = (items(), block(1));
+    let tower = UserTower::new(shape(), &initial_weights(shape(), 1)).expect("same shape");
+    let done = Feedback::Complete;
+    let past = past(&items, &[(2, done), (3, done), (8, Feedback::Like), (11, done), (12, done)]);
+    let split = |plan: &LocalPlan| {
+        let blocks = std::slice::from_ref(&block);
+        train_split(&tower, &past, &items, blocks, plan, Rng::new(1)).expect("lessons").update
+    };
+    let whole = |plan: &LocalPlan| train(&tower, &past, &items, plan, Rng::new(1)).expect("lessons").update;
+    let ways: [&dyn Fn(&LocalPlan) -> Gradient; 2] = [&split, &whole];
+    for train in ways {
+        let train = |epochs, proximal| train(&LocalPlan { epochs, proximal, ..plan() }).clip(1e6).into_values();
+        let (first, free, drawn) = (train(1, 0.0), train(2, 0.0), train(2, 0.8));
+        assert!(first.iter().any(|step| step.abs() > 1e-3));
+        for ((first, free), drawn) in first.iter().zip(&free).zip(&drawn) {
+            assert!((free - 0.5 * 0.8 * first - drawn).abs() < 1e-5, "{free} {first} {drawn}");
+        }
+        assert_eq!(first, train(1, 0.8), "the first step has nowhere to be drawn back to");
+    }
 }
 
 #[test]

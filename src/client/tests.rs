@@ -48,7 +48,15 @@ fn weights(version: u64) -> TowerWeights {
 }
 
 fn offer(round: u64, weights: u64) -> RoundOffer {
-    let plan = LocalPlan { epochs: 2, batch: 4, learning_rate: 0.1, negatives: 8, max_examples: 64, clip_norm: 0.5 };
+    let plan = LocalPlan {
+        epochs: 2,
+        batch: 4,
+        learning_rate: 0.1,
+        negatives: 8,
+        max_examples: 64,
+        clip_norm: 0.5,
+        proximal: 0.0,
+    };
     RoundOffer { round: RoundId(round), weights: WeightsVersion(weights), plan, cohort: 4, closes_at: Millis(9_000) }
 }
 

@@ -8,7 +8,7 @@ mod params;
 mod tape;
 
 pub use number::Number;
-pub use optim::{Adam, sgd};
+pub use optim::{Adam, proximal, sgd};
 pub use params::{Layout, Part};
 
 pub use tape::{Scratch, Tape, Var};

@@ -275,12 +275,14 @@ pub struct LocalPlan {
     pub max_examples: u32,
     /// `C`: bound on the update's L2 norm.
     pub clip_norm: f32,
+    /// `μ`: how strongly training is drawn back to where it began (FedProx); 0 is FedAvg.
+    pub proximal: f32,
 }
 
 impl LocalPlan {
     /// How many fields [`LocalPlan::put`] writes.
     #[cfg(feature = "secagg")]
-    pub(super) const FIELDS: u64 = 6;
+    pub(super) const FIELDS: u64 = 7;
 
     /// Its fields, into a list that somebody else has begun.
     pub(super) fn put(&self, w: &mut Writer) {
@@ -290,6 +292,7 @@ impl LocalPlan {
         w.uint(self.negatives.into());
         w.uint(self.max_examples.into());
         w.float(self.clip_norm);
+        w.float(self.proximal);
     }
 
     /// What [`LocalPlan::put`] wrote.
@@ -301,6 +304,7 @@ impl LocalPlan {
             negatives: r.narrow()?,
             max_examples: r.narrow()?,
             clip_norm: r.float()?,
+            proximal: r.float()?,
         })
     }
 
@@ -311,6 +315,9 @@ impl LocalPlan {
         }
         if !(self.clip_norm.is_finite() && self.clip_norm > 0.0) {
             return Err(invalid("clip_norm", "not a positive number"));
+        }
+        if !(self.proximal >= 0.0 && self.learning_rate * self.proximal <= 1.0) {
+            return Err(invalid("proximal", "negative, or so large that every step overshoots where it began"));
         }
         let within = |v: u32, most: u32| (1..=most).contains(&v);
         if !within(self.epochs, 100)
@@ -345,7 +352,7 @@ impl Message for RoundOffer {
     const NAME: &'static str = "round offer";
 
     fn write(&self, w: &mut Writer) {
-        w.array(10);
+        w.array(11);
         w.uint(self.round.0);
         w.uint(self.weights.0);
         w.uint(self.cohort.into());
@@ -354,7 +361,7 @@ impl Message for RoundOffer {
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        r.array(10)?;
+        r.array(11)?;
         Ok(Self {
             round: RoundId(r.uint()?),
             weights: WeightsVersion(r.uint()?),

@@ -76,7 +76,7 @@ impl SecureOffer {
     /// ```
     /// use sottovoce::protocol::{LocalPlan, NoiseTerms, SecureOffer};
     /// use sottovoce::secagg::Digest;
-    /// let plan = LocalPlan { epochs: 1, batch: 16, learning_rate: 0.1, negatives: 64, max_examples: 256, clip_norm: 1.0 };
+    /// let plan = LocalPlan { epochs: 1, batch: 16, learning_rate: 0.1, negatives: 64, max_examples: 256, clip_norm: 1.0, proximal: 0.0 };
     /// let model = |noise| SecureOffer::model([7; 32], &plan, &NoiseTerms { multiplier: noise, steps: 1 << 10 }, &[]);
     /// assert_ne!(model(1.0), model(0.5));
     /// ```
@@ -199,8 +199,15 @@ mod tests {
     use rand_core::SeedableRng as _;
 
     fn offer() -> SecureOffer {
-        let plan =
-            LocalPlan { epochs: 1, batch: 16, learning_rate: 0.1, negatives: 64, max_examples: 256, clip_norm: 1.0 };
+        let plan = LocalPlan {
+            epochs: 1,
+            batch: 16,
+            learning_rate: 0.1,
+            negatives: 64,
+            max_examples: 256,
+            clip_norm: 1.0,
+            proximal: 0.0,
+        };
         let noise = NoiseTerms { multiplier: 0.7, steps: 1 << 10 };
         let blocks = vec![Digest([3; 32])];
         let mut rng = chacha20::ChaCha20Rng::from_seed([1; 32]);

@@ -50,7 +50,15 @@ pub(crate) fn results() -> Vec<(String, String)> {
     }
     out.push(("interests after 40 events".to_owned(), digest(engine.embed().queries.iter().copied())));
     engine.set_consent(true);
-    let plan = LocalPlan { epochs: 2, batch: 8, learning_rate: 0.1, negatives: 16, max_examples: 64, clip_norm: 0.8 };
+    let plan = LocalPlan {
+        epochs: 2,
+        batch: 8,
+        learning_rate: 0.1,
+        negatives: 16,
+        max_examples: 64,
+        clip_norm: 0.8,
+        proximal: 0.0,
+    };
     let offer =
         RoundOffer { round: RoundId(3), weights: WeightsVersion(0), plan, cohort: 2, closes_at: Millis(u64::MAX) };
     engine.receive(&encode(&offer)).expect("an offer");

@@ -39,6 +39,9 @@ pub(crate) struct Arguments {
     /// So many pages in one headless browser take part in rounds over two servers and one PostgreSQL, judged
     #[arg(long, value_name = "N", conflicts_with_all = ["check", "screenshot", "subsonic", "data", "port"], value_parser = clap::value_parser!(u16).range(crowd::LEAST_PAGES..=200))]
     crowd: Option<u16>,
+    /// With --crowd: rounds that train the songs' embeddings too
+    #[arg(long, requires = "crowd")]
+    vertical: bool,
     /// With --crowd: until so many versions of the model are published
     #[arg(long, value_name = "N", default_value_t = 10, requires = "crowd", value_parser = clap::value_parser!(u16).range(crowd::LEAST_ROUNDS..=1000))]
     rounds: u16,
@@ -53,7 +56,7 @@ pub(crate) const COMPANIONS: u32 = 7;
 /// Sets up, builds, starts; then waits, or drives the page.
 pub(crate) fn demo(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     if let Some(pages) = arguments.crowd {
-        return crowd::run(workspace, pages, arguments.rounds, arguments.json);
+        return crowd::run(workspace, pages, arguments.rounds, arguments.vertical, arguments.json);
     }
     let data = arguments.data.as_deref().map(existing).transpose()?;
     let world = data.as_ref().map_or_else(|| "made up".to_owned(), |path| path.display().to_string());

@@ -20,6 +20,8 @@ export interface Means {
   readonly settled: (counts: boolean) => void;
   /** Shared weights came. */
   readonly weights: (bytes: Uint8Array) => void;
+  /** Brings the songs to where the newest weights have them. */
+  readonly songs: (signal: AbortSignal) => Promise<void>;
   /** What the server gave before, with its tag: an invitation is looked at again and again. */
   readonly known: Map<string, { readonly etag: string; readonly body: Uint8Array }>;
 }
@@ -36,6 +38,7 @@ const REFUSALS = Array.from({ length: 100 }, (_, i) => 400 + i).filter((status) 
 
 const OFFER = "v1/rounds/next";
 const WEIGHTS = "v1/tower/weights";
+const BLOCK = /\/blocks\/\d+$/;
 
 /** Copies an errand and gives its memory back. */
 export function taken(errand: CoreErrand | undefined): Errand | undefined {
@@ -78,6 +81,8 @@ export async function carry(errand: Errand, means: Means): Promise<number> {
 async function ask(errand: Errand & { kind: "get" | "put" }, means: Means): Promise<number> {
   const { door, http, signal, left, weights, known } = means;
   const { path } = errand;
+  // A vertical round moves the songs, and is trained where they are now.
+  if (BLOCK.test(path)) await means.songs(signal);
   const held = errand.kind === "get" ? known.get(path) : undefined;
   const response = errand.kind === "put" ? await put(errand, means) : await http.request(path, {
     headers: { accept: MEDIA_TYPE, ...(held && { "if-none-match": held.etag }) },

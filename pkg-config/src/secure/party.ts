@@ -26,6 +26,8 @@ export interface Host {
   readonly mine: () => boolean;
   /** Takes shared weights in. */
   readonly weights: (bytes: Uint8Array) => void;
+  /** Brings the songs to where rounds have moved them. */
+  readonly songs: (signal: AbortSignal) => Promise<void>;
   /** State changed, and perhaps the ledger. */
   readonly changed: () => void;
   /** See {@link Means}. */
@@ -274,13 +276,13 @@ export class Party {
   }
 
   async #step(vault: Opened, signal: AbortSignal): Promise<void> {
-    const { door, http, weights, changed, leaving, settled, moved } = this.#host;
+    const { door, http, weights, songs, changed, leaving, settled, moved } = this.#host;
     const errand = taken(door.roundErrand(Date.now()));
     const path = errand && "path" in errand ? errand.path : "";
     const due = errand ? (this.#later.get(path) ?? 0) : (door.roundState().retryAt ?? Date.now() + LOOK_MS);
     const ms = due - Date.now();
     if (!errand || ms > 0) return pause(Math.min(Math.max(ms, SHORTEST_MS), LONGEST_MS), signal);
-    const rest = await carry(errand, { door, http, keep: (bytes) => this.#keep(vault, bytes), signal, left: changed, leaving, settled, weights, known: this.#known });
+    const rest = await carry(errand, { door, http, keep: (bytes) => this.#keep(vault, bytes), signal, left: changed, leaving, settled, weights, songs, known: this.#known });
     if (path) this.#later.set(path, rest ? Date.now() + spread(rest) : 0);
     this.#wait(undefined);
     moved();

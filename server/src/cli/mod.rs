@@ -22,6 +22,7 @@ mod towers;
 mod train;
 mod vertical;
 mod within;
+mod world;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -4,11 +4,11 @@ use super::bar::Bar;
 use super::listen::listen;
 use super::output::say;
 use super::within::Within;
-use crate::catalog::{SHARD_SONGS, shards};
+use super::world::{World, exact_split};
 use crate::config::ChannelConfig;
 use crate::data::{Artefact, Dataset, SyntheticConfig, load_artefact, load_dataset, open, save_artefact, synthetic};
 use crate::federated::{Coordinator, CoordinatorConfig, LogKey, SecureConfig, UpdateKey};
-use crate::http::{AdminTokens, App, Catalogue, HttpConfig, Open, SignedTokens, Tls, router};
+use crate::http::{AdminTokens, App, HttpConfig, Open, SignedTokens, Tls, router};
 use crate::registry::Channels;
 use crate::simulate::{Companions, RoundDevice, secure_companions};
 use crate::state::State;
@@ -18,7 +18,7 @@ use axum::Router;
 use serde_json::json;
 use sottovoce::ids::{Millis, WeightsVersion};
 use sottovoce::math::Rng;
-use sottovoce::protocol::{CatalogueShard, NoiseTerms, TowerShape, TowerWeights};
+use sottovoce::protocol::{LocalPlan, NoiseTerms, TowerShape, TowerWeights};
 use sottovoce::secagg::PublicKey;
 use sottovoce::tower::initial_weights;
 use std::net::{IpAddr, SocketAddr};
@@ -36,6 +36,7 @@ Examples:
   sottovoce-server serve --state sottovoce.db --cohort 50        keeps weights and rounds from run to run
   sottovoce-server serve --port 0 --json                         any free port, told as JSON
   sottovoce-server serve --cohort 200 --noise 0.7                less noise in larger rounds
+  sottovoce-server serve --vertical --companions 8               rounds that train the songs' embeddings too
   sottovoce-server serve --rounds postgres://app@db/rounds       rounds in PostgreSQL, for several servers together
   sottovoce-server serve --host 0.0.0.0 --tls-cert site.crt --tls-key site.key --admin-token-file token";
 
@@ -72,6 +73,12 @@ pub(crate) struct Args {
     /// Rounds in the open: whoever runs the server can read every update. Pages refuse such rounds unless they are told otherwise
     #[arg(long)]
     open_rounds: bool,
+    /// Rounds train the songs' embeddings too: devices answer for a public block of songs, and only sums reach the item tower
+    #[arg(long, conflicts_with = "open_rounds")]
+    vertical: bool,
+    /// Songs of such a block; a smaller catalogue is in it whole
+    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(2..=65_536), requires = "vertical")]
+    block: u32,
     /// Noise multiplier z of secure rounds: noise of the sum over what one listener can add; with 0 only devices without a budget take part
     #[arg(long, value_name = "Z", default_value_t = 1.0, conflicts_with = "open_rounds")]
     noise: f64,
@@ -87,6 +94,9 @@ pub(crate) struct Args {
     /// Seconds that it waits for its committee to open the sum
     #[arg(long, value_name = "N", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400), conflicts_with = "open_rounds")]
     opening_seconds: u64,
+    /// FedProx: how strongly devices are drawn back to the weights that a round began with; 0 is FedAvg
+    #[arg(long, value_name = "MU", default_value_t = 0.0)]
+    proximal: f32,
     /// Everything random is drawn from it
     #[arg(long, default_value_t = 2020)]
     seed: u64,
@@ -128,11 +138,13 @@ impl Args {
             opening_ms: self.opening_seconds * 1000,
             ..SecureConfig::default()
         };
+        let plan = if self.vertical { exact_split() } else { CoordinatorConfig::default().plan };
         CoordinatorConfig {
             cohort,
             minimum: self.minimum.unwrap_or(usual),
             deadline_ms: self.round_seconds * 1000,
             secure: (!self.open_rounds).then_some(secure),
+            plan: LocalPlan { proximal: self.proximal, ..plan },
             basis,
             ..CoordinatorConfig::default()
         }
@@ -155,15 +167,22 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             channels
         }
     };
-    let World { catalogue, shards, shape } = World::of(&data, &channels)?;
-
+    let world = World::of(&data, channels.song_embeddings().dimension);
+    let (catalogue, shards) = world.published(&channels.song_embeddings().rows)?;
+    let shape = TowerShape::usual(u32::try_from(world.dimension)?);
     let initial = TowerWeights { version: WeightsVersion(0), shape, values: initial_weights(shape, seed) };
-    let rules = args.rules(catalogue.fingerprint().to_owned());
+    let fingerprint = catalogue.fingerprint();
+    let rules = args.rules(if args.vertical { format!("vertical, from {fingerprint}") } else { fingerprint.into() });
     let store = match &args.rounds {
         Some(url) => Store::postgres(url).await?,
         None => Store::from(&state),
     };
-    let rounds = Coordinator::open_signing(store.clone(), rules, initial, doors.key).await?;
+    let rounds = if args.vertical {
+        let items = world.items(&shards, &channels.song_embeddings().rows, args.block as usize, seed)?;
+        Coordinator::open_vertical(store.clone(), rules, initial, items, doors.key).await?
+    } else {
+        Coordinator::open_signing(store.clone(), rules, initial, doors.key).await?
+    };
     let config =
         HttpConfig { www: args.www.clone(), allow_origins: args.allow_origin.clone(), ..HttpConfig::default() };
     let songs = catalogue.songs();
@@ -172,13 +191,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Some(tokens) => app.guarded(doors.admin, tokens),
         None => app.guarded(doors.admin, Open),
     };
+    let app = if args.vertical { app.following(move |rows| Ok(world.published(rows)?.0)) } else { app };
     app.tick().await; // opens the first round, or takes up the one that a kill left behind
     let router = router(app.clone(), &config)?;
     let count = args.companions as usize;
     let companions = if args.open_rounds {
         Company::Open(Companions::new(&data, &shards, count, seed))
     } else {
-        Company::Secure(secure_companions(&data, &shards, count, seed)?)
+        Company::Secure(secure_companions(&data, &shards, count, seed, args.vertical)?)
     };
     drop((data, shards));
 
@@ -289,29 +309,6 @@ async fn keep(state: &State, args: &Args, channels: &Channels) -> anyhow::Result
         save_artefact(state, Channels::ARTEFACT, &artefact).await?;
     }
     Ok(())
-}
-
-/// What devices download.
-struct World {
-    catalogue: Catalogue,
-    shards: Vec<CatalogueShard>,
-    shape: TowerShape,
-}
-
-impl World {
-    fn of(data: &Dataset, channels: &Channels) -> anyhow::Result<Self> {
-        let embeddings = channels.song_embeddings();
-        let mut plays = vec![0u32; data.songs.len()];
-        for event in &data.events {
-            if let Some(plays) = plays.get_mut(event.song.0 as usize) {
-                *plays = plays.saturating_add(event.plays);
-            }
-        }
-        let shards = shards(&data.songs, &embeddings.rows, embeddings.dimension, &plays, SHARD_SONGS)?;
-        let catalogue = Catalogue::build(&data.name, &data.songs, &data.artists, &shards);
-        let shape = TowerShape::usual(u32::try_from(embeddings.dimension)?);
-        Ok(Self { catalogue, shards, shape })
-    }
 }
 
 /// The simulated listeners of a server.

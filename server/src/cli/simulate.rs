@@ -74,6 +74,9 @@ pub(crate) struct Args {
     /// Bound on an update's L2 norm
     #[arg(long, default_value_t = 1.0)]
     clip_norm: f32,
+    /// FedProx: how strongly devices are drawn back to the weights that a round began with; 0 is FedAvg
+    #[arg(long, value_name = "MU", default_value_t = 0.0)]
+    proximal: f32,
     /// Sampled songs set against each heard one
     #[arg(long, default_value_t = 64)]
     negatives: u32,
@@ -115,6 +118,7 @@ impl Args {
                 negatives: self.negatives,
                 max_examples: 256,
                 clip_norm: self.clip_norm,
+                proximal: self.proximal,
             },
             optimiser: ServerOptimiser::fed_adam(self.server_rate),
             ..CoordinatorConfig::default()

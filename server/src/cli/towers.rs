@@ -1,8 +1,9 @@
 //! Which two towers vertical rounds train, over what data: the options that `simulate vertical`, `simulate poison` and `eval leakage --rounds-of vertical`
 //! have in common.
 
+use super::world::exact_split;
 use crate::data::{self, Clock, SyntheticConfig, fixed_split, synthetic};
-use crate::federated::{Scenario, ServerOptimiser, Vertical, VerticalConfig};
+use crate::federated::{BlockRules, Scenario, ServerOptimiser, Vertical, VerticalConfig};
 use crate::recall::{ItemTower, ItemTowerConfig};
 use crate::simulate::{Part, SplitWorld};
 use anyhow::bail;
@@ -76,18 +77,13 @@ impl Towers {
             task: 0,
         };
         let rules = VerticalConfig {
-            plan: LocalPlan {
-                epochs: self.local_epochs,
-                batch: 4096,
-                learning_rate: 1.0,
-                negatives: 1,
-                max_examples: 4096,
-                clip_norm: self.clip_norm,
-            },
+            plan: LocalPlan { epochs: self.local_epochs, clip_norm: self.clip_norm, ..exact_split() },
             optimiser: ServerOptimiser::fed_adam(self.user_rate),
-            block: self.block,
-            ahead: self.ahead.unwrap_or(if world.ordered { 1 } else { u32::MAX }),
-            lessons: self.lessons.unwrap_or(if world.ordered { 16 } else { 2 }),
+            blocks: BlockRules {
+                size: self.block,
+                ahead: self.ahead.unwrap_or(if world.ordered { 1 } else { u32::MAX }),
+                lessons: self.lessons.unwrap_or(if world.ordered { 16 } else { 2 }),
+            },
             noise,
         };
         Ok(Vertical::new(rules, weights, vec![scenario], seed)?)

@@ -190,7 +190,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
             last.push((federated.worth, None));
             continue;
         }
-        let cuts = twin.config().lessons as usize;
+        let cuts = twin.config().blocks.lessons as usize;
         let alike = if args.twin == "devices" { Alike::Devices } else { Alike::Lessons };
         let batch = args.clients.min(world.logs.len()) * cuts.min(average(&world));
         let pooled = Pooled { batch, passes: args.passes, alike, seed };

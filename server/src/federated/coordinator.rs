@@ -3,12 +3,15 @@
 //! It holds nothing that the store does not hold too, so a kill at any moment loses nothing that was acknowledged, and
 //! several coordinators may run over one store: who loses a compare-and-swap reads again. Time is an argument.
 
+use super::item_tables;
+use super::items::Items;
 use super::secure::Sums;
 use super::tables::{self, Insert, Newest};
 use super::{CoordinatorConfig, LogKey, Round, RoundError, RoundState, UpdateKey};
 use crate::store::{Isolation, Owner, Store, retry};
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
 use sottovoce::protocol::{Receipt, ReceiptStatus, RoundOffer, SecureOffer, TowerShape, TowerWeights, WeightUpdate};
+use std::sync::Arc;
 
 /// An update may be longer than `C` by this factor: devices and server sum in different orders.
 const NORM_SLACK: f64 = 1.0 + 1e-5;
@@ -32,6 +35,8 @@ pub struct Coordinator {
     pub(super) owner: Owner,
     pub(super) key: LogKey,
     pub(super) sums: Sums,
+    /// Where the item towers of vertical rounds start; where they are now, the store knows.
+    pub(super) items: Option<Arc<Items>>,
 }
 
 impl Coordinator {
@@ -59,14 +64,24 @@ impl Coordinator {
         initial: TowerWeights,
         key: Option<LogKey>,
     ) -> Result<Self, RoundError> {
+        Self::open_with(store.into(), config, initial, key, None).await
+    }
+
+    pub(super) async fn open_with(
+        store: Store,
+        config: CoordinatorConfig,
+        initial: TowerWeights,
+        key: Option<LogKey>,
+        items: Option<Arc<Items>>,
+    ) -> Result<Self, RoundError> {
         config.validate()?;
-        let (store, shape, parameters) = (store.into(), initial.shape, initial.values.len());
+        let (shape, parameters) = (initial.shape, initial.values.len());
         let key = LogKey::of(&store, key).await?;
         if let Some(secure) = &config.secure {
-            secure.validate(&config, parameters)?;
+            secure.validate(&config, parameters + items.as_ref().map_or(0, |items| items.length()))?;
         }
         let sums = Sums::new(store.clone(), key.identity());
-        let this = Self { store, config, shape, parameters, owner: Owner::random()?, key, sums };
+        let this = Self { store, config, shape, parameters, owner: Owner::random()?, key, sums, items };
         retry(|| this.begin(&initial)).await?;
         Ok(this)
     }
@@ -88,6 +103,9 @@ impl Coordinator {
         };
         let moments = self.config.optimiser.initial(parameters);
         let weights = TowerWeights { version, ..initial.clone() };
+        if let Some(standing) = self.first_standing(version) {
+            item_tables::keep(&mut write, version, &standing).await?;
+        }
         tables::publish(&mut write, &Newest { weights, moments, basis: basis.clone() }).await?;
         Ok(write.commit().await?)
     }
@@ -104,7 +122,7 @@ impl Coordinator {
         self.shape
     }
 
-    /// Length of the weights and of every update.
+    /// Length of the weights, and of every update of a horizontal round.
     #[must_use]
     pub fn parameters(&self) -> usize {
         self.parameters

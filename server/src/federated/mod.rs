@@ -6,7 +6,8 @@
 //! kill at any moment, several coordinators may run over one store, and every version is in a signed public log ([`LogKey`]). What an
 //! operator may change meanwhile is in [`Settings`]. In a secure round ([`SecureConfig`]) it sees no update, only the sum of a cohort, which [`secure`]
 //! carries through the store; in a round in the open it sees each device's clipped update, and keeps it only until its round ends.
-//! [`Vertical`] is the server's half of vertical rounds, whose updates carry the gradient at the item towers' output too. Where only sums of cohorts are
+//! In vertical rounds updates carry the gradient at the item towers' output too, along which [`Items`] take their step: in the store of a live server
+//! ([`Coordinator::open_vertical`]), or in the memory of an experiment ([`Vertical`]). Where only sums of cohorts are
 //! seen, [`combine`] joins them so that a few bad ones do not carry the day, and [`bound_pull`] bounds how hard one song is pulled at, which is not enough against liars (docs/poisoning.md). [`calibrate`] finds the noise that a
 //! budget asks for. May be imported by `simulate`, `http` and `cli`.
 
@@ -14,6 +15,8 @@ mod aggregate;
 mod calibrate;
 mod coordinator;
 mod error;
+mod item_tables;
+mod items;
 mod key;
 mod log;
 mod robust;
@@ -29,13 +32,17 @@ mod tests;
 mod tests_secure;
 #[cfg(test)]
 mod tests_together;
+#[cfg(test)]
+mod tests_vertical;
 mod transitions;
 mod vertical;
+mod vertical_round;
 
 pub use aggregate::{Mean, Moments, ServerOptimiser};
 pub use calibrate::calibrate;
 pub use coordinator::{Coordinator, Invitation};
 pub use error::RoundError;
+pub use items::{BlockRules, Items, Scenario};
 pub use key::parse_key;
 pub(crate) use key::{from_hex, to_hex};
 pub use log::LogKey;
@@ -48,4 +55,4 @@ pub use secure_round::SecureConfig;
 pub use settings::Settings;
 pub use sottovoce::client::UpdateKey;
 pub use transitions::Transition;
-pub use vertical::{Scenario, Vertical, VerticalConfig};
+pub use vertical::{Vertical, VerticalConfig};

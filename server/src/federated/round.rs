@@ -165,6 +165,7 @@ impl Default for CoordinatorConfig {
                 negatives: 64,
                 max_examples: 256,
                 clip_norm: 1.0,
+                proximal: 0.0,
             },
             secure: None,
             optimiser: ServerOptimiser::default(),
@@ -191,6 +192,9 @@ impl CoordinatorConfig {
         check("learning_rate", rate.into(), rate.is_finite() && rate > 0.0, "a positive number")?;
         let clip = plan.clip_norm;
         check("clip_norm", clip.into(), clip.is_finite() && clip > 0.0, "a positive number")?;
+        let drawn = rate * plan.proximal;
+        let expected = "0 to one over the devices' learning rate";
+        check("proximal", plan.proximal.into(), plan.proximal >= 0.0 && drawn <= 1.0, expected)?;
         check("epochs", plan.epochs.into(), (1..=100).contains(&plan.epochs), "1 to 100")?;
         check("batch", plan.batch.into(), (1..=4096).contains(&plan.batch), "1 to 4096")?;
         check("negatives", plan.negatives.into(), (1..=1024).contains(&plan.negatives), "1 to 1024")?;

@@ -9,10 +9,12 @@
 //! Which kind a round is stands in its row, not in the settings of who looks at it: any coordinator finishes any round.
 
 use super::coordinator::{Coordinator, Invitation};
+use super::item_tables;
 use super::log;
 use super::secure::{Opened, Phase, Rules, Sum, SumError, Sums};
 use super::tables;
 use super::transitions::{Fold, Transition};
+use super::vertical_round::named;
 use super::{CoordinatorConfig, Round, RoundError};
 use crate::store::{Isolation, Write, retry};
 use sottovoce::ids::Millis;
@@ -134,7 +136,8 @@ impl Coordinator {
             Phase::Opening => Stage::Opening,
             Phase::Summed | Phase::Abandoned => return Ok(None),
         };
-        Ok(Some(SecureOffer { stage, closes_at, cohort, plan: round.plan, noise, blocks: Vec::new(), terms }))
+        let (blocks, _) = named(&item_tables::names(&mut self.store.read().await?, round.weights_from).await?);
+        Ok(Some(SecureOffer { stage, closes_at, cohort, plan: round.plan, noise, blocks, terms }))
     }
 
     /// What is due of a secure round, one step at most.
@@ -244,14 +247,16 @@ impl Coordinator {
         let Some(record) = log::newest(write).await?.map(|signed| signed.record) else {
             return Err(RoundError::Damaged { what: "its log is empty" });
         };
-        let dimension = u32::try_from(self.parameters).unwrap_or(u32::MAX);
+        let (blocks, about_songs) = named(&item_tables::names(write, round.weights_from).await?);
+        let length = self.parameters + about_songs;
+        let dimension = u32::try_from(length).unwrap_or(u32::MAX);
         let terms = Terms {
             round: round.id,
             weights: round.weights_from,
-            model: SecureOffer::model(record.weights, &round.plan, &secure.noise, &[]),
+            model: SecureOffer::model(record.weights, &round.plan, &secure.noise, &blocks),
             record: Digest(record.hash()),
             dimension,
-            ring: secure.ring(rules, self.parameters)?,
+            ring: secure.ring(rules, length)?,
             prg: secure.prg,
             least: rules.minimum,
             degree: u32::try_from(degree(rules.cohort as usize, secure.odds)).unwrap_or(u32::MAX),

@@ -37,8 +37,8 @@ pub(super) async fn open_round(write: &mut Write, round: &Round) -> Result<bool,
     let opened = write
         .execute(
             "INSERT INTO rounds (id, state, weights_from, cohort, minimum, opened_at, closes_at,
-                             epochs, batch, learning_rate, negatives, max_examples, clip_norm, noise, steps)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING",
+                             epochs, batch, learning_rate, negatives, max_examples, clip_norm, proximal, noise, steps)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING",
             &[
                 round.id.into(),
                 RoundState::Open.name().into(),
@@ -53,6 +53,7 @@ pub(super) async fn open_round(write: &mut Write, round: &Round) -> Result<bool,
                 plan.negatives.into(),
                 plan.max_examples.into(),
                 plan.clip_norm.into(),
+                plan.proximal.into(),
                 round.noise.map(|noise| noise.multiplier).into(),
                 round.noise.map(|noise| noise.steps).into(),
             ],
@@ -280,6 +281,7 @@ fn round_of(row: &Row) -> Result<Round, RoundError> {
             negatives: row.number("negatives")?,
             max_examples: row.number("max_examples")?,
             clip_norm: float("clip_norm")?,
+            proximal: float("proximal")?,
         },
         noise: match (row.get::<Option<f64>>("noise")?, row.some_number("steps")?) {
             (Some(multiplier), Some(steps)) => Some(NoiseTerms { multiplier, steps }),

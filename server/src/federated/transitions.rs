@@ -5,6 +5,7 @@
 //! that dies there leaves nothing half done: who finds the round sealed and the lease expired makes the same mean, to the bit.
 
 use super::coordinator::Coordinator;
+use super::item_tables::{self, Standing};
 use super::log::{self, Entry};
 use super::round::Due;
 use super::tables::{self, Newest};
@@ -36,6 +37,8 @@ pub enum Transition {
 pub(super) struct Fold {
     pub(super) count: u32,
     pub(super) newest: Newest,
+    /// In a vertical round.
+    pub(super) items: Option<Standing>,
     pub(super) entry: Entry,
 }
 
@@ -154,10 +157,12 @@ impl Coordinator {
         if moments.first.len() != self.parameters {
             moments = self.config.optimiser.initial(self.parameters); // the store was last served with FedAvg
         }
-        self.config.optimiser.step(&mut values, &mut moments, &mean)?;
+        let (mean, about_songs) = mean.split_at(self.parameters.min(mean.len()));
+        self.config.optimiser.step(&mut values, &mut moments, mean)?;
+        let items = self.step_items(version, about_songs).await?;
         let weights = TowerWeights { version: WeightsVersion(version.0 + 1), shape, values };
         let entry = Entry::of(&weights, round, now); // hashed before the write lock
-        Ok(Fold { count, newest: Newest { weights, moments, basis }, entry })
+        Ok(Fold { count, newest: Newest { weights, moments, basis }, items, entry })
     }
 
     /// `Closing → Closed`: the new weights, the forgetting and the next opening, all or nothing.
@@ -195,6 +200,9 @@ impl Coordinator {
         }
         log::catch_up(write, &self.key, now).await?;
         tables::publish(write, &fold.newest).await?;
+        if let Some(standing) = &fold.items {
+            item_tables::keep(write, version, standing).await?;
+        }
         log::append(write, &self.key, fold.entry).await?;
         write.end_lease(&closing(round.id), now).await?;
         self.open_next(write, now, round.id, version).await?;

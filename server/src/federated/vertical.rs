@@ -1,7 +1,7 @@
 //! The server's half of a vertical round: blocks of candidates go out, the summed answer comes in, and both towers take a step (rows F2, F3).
 //!
 //! Sources: Vepakomma et al., *Split learning for health*, 2018; McMahan et al., AISTATS 2017, §2 (FedSGD: one step on the mean gradient);
-//! DP-FedAvg's Gaussian on the sum, McMahan et al., ICLR 2018, Algorithm 1; systematic sampling, Madow, Ann. Math. Statist. 20, 1949.
+//! DP-FedAvg's Gaussian on the sum, McMahan et al., ICLR 2018, Algorithm 1.
 //!
 //! | here | shape | meaning |
 //! |---|---|---|
@@ -12,28 +12,16 @@
 //! | `−(1/nη) Σ ΔV_s` | B_s × d | the mean gradient at the cut, with one local pass exactly `∂L/∂V_s` |
 //! | `φ_s ← Adam(φ_s, (∂V_s/∂φ_s)ᵀ ∂L/∂V_s)` | | [`ItemTower::learn`] |
 //!
-//! Nothing here sees one listener's part: only sums come in. The noise is drawn by the server, for the curve of quality over noise; a
-//! round that must not trust its server has every device draw a share of it before the sum.
+//! Nothing here sees one listener's part: only sums come in. This is the half that experiments hold in memory, and the noise is drawn here, for the
+//! curve of quality over noise. A round that must not trust its server has every device draw a share of it before the sum, and keeps its
+//! towers in the store ([`super::Coordinator::open_vertical`]); both take the steps of [`Items`].
 
 use super::aggregate::Moments;
-use super::{RoundError, ServerOptimiser};
-use crate::recall::ItemTower;
-use sottovoce::ids::{SongId, WeightsVersion};
+use super::items::Places;
+use super::{BlockRules, Items, RoundError, Scenario, ServerOptimiser};
+use sottovoce::ids::WeightsVersion;
 use sottovoce::math::Rng;
 use sottovoce::protocol::{CandidateBlock, LocalPlan, TowerShape, TowerWeights};
-
-/// One item side: a tower over its songs, and the task of the user tower that ranks them.
-#[derive(Clone, Debug)]
-pub struct Scenario {
-    /// The item tower.
-    pub tower: ItemTower,
-    /// Its songs as devices know them, ascending, by their place in the tower.
-    pub songs: Vec<SongId>,
-    /// Popularity of each, as the catalogue has it.
-    pub popularity: Vec<f32>,
-    /// 0 for *complete*, 1 for *like*.
-    pub task: u32,
-}
 
 /// How vertical rounds run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,12 +30,8 @@ pub struct VerticalConfig {
     pub plan: LocalPlan,
     /// The user tower's optimiser.
     pub optimiser: ServerOptimiser,
-    /// Candidates of a block; a scenario with no more songs is in it whole.
-    pub block: usize,
-    /// So many wanted songs behind a cut have to be found.
-    pub ahead: u32,
-    /// Cuts a pass, at most.
-    pub lessons: u32,
+    /// What goes out.
+    pub blocks: BlockRules,
     /// `z`; 0 adds none.
     pub noise: f64,
 }
@@ -58,9 +42,9 @@ pub struct Vertical {
     config: VerticalConfig,
     weights: TowerWeights,
     moments: Moments,
-    scenarios: Vec<Scenario>,
-    /// Places in each scenario's tower of the songs that are out.
-    out: Vec<Vec<u32>>,
+    items: Items,
+    /// Where the songs that are out stand in the towers.
+    out: Places,
     rng: Rng,
 }
 
@@ -80,20 +64,10 @@ impl Vertical {
             if holds { Ok(()) } else { Err(RoundError::Setting { what, got, expected }) }
         };
         setting("noise", config.noise, config.noise >= 0.0 && config.noise.is_finite(), "a number from 0")?;
-        let most = CandidateBlock::MOST as usize;
-        let count = f64::from(u32::try_from(scenarios.len()).unwrap_or(u32::MAX));
-        setting("scenarios", count, (1..=most).contains(&scenarios.len()), "1 to 4")?;
-        for Scenario { tower, songs, popularity, .. } in &scenarios {
-            let fits = |what, expected, got| {
-                if got == expected { Ok(()) } else { Err(RoundError::Length { what, expected, got }) }
-            };
-            fits("dimension", weights.shape.dimension as usize, tower.dimension())?;
-            fits("songs", tower.songs(), songs.len())?;
-            fits("popularity", tower.songs(), popularity.len())?;
-        }
+        let items = Items::new(config.blocks, scenarios, weights.shape.dimension as usize, seed)?;
         let moments = config.optimiser.initial(weights.values.len());
         let rng = Rng::new(seed).split("vertical");
-        Ok(Self { config, weights, moments, scenarios, out: Vec::new(), rng })
+        Ok(Self { config, weights, moments, items, out: Vec::new(), rng })
     }
 
     /// The rules.
@@ -117,34 +91,19 @@ impl Vertical {
     /// The item sides.
     #[must_use]
     pub fn scenarios(&self) -> &[Scenario] {
-        &self.scenarios
+        self.items.scenarios()
+    }
+
+    /// The embeddings of all songs, by their numbers.
+    #[must_use]
+    pub fn rows(&self) -> Vec<f32> {
+        self.items.rows()
     }
 
     /// The blocks of the next round, one a scenario; they are public, and the same for every device.
     pub fn open(&mut self) -> Vec<CandidateBlock> {
-        let version = self.weights.version;
-        let rng = self.rng.split("blocks").split_at(version.0);
-        let Self { config, scenarios, weights, out, .. } = self;
-        let count = u32::try_from(scenarios.len()).unwrap_or(u32::MAX);
-        out.clear();
-        let mut blocks = Vec::with_capacity(scenarios.len());
-        for (scenario, index) in scenarios.iter().zip(0u32..) {
-            let (places, log_chance) = draw(&scenario.popularity, config.block, &mut rng.split_at(index.into()));
-            blocks.push(CandidateBlock {
-                weights: version,
-                index,
-                count,
-                task: scenario.task,
-                ahead: config.ahead,
-                lessons: config.lessons,
-                dimension: weights.shape.dimension,
-                songs: places.iter().map(|i| scenario.songs[*i as usize]).collect(),
-                popularity: places.iter().map(|i| scenario.popularity[*i as usize]).collect(),
-                log_chance,
-                rows: scenario.tower.embed(&places),
-            });
-            out.push(places);
-        }
+        let blocks = self.items.blocks(self.weights.version);
+        self.out = self.items.places(blocks.iter().map(|block| &block.songs[..])).unwrap_or_default();
         blocks
     }
 
@@ -160,7 +119,6 @@ impl Vertical {
     ///
     /// # Errors
     /// [`RoundError::NoUpdates`], [`RoundError::Length`], [`RoundError::NotFinite`].
-    #[allow(clippy::cast_possible_truncation, reason = "what trains is f32; what overflows is the error")]
     pub fn close(&mut self, sum: &[f64], count: u32) -> Result<(), RoundError> {
         if count == 0 {
             return Err(RoundError::NoUpdates);
@@ -175,65 +133,13 @@ impl Vertical {
             mean.iter_mut().for_each(|m| *m += spread * f64::from(rng.normal()) / f64::from(count));
         }
         let (mut weights, mut moments) = (self.weights.values.clone(), self.moments.clone());
-        let (shared, mut rest) = mean.split_at(weights.len());
+        let (shared, cut) = mean.split_at(weights.len());
         self.config.optimiser.step(&mut weights, &mut moments, shared)?;
-        let rate = f64::from(self.config.plan.learning_rate);
-        let d = self.weights.shape.dimension as usize;
-        let mut cuts: Vec<Vec<f32>> = Vec::with_capacity(self.out.len());
-        for places in &self.out {
-            let (part, others) = rest.split_at(places.len() * d);
-            rest = others;
-            cuts.push(part.iter().map(|delta| (-delta / rate) as f32).collect());
-        }
-        if let Some(at) = cuts.iter().flatten().position(|g| !g.is_finite()) {
-            return Err(RoundError::NotFinite { at });
-        }
-        for ((scenario, places), cut) in self.scenarios.iter_mut().zip(&self.out).zip(&cuts) {
-            scenario.tower.learn(places, cut);
-        }
+        self.items.learn(&self.out, cut, self.config.plan.learning_rate.into())?;
         self.weights.values = weights;
         self.weights.version = WeightsVersion(self.weights.version.0 + 1);
         self.moments = moments;
         self.out.clear();
         Ok(())
     }
-}
-
-/// A block of exactly `size` songs, a song with a chance in proportion to `0.1 + popularity`, and the logarithms of the chances (systematic
-/// sampling: the chances are exact). All songs where there are no more.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    reason = "chances; catalogues have fewer than 2³² songs"
-)]
-fn draw(popularity: &[f32], size: usize, rng: &mut Rng) -> (Vec<u32>, Vec<f32>) {
-    let all = popularity.len();
-    if size >= all {
-        return ((0..all as u32).collect(), Vec::new());
-    }
-    let weight = |i: usize| 0.1 + f64::from(popularity[i]);
-    // Songs whose chance would be more than one are in for sure, and the others share what is left.
-    let mut sure = vec![false; all];
-    let chance = loop {
-        let left = (size - sure.iter().filter(|s| **s).count()) as f64;
-        let total: f64 = (0..all).filter(|i| !sure[*i]).map(weight).sum();
-        let over: Vec<usize> = (0..all).filter(|i| !sure[*i] && left * weight(*i) >= total).collect();
-        if over.is_empty() {
-            break left / total;
-        }
-        over.into_iter().for_each(|i| sure[i] = true);
-    };
-    let (mut places, mut chances) = (Vec::with_capacity(size), Vec::with_capacity(size));
-    // Kept a hair away from whole numbers, which rounding could otherwise step over.
-    let mut reached = 0.0005 + 0.999 * f64::from(rng.uniform());
-    for (i, sure) in sure.into_iter().enumerate() {
-        let here = if sure { 1.0 } else { chance * weight(i) };
-        let before = reached.floor();
-        reached += here;
-        if reached.floor() > before {
-            places.push(i as u32);
-            chances.push(here.ln() as f32);
-        }
-    }
-    (places, chances)
 }

@@ -2,8 +2,10 @@
 
 use super::admin::AdminTokens;
 use super::admission::{Admission, Open};
+use super::blocks::Blocks;
 use super::candidates::CandidateSource;
 use super::catalogue::Catalogue;
+use super::following::Published;
 use super::limits::{LimitConfig, Limits};
 use super::tower::EncodedWeights;
 use crate::federated::{Coordinator, RoundError};
@@ -59,7 +61,7 @@ pub struct App(pub(super) Arc<Shared>, pub(super) Arc<Doors>);
 impl core::fmt::Debug for App {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("App")
-            .field("catalogue", &self.0.catalogue)
+            .field("catalogue", &self.0.published)
             .field("rounds", &self.0.rounds)
             .field("doors", &self.1)
             .finish_non_exhaustive()
@@ -67,13 +69,14 @@ impl core::fmt::Debug for App {
 }
 
 pub(super) struct Shared {
-    pub(super) catalogue: Catalogue,
+    pub(super) published: Published,
     pub(super) candidates: Box<dyn CandidateSource>,
     pub(super) rounds: Coordinator,
     pub(super) limits: Limits,
     pub(super) now: Box<dyn Fn() -> Millis + Send + Sync>,
     pub(super) prometheus: PrometheusHandle,
     pub(super) weights: RwLock<Option<EncodedWeights>>,
+    pub(super) blocks: RwLock<Option<Blocks>>,
     /// Somebody has sent what may move a round on.
     due: Notify,
 }
@@ -99,12 +102,13 @@ impl App {
     ) -> Result<Self, HttpError> {
         let shared = Arc::new(Shared {
             limits: Limits::new(limits, rounds.parameters())?,
-            catalogue,
+            published: Published::new(catalogue),
             candidates: Box::new(candidates),
             rounds,
             now: Box::new(now),
             prometheus: super::ops::recorder(),
             weights: RwLock::new(None),
+            blocks: RwLock::new(None),
             due: Notify::new(),
         });
         Ok(Self(shared, Arc::new(Doors { admin: None, admission: Box::new(Open) })))
@@ -122,6 +126,9 @@ impl App {
     pub async fn tick(&self) {
         if let Err(error) = self.0.rounds.tick(self.now()).await {
             tracing::error!(%error, "rounds do not move");
+        }
+        if let Err(error) = self.follow().await {
+            tracing::error!(%error, "the catalogue does not follow the rounds");
         }
         self.0.limits.forget();
         self.0.prometheus.run_upkeep();

@@ -79,7 +79,7 @@ pub(super) async fn candidates(
 ) -> Result<Response, Problem> {
     takes(&headers, "application/json")?;
     let query = question(raw.as_deref().unwrap_or(""))?;
-    let songs = app.0.catalogue.songs();
+    let songs = app.catalogue().songs();
     if let Some((unknown, _)) = query.seeds.iter().find(|(song, _)| song.0 as usize >= songs) {
         return Err(Problem::not_found(
             format!("there is no song {unknown}; ids go from 0 to {}", songs.saturating_sub(1)),

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 const JSON: &str = "application/json";
 
-/// The catalogue as it travels; built once, when the server starts.
+/// The catalogue as it travels; built when the server starts, and anew where rounds move the songs ([`super::App::following`]).
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     songs: usize,
@@ -188,7 +188,7 @@ fn json<T: Serialize>(value: &T) -> Named {
 ))]
 pub(super) async fn manifest(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     takes(&headers, JSON)?;
-    Ok(app.0.catalogue.manifest.answer(&headers))
+    Ok(app.catalogue().manifest.answer(&headers))
 }
 
 /// A shard's songs: titles, artists and what else is known of them.
@@ -207,7 +207,7 @@ pub(super) async fn songs(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     takes(&headers, JSON)?;
-    Ok(app.0.catalogue.shard(&index)?.songs.answer(&headers))
+    Ok(app.catalogue().shard(&index)?.songs.answer(&headers))
 }
 
 /// A shard's embeddings: int8 rows with a scale each, as CBOR `CatalogueShard`.
@@ -226,5 +226,5 @@ pub(super) async fn embeddings(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     takes(&headers, MEDIA_TYPE)?;
-    Ok(app.0.catalogue.shard(&index)?.embeddings.answer(&headers))
+    Ok(app.catalogue().shard(&index)?.embeddings.answer(&headers))
 }

@@ -8,10 +8,12 @@
 mod admin;
 mod admission;
 mod app;
+mod blocks;
 mod body;
 mod candidates;
 mod catalogue;
 mod conditional;
+mod following;
 mod headers;
 mod limits;
 mod log;

@@ -34,7 +34,7 @@ pub(super) struct Health {
 ))]
 pub(super) async fn health(State(app): State<App>) -> Result<Response, Problem> {
     let weights = app.0.rounds.weights_version().await?.0;
-    let body = Health { status: "ok", version: env!("CARGO_PKG_VERSION"), songs: app.0.catalogue.songs(), weights };
+    let body = Health { status: "ok", version: env!("CARGO_PKG_VERSION"), songs: app.catalogue().songs(), weights };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 

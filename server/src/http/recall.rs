@@ -99,7 +99,7 @@ pub(super) async fn songs(State(app): State<App>, headers: HeaderMap, body: Body
 
 async fn question(app: &App, headers: &HeaderMap, body: Body) -> Result<RecallQuery, Problem> {
     brings_cbor(headers)?;
-    let dimension = app.0.catalogue.dimension();
+    let dimension = app.catalogue().dimension();
     let limit = RecallQuery::MOST_DIRECTIONS * dimension as usize + ENVELOPE_BYTES;
     let query: RecallQuery = decode(&read(headers, body, limit, "a question to this catalogue").await?)?;
     if query.dimension() == dimension {
@@ -121,7 +121,8 @@ async fn search<T: Send + 'static>(
     answer: impl FnOnce(&Asked, &[u32]) -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let work = move || {
-        let asked = app.0.catalogue.asked();
+        let catalogue = app.catalogue();
+        let asked = catalogue.asked();
         answer(asked, &asked.recall.places(&query))
     };
     tokio::task::spawn_blocking(work).await.map_err(|error| {

@@ -2,7 +2,8 @@
 
 use super::app::{App, HttpConfig, HttpError};
 use super::{
-    admin, candidates, catalogue, headers, limits, log, ops, problem, recall, rounds, secure, static_files, tower,
+    admin, blocks, candidates, catalogue, headers, limits, log, ops, problem, recall, rounds, secure, static_files,
+    tower,
 };
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -69,6 +70,7 @@ fn v1() -> OpenApiRouter<App> {
         .routes(routes!(rounds::list))
         .routes(routes!(rounds::one))
         .routes(routes!(rounds::update))
+        .routes(routes!(blocks::block))
         .routes(routes!(secure::enlist))
         .routes(routes!(secure::join))
         .routes(routes!(secure::roster))

@@ -37,6 +37,7 @@ async fn newest(app: &App) -> Result<Named, Problem> {
     if let Some(held) = held {
         return Ok(held.named);
     }
+    app.follow().await?; // nobody gets weights whose songs are not there yet
     let weights = app.0.rounds.weights().await?;
     let bytes = encode(&weights);
     // The content belongs to the name: another server's version 3 is not ours, and a browser may have met both.

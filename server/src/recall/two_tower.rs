@@ -25,6 +25,9 @@ use rayon::prelude::*;
 use sottovoce::learn::{Adam, Layout, Number, Part, Scratch, Tape};
 use sottovoce::math::Rng;
 use std::collections::HashMap;
+use std::sync::Arc;
+
+mod state;
 
 /// Songs of one tape.
 const CHUNK: usize = 512;
@@ -78,7 +81,8 @@ struct Places {
 #[derive(Clone, Debug)]
 pub struct ItemTower {
     config: ItemTowerConfig,
-    fields: Fields,
+    /// The same for every step of a tower: many hold it.
+    fields: Arc<Fields>,
     places: Places,
     songs: usize,
     weights: Vec<f32>,
@@ -137,7 +141,7 @@ impl ItemTower {
         fill(places.inner, (2.0 / (places.inner.columns.max(1) as f32)).sqrt(), "inner");
         fill(places.outer, (1.0 / h as f32 / d as f32).sqrt(), "outer");
         let adam = Adam::new(places.len, learning_rate);
-        Ok(Self { config, fields, places, songs: songs.len(), weights, adam })
+        Ok(Self { config, fields: Arc::new(fields), places, songs: songs.len(), weights, adam })
     }
 
     /// `d`.
@@ -152,25 +156,10 @@ impl ItemTower {
         self.songs
     }
 
-    /// All weights: what a checkpoint keeps.
+    /// All weights; [`ItemTower::state`] is what a checkpoint keeps.
     #[must_use]
     pub fn weights(&self) -> &[f32] {
         &self.weights
-    }
-
-    /// Takes the weights of a checkpoint of the same catalogue and sizes; the optimiser begins anew.
-    ///
-    /// # Errors
-    /// [`RecallError::Config`] where they are not as many, or not finite.
-    #[allow(clippy::cast_precision_loss, reason = "for the message only")]
-    pub fn restore(&mut self, weights: Vec<f32>) -> Result<(), RecallError> {
-        if weights.len() != self.places.len || weights.iter().any(|w| !w.is_finite()) {
-            let got = weights.len() as f64;
-            return Err(RecallError::Config { field: "two_tower.weights", got, expected: "this tower's, all finite" });
-        }
-        self.adam = Adam::new(weights.len(), self.config.learning_rate);
-        self.weights = weights;
-        Ok(())
     }
 
     /// The embeddings of some songs, row by row.

@@ -47,26 +47,28 @@ pub struct Companions {
     rng: Rng,
 }
 
-/// `count` listeners, or fewer where the data set has fewer: those who heard most, each on a device that holds these shards.
-fn busiest(data: &Dataset, shards: &[CatalogueShard], count: usize, rng: &Rng) -> Vec<SimulatedListener> {
+/// `count` listeners, or fewer where the data set has fewer: those who heard most, each on a device that holds these shards. `own`: a copy of its
+/// own, which may be renewed.
+fn busiest(data: &Dataset, shards: &[CatalogueShard], count: usize, own: bool, rng: &Rng) -> Vec<SimulatedListener> {
     let mut items = Resident::default();
     for shard in shards {
         items.add(shard);
     }
-    let items = Arc::new(items);
+    let shared = Arc::new(items);
+    let items = || if own { Arc::new(Resident::clone(&shared)) } else { Arc::clone(&shared) };
     let mut busiest: Vec<ListenerId> =
         (0..data.listeners.len()).filter_map(|i| u32::try_from(i).ok()).map(ListenerId).collect();
     busiest.sort_by_key(|listener| core::cmp::Reverse(data.events_of(*listener).len()));
     busiest.truncate(count);
     let device = |(i, listener): (usize, &ListenerId)| {
         let seed = rng.split_at(i as u64).next_u64();
-        SimulatedListener::new(Arc::clone(&items), data.events_of(*listener), seed)
+        SimulatedListener::new(items(), data.events_of(*listener), seed)
     };
     busiest.iter().enumerate().map(device).collect()
 }
 
 /// Companions for secure rounds: each lives by itself, takes part whenever it is invited, and serves on committees. They ask for no noise:
-/// what they heard is made up or public.
+/// what they heard is made up or public. `vertical`: rounds move the songs, and every companion fetches them anew.
 ///
 /// # Errors
 /// [`CompanionError::Randomness`], [`CompanionError::Budget`].
@@ -75,6 +77,7 @@ pub fn secure_companions(
     shards: &[CatalogueShard],
     count: usize,
     seed: u64,
+    vertical: bool,
 ) -> Result<Vec<RoundDevice>, CompanionError> {
     let rng = Rng::new(seed).split("companions");
     let budget = Budget::new(f64::INFINITY, 1e-6)?;
@@ -85,7 +88,7 @@ pub fn secure_companions(
         device.engine().set_budget(budget);
         Ok(device)
     };
-    busiest(data, shards, count, &rng).into_iter().map(device).collect()
+    busiest(data, shards, count, vertical, &rng).into_iter().map(device).collect()
 }
 
 impl Companions {
@@ -93,7 +96,7 @@ impl Companions {
     #[must_use]
     pub fn new(data: &Dataset, shards: &[CatalogueShard], count: usize, seed: u64) -> Self {
         let rng = Rng::new(seed).split("companions");
-        let listeners = busiest(data, shards, count, &rng).into_iter().map(Some).collect();
+        let listeners = busiest(data, shards, count, false, &rng).into_iter().map(Some).collect();
         Self { listeners, order: Vec::new(), round: None, counted: 0, rng }
     }
 

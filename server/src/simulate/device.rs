@@ -2,9 +2,11 @@
 
 use super::SimulatedListener;
 use chacha20::ChaCha20Rng;
+use serde::Deserialize;
 use sottovoce::client::secure::{Errand, RoundState};
 use sottovoce::client::{self, Recommender};
 use sottovoce::ids::Millis;
+use sottovoce::protocol::{CandidateBlock, Message as _};
 use std::future::Future;
 
 /// What came back: a status of HTTP (0 for no answer at all) and a body.
@@ -21,13 +23,27 @@ pub trait Wire: Send + Sync {
 pub struct RoundDevice {
     engine: Recommender,
     rng: ChaCha20Rng,
+    /// ETags of the shards that its songs came in; of those that it was made with it knows none.
+    held: Vec<String>,
+}
+
+/// What there is to download, as far as a device reads it.
+#[derive(Debug, Deserialize)]
+struct Manifest {
+    shards: Vec<Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Entry {
+    etag: String,
+    embeddings: String,
 }
 
 impl RoundDevice {
     /// Of a listener; `rng` is a cryptographic source whose draws nobody else sees.
     #[must_use]
     pub fn new(listener: SimulatedListener, rng: ChaCha20Rng) -> Self {
-        Self { engine: listener.into_engine(), rng }
+        Self { engine: listener.into_engine(), rng, held: Vec::new() }
     }
 
     /// The engine.
@@ -52,7 +68,10 @@ impl RoundDevice {
     ) -> Result<Option<Millis>, client::Error> {
         while let Some(errand) = self.engine.round_errand(now(), &mut self.rng)? {
             match errand {
-                Errand::Get { path, .. } => {
+                Errand::Get { path, message } => {
+                    if message == CandidateBlock::NAME {
+                        self.renew(wire).await?; // a vertical round moves the songs, and is trained where they are now
+                    }
                     let (status, body) = wire.request(&path, None).await;
                     self.engine.round_answer(status, &body, now())?;
                 }
@@ -68,5 +87,20 @@ impl RoundDevice {
             }
         }
         Ok(self.engine.round_state().retry_at)
+    }
+
+    /// Fetches the shards that are others than before. Where the catalogue does not come, the songs stay where they are.
+    async fn renew(&mut self, wire: &impl Wire) -> Result<(), client::Error> {
+        let (200, body) = wire.request("v1/catalogue", None).await else { return Ok(()) };
+        let Ok(Manifest { shards }) = serde_json::from_slice(&body) else { return Ok(()) };
+        for (i, Entry { etag, embeddings }) in shards.iter().enumerate() {
+            if self.held.get(i) == Some(etag) {
+                continue;
+            }
+            let (200, shard) = wire.request(embeddings.trim_start_matches('/'), None).await else { return Ok(()) };
+            self.engine.load_shard(&shard)?;
+        }
+        self.held = shards.into_iter().map(|shard| shard.etag).collect();
+        Ok(())
     }
 }

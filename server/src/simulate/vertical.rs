@@ -73,12 +73,8 @@ pub(super) fn tower(server: &Vertical) -> Result<UserTower, TrainError> {
 /// What devices hold once the newest embeddings are published. With several scenarios the catalogue is all of theirs.
 pub(super) fn resident(server: &Vertical, world: &SplitWorld) -> Result<Resident, TrainError> {
     let d = server.shape().dimension as usize;
-    let mut rows = vec![0.0; world.songs.len() * d];
-    for scenario in server.scenarios() {
-        for (song, row) in scenario.songs.iter().zip(scenario.tower.index().chunks_exact(d)) {
-            rows[song.0 as usize * d..][..d].copy_from_slice(row);
-        }
-    }
+    let mut rows = server.rows();
+    rows.resize(world.songs.len() * d, 0.0); // the last songs may be in no scenario
     Ok(world.items(&rows)?)
 }
 

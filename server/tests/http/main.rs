@@ -5,6 +5,7 @@
 
 mod admin;
 mod secure;
+mod vertical;
 mod world;
 
 use axum::body::Body;
@@ -215,6 +216,7 @@ async fn every_promised_status_is_kept_and_none_is_left_out() {
     admin::every_status_of_admission(&mut seen).await;
     admin::every_status_of_the_operators_api(&mut seen).await;
     secure::every_status_of_secure_rounds(&mut seen).await;
+    vertical::every_status_of_blocks(&mut seen).await;
     assert_eq!(promised(), seen, "left: /openapi.json; right: what was seen");
 }
 

@@ -190,7 +190,15 @@ fn a_block_that_the_terms_do_not_name_is_not_taken() {
 
 #[test]
 fn rounds_in_the_open_are_refused() {
-    let plan = LocalPlan { epochs: 1, batch: 4, learning_rate: 0.1, negatives: 4, max_examples: 16, clip_norm: 0.5 };
+    let plan = LocalPlan {
+        epochs: 1,
+        batch: 4,
+        learning_rate: 0.1,
+        negatives: 4,
+        max_examples: 16,
+        clip_norm: 0.5,
+        proximal: 0.0,
+    };
     let weights = crate::ids::WeightsVersion(1);
     let offer = encode(&RoundOffer { round: RoundId(1), weights, plan, cohort: 4, closes_at: Millis(9) });
     let mut world = World::new(1, false);

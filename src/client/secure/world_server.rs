@@ -62,8 +62,15 @@ impl Server {
 
     /// Opens a round with all enlisted members on its committee.
     pub(super) fn open(&mut self, round: u64, cohort: u32, edit: impl FnOnce(&mut Terms)) {
-        let plan =
-            LocalPlan { epochs: 2, batch: 4, learning_rate: 0.1, negatives: 4, max_examples: 16, clip_norm: 0.5 };
+        let plan = LocalPlan {
+            epochs: 2,
+            batch: 4,
+            learning_rate: 0.1,
+            negatives: 4,
+            max_examples: 16,
+            clip_norm: 0.5,
+            proximal: 0.0,
+        };
         let noise = NoiseTerms { multiplier: self.noise, steps: 1 << 10 };
         let blocks: Vec<Digest> = self.blocks.iter().map(|bytes| Digest::of(bytes)).collect();
         let numbers = self.weights.values.len() + self.blocks.len() * block(1).rows.len();

@@ -1,4 +1,4 @@
-// A small crowd, judged one claim a test; `cargo xtask demo --crowd 20 --rounds 10` is the large one. `cargo xtask test --only e2e` names server, package
+// A small crowd in vertical rounds, judged one claim a test; `cargo xtask demo --crowd 20 --rounds 10` is the large one. `cargo xtask test --only e2e` names server, package
 // and, where the machine has one, a PostgreSQL database; without it there is one server over SQLite.
 
 import assert from "node:assert/strict";
@@ -13,7 +13,7 @@ describe("a crowd of pages in rounds", { timeout: 480_000 }, () => {
 
   before(async () => {
     assert.ok(program && site, "SOTTOVOCE_SERVER and SOTTOVOCE_PACKAGE are not named; next: cargo xtask test --only e2e");
-    found = await crowd({ program, site, database, pages: 5, rounds: 2, tell: (step) => console.error(`    ${step}`) });
+    found = await crowd({ program, site, database, pages: 5, rounds: 2, vertical: true, tell: (step) => console.error(`    ${step}`) });
     verdict = crowdVerdict(found);
   }, { timeout: 450_000 });
 
@@ -30,6 +30,11 @@ describe("a crowd of pages in rounds", { timeout: 480_000 }, () => {
   test("a tab is closed in the middle of a round, another is loaded anew, and the rounds go on", () => {
     assert.deepEqual([found.closed, found.reloaded], [1, 1]);
     assert.ok(verdict.line.summed >= 4, `${verdict.line.summed} reports in two sums`);
+  });
+
+  test("the songs lie elsewhere than before, and whoever reported had fetched the block that a round is about", () => {
+    assert.ok(found.moved);
+    for (const { blocks, reports } of found.devices) assert.ok(blocks >= reports.length, `${blocks} blocks, ${reports.length} reports`);
   });
 
   test("every ledger says what its own wire saw, whatever befell the page", () => {

@@ -27,15 +27,15 @@ const STATUSES = /^Failed to load resource: the server responded with a status o
 
 /**
  * Lets `pages` pages go through `rounds` rounds. `program` is the server's, `site` the built package; `database` a PostgreSQL database for the pair
- * of servers. Without one there is a single server over SQLite.
+ * of servers. Without one there is a single server over SQLite. In `vertical` rounds the songs move too.
  */
-export async function crowd({ program, site, database, pages, rounds, tell = () => {} }) {
+export async function crowd({ program, site, database, pages, rounds, vertical = false, tell = () => {} }) {
   const began = Date.now();
   const off = Math.max(1, Math.round(pages * 0.15));
   const taking = pages - off;
   const [closed, reloaded] = [Math.max(1, Math.floor(taking / 4)), Math.max(1, Math.floor(taking / 3))];
   const left = taking - closed;
-  const numbers = { pages, rounds, off, closed, reloaded, left, minimum: Math.max(2, Math.floor(left / 2)) };
+  const numbers = { pages, rounds, vertical, off, closed, reloaded, left, minimum: Math.max(2, Math.floor(left / 2)) };
   const open = { servers: [], devices: [], browser: undefined, place: await mkdtemp(join(tmpdir(), "sottovoce-crowd-")) };
   try {
     tell(`${database ? "two servers" : "one server"}, ${pages} pages, ${off} of them without consent`);
@@ -52,7 +52,7 @@ export async function crowd({ program, site, database, pages, rounds, tell = () 
 }
 
 /** Before the servers: the bare page and the package as it is published, and a world in a file of its own for each. */
-async function startServers({ place, servers }, { program, site, database }, { rounds, left, minimum }) {
+async function startServers({ place, servers }, { program, site, database }, { rounds, vertical, left, minimum }) {
   const www = join(place, "www");
   await cp(PAGE, www, { recursive: true });
   await cp(site, join(www, "sottovoce"), { recursive: true });
@@ -64,6 +64,7 @@ async function startServers({ place, servers }, { program, site, database }, { r
     // So much that all rounds, and as many again that come to nothing, stay below the package's own budget of 8.
     "--noise", Math.max(2, 1.8 * Math.sqrt(rounds)).toFixed(1),
     "--round-seconds", "20", "--report-seconds", "20", "--opening-seconds", "20",
+    ...(vertical ? ["--vertical", "--block", "256"] : []),
   ];
   for (const state of database ? ["one.db", "other.db"] : ["one.db"]) {
     await copyFile(world, join(place, state));
@@ -95,6 +96,7 @@ async function travel(open, numbers, tell) {
     const numbers = Array.from({ length: Math.min(ABREAST, pages - first) }, (_, i) => first + i);
     devices.push(...(await Promise.all(numbers.map((number) => Device.open(browser, urls, number, number >= pages - off, passing)))));
   }
+  const laid = await places(urls.at(-1));
   tell(`${SONGS} songs each`);
   const kept = await Promise.all(devices.map((device) => device.hear()));
   const beforeConsent = sum(devices.map((device) => device.weigh().contributing.length));
@@ -128,7 +130,7 @@ async function travel(open, numbers, tell) {
     if (!device.page) await device.look();
     device.found = await device.call("told");
   }
-  return { beforeConsent, kept, logs, closed: told.closed, reloaded: told.reloaded, restarts: restart ? 1 : 0, rounds: await roundsOf(urls.at(-1)), devices: devices.map((device) => device.summary()) };
+  return { beforeConsent, kept, logs, closed: told.closed, reloaded: told.reloaded, restarts: restart ? 1 : 0, moved: (await places(urls.at(-1))) !== laid, rounds: await roundsOf(urls.at(-1)), devices: devices.map((device) => device.summary()) };
 }
 
 /** Kills a server in whatever it is doing, and starts it again a little later. */
@@ -146,6 +148,12 @@ async function newest(url) {
   } catch {
     return 0;
   }
+}
+
+/** Where the songs lie, as the names of the files that say it. */
+async function places(url) {
+  const { shards } = await (await fetch(new URL("/v1/catalogue", url))).json();
+  return shards.map(({ etag }) => etag).join();
 }
 
 async function roundsOf(url) {
@@ -232,6 +240,7 @@ class Device {
       wire: { messages: bodies.length, bytes: sum(bodies.map(({ body }) => body.length)) },
       told: this.found,
       contributing: contributing.length,
+      blocks: this.wire.requests.filter(({ url, status }) => /\/blocks\/\d+$/.test(url) && status === 200).length,
       reports: messages.filter(({ form, status }) => form === "report" && status === 201).map(({ round }) => round),
       violations: [...violations, ...foreign.map(({ method, url }) => `${method} ${url}: not our server`)],
       complaints: this.log.complaints.filter((complaint) => !STATUSES.test(complaint)),
@@ -244,7 +253,7 @@ async function ready(page) {
 }
 
 /** The findings as one flat line for machines, and whether all of it holds. */
-export function crowdVerdict({ numbers, servers, seconds, beforeConsent, kept, logs, closed, reloaded, restarts, rounds, devices }) {
+export function crowdVerdict({ numbers, servers, seconds, beforeConsent, kept, logs, closed, reloaded, restarts, moved, rounds, devices }) {
   const [first, ...others] = logs;
   const version = Math.min(...logs.map((log) => log.version));
   const apart = devices.filter(({ takesPart }) => !takesPart);
@@ -256,6 +265,7 @@ export function crowdVerdict({ numbers, servers, seconds, beforeConsent, kept, l
     check: "crowd",
     pages: numbers.pages,
     rounds: numbers.rounds,
+    vertical: numbers.vertical,
     servers,
     version,
     log_faults: sum(logs.map(({ faults }) => faults.length)),
@@ -265,6 +275,8 @@ export function crowdVerdict({ numbers, servers, seconds, beforeConsent, kept, l
     killed: closed,
     reloaded,
     servers_killed: restarts,
+    songs_moved: moved,
+    blocks: sum(devices.map(({ blocks }) => blocks)),
     reports: sum(devices.map(({ reports }) => reports.length)),
     summed: sum(summed),
     uplink_bytes: sum(devices.map(({ wire }) => wire.bytes)),
@@ -284,6 +296,9 @@ export function crowdVerdict({ numbers, servers, seconds, beforeConsent, kept, l
     line.servers_killed === 1 &&
     summed.every((updates) => updates >= numbers.minimum) &&
     devices.some(({ told }) => told.included > 0) &&
+    // Whoever reported in a vertical round had fetched its block, and no other round has any.
+    line.songs_moved === numbers.vertical &&
+    devices.every(({ blocks, reports }) => (numbers.vertical ? blocks >= reports.length : blocks === 0)) &&
     line.ledger_matches &&
     line.consent_off_requests === 0 &&
     line.violations === 0 &&

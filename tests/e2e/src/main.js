@@ -13,7 +13,8 @@ const HELP = `Drives a running player in headless Chromium.
   node src/main.js --url http://127.0.0.1:7700 --screenshot DIR
       pictures of the player, wide and narrow, light and dark
   node src/main.js --crowd 20 --rounds 10 --database postgres://...
-      starts two servers of its own and lets 20 bare pages go through 10 rounds, some of them killed or reloaded on the way; the same kind of line
+      starts two servers of its own and lets 20 bare pages go through 10 rounds, some of them killed or reloaded on the way; the same kind of line;
+      --vertical: rounds that move the songs too
 
   --json   progress goes nowhere; stdout holds the JSON line alone either way
   CHROMIUM=/path/to/chromium names the browser; for a crowd SOTTOVOCE_SERVER the server's program and SOTTOVOCE_PACKAGE the built package.`;
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     screenshot: { type: "string" },
     crowd: { type: "string" },
     rounds: { type: "string", default: "10" },
+    vertical: { type: "boolean", default: false },
     database: { type: "string" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
@@ -41,7 +43,7 @@ if (values.help || !drives) {
 const tell = (step) => values.json || console.error(`    ${step}`);
 
 async function throng() {
-  const found = await crowd({ program, site, database: values.database, pages: Number(values.crowd), rounds: Number(values.rounds), tell });
+  const found = await crowd({ program, site, database: values.database, pages: Number(values.crowd), rounds: Number(values.rounds), vertical: values.vertical, tell });
   const { line, holds, unequal } = crowdVerdict(found);
   for (const { number, violations, complaints } of found.devices) {
     for (const violation of violations) console.error(`left page ${number}: ${violation}`);

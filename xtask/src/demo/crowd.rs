@@ -16,7 +16,7 @@ pub(super) const LEAST_PAGES: i64 = 5;
 pub(super) const LEAST_ROUNDS: i64 = 2;
 
 /// Runs it; one JSON line on stdout. Where the machine has no PostgreSQL nothing is run, and the line says so.
-pub(super) fn run(workspace: &Workspace, pages: u16, rounds: u16, json: bool) -> Result<ExitCode> {
+pub(super) fn run(workspace: &Workspace, pages: u16, rounds: u16, vertical: bool, json: bool) -> Result<ExitCode> {
     let Some(postgres) = Postgres::start()? else {
         run::say("the crowd is skipped: two servers share their rounds through PostgreSQL only");
         println!("{}", serde_json::json!({ "check": "crowd", "skipped": "no PostgreSQL" }));
@@ -28,6 +28,9 @@ pub(super) fn run(workspace: &Workspace, pages: u16, rounds: u16, json: bool) ->
     let mut node = Command::new("node");
     node.current_dir(&workspace.root).arg(workspace.root.join("tests/e2e/src/main.js"));
     node.args(["--crowd", &pages.to_string(), "--rounds", &rounds.to_string(), "--database", &postgres.url]);
+    if vertical {
+        node.arg("--vertical");
+    }
     if json {
         node.arg("--json");
     }
