@@ -26,7 +26,7 @@ const full = at("src", "generated-full", "sottovoce_bg.wasm");
 const slim = at("src", "generated-slim", "sottovoce_bg.wasm");
 
 /** Parts of `index` that are fetched when they are asked for. They take the errors and `init` from `index`, and repeat the little rest. */
-const lazy = ["additions", "cache", "persist", "portable", "replay", "rounds", "secure", "tape"];
+const lazy = ["additions", "cache", "persist", "portable", "renewal", "replay", "rounds", "secure", "tape"];
 
 /** Entries beside `index`, which they import as users do, so that there is one engine however many of them a page takes. */
 const beside = {

@@ -56,9 +56,9 @@ export function record(core: Door, { seed, config }: { seed: bigint; config: Eng
       if (answer.kind === "weights") write("receive", args, [answer.version]);
     },
   };
-  // Songs that lie elsewhere from here on: what was written before cannot be played over them.
+  // Songs that lie elsewhere from here on: what was written before cannot be played over them. Those of opening come before all that counts.
   pens.loadShard = () => {
-    if (calls.length) from(core.snapshot());
+    if (calls.some(({ call }) => call !== "setContext" && call !== "configure")) from(core.snapshot());
   };
   for (const name of ["observe", "undo", "setContext", "configure", "lessOf", "unmute", "importHistory"] as const) {
     pens[name] = (args) => write(name, args);

@@ -17,11 +17,13 @@ pub(crate) struct Deaths {
     pub(crate) stops: u64,
     /// Points and seconds of the same rounds in peace: how the deaths are spread over them.
     pub(crate) peace: Option<(u64, f64)>,
+    /// Instead of all that: so many servers side by side, of which one is killed whenever so much time has passed.
+    pub(crate) beside: Option<(usize, Duration)>,
 }
 
 impl Deaths {
     pub(crate) fn none() -> Self {
-        Self { kills: 0, stops: 0, peace: None }
+        Self { kills: 0, stops: 0, peace: None, beside: None }
     }
 }
 
@@ -72,7 +74,11 @@ struct Play<'a> {
     now: u64,
     deaths: Deaths,
     rng: ChaCha20Rng,
-    server: Option<Server>,
+    /// One, or several over one store, which are asked in turn.
+    servers: Vec<Option<Server>>,
+    turn: usize,
+    /// How many were started.
+    lives: u32,
     dies_at_a_point: bool,
     stopping: Option<JoinHandle<bool>>,
     outcome: Outcome,
@@ -88,11 +94,14 @@ pub(crate) fn play(place: &Place, rounds: u64, deaths: Deaths) -> Outcome {
         now: 1,
         deaths,
         rng: ChaCha20Rng::seed_from_u64(rounds),
-        server: None,
+        servers: Vec::new(),
+        turn: 0,
+        lives: 0,
         dies_at_a_point: false,
         stopping: None,
         outcome: Outcome::default(),
     };
+    play.servers.resize_with(play.deaths.beside.map_or(1, |(count, _)| count), || None);
     let begun = Instant::now();
     for round in 1..=rounds {
         play.round(round);
@@ -121,39 +130,73 @@ impl Play<'_> {
             match self.step(round) {
                 Ok(true) => break,
                 Ok(false) => {}
-                Err(Died) => {
-                    self.outcome.deaths += u64::from(self.server.is_some());
-                    self.outcome.at_a_point += u64::from(self.server.is_some() && self.dies_at_a_point);
-                    self.server = None;
-                    self.now += A_LIFE;
-                }
+                Err(Died) => self.buried(),
             }
         }
         if let Some(stopping) = self.stopping.take() {
             self.outcome.stops += u64::from(stopping.join().expect("it was stopped"));
         }
         while self.judge(round).is_err() {
-            self.outcome.deaths += 1;
-            self.server = None;
+            self.buried();
         }
     }
 
-    /// The living server; a new one where there is none, with its death in it.
+    /// The one that was asked is dead.
+    fn buried(&mut self) {
+        let lived = self.servers[self.turn].take().is_some();
+        self.outcome.deaths += u64::from(lived);
+        self.outcome.at_a_point += u64::from(lived && self.dies_at_a_point);
+        self.now += A_LIFE;
+    }
+
+    /// The living server whose turn it is; a new one where there is none, with its death in it.
     fn server(&mut self) -> &mut Server {
-        if self.server.is_none() {
+        self.turn = (self.turn + 1) % self.servers.len();
+        if self.servers[self.turn].is_none() {
             let death = self.death();
+            self.lives += 1;
             self.dies_at_a_point = matches!(death, Death::Point(_));
             let server = Server::start(self.place, death);
             let let_live = matches!(death, Death::Never) && self.stopping.is_none();
             assert!(server.ready.is_some() || !let_live, "it does not come up");
             self.outcome.ready.extend(server.ready.map(|ready| ready.as_secs_f64() * 1e3));
-            self.server = Some(server);
+            self.servers[self.turn] = Some(server);
         }
-        self.server.as_mut().expect("just made")
+        self.servers[self.turn].as_mut().expect("just made")
+    }
+
+    /// Every server does what is due, all at once, as they do in life.
+    fn tick(&mut self) -> Result<(), Died> {
+        let now = wire::numbers(&[self.now]);
+        if self.servers.iter().all(Option::is_none) {
+            self.server();
+        }
+        let begun = |server: &mut Option<Server>| Some(server.as_mut()?.begin(Ask::Tick, &now));
+        let begun: Vec<Option<Result<(), Died>>> = self.servers.iter_mut().map(begun).collect();
+        let mut dead = None;
+        // Whoever was asked is heard, also where another died: its answer would be taken for that to the next question.
+        for (i, begun) in begun.into_iter().enumerate() {
+            let (Some(begun), Some(server)) = (begun, &mut self.servers[i]) else { continue };
+            match begun.and_then(|()| server.end()) {
+                Ok(answer) => _ = taken(Ask::Tick, answer),
+                Err(Died) => {
+                    if dead.replace(i).is_some() {
+                        self.buried();
+                    }
+                    self.turn = i;
+                }
+            }
+        }
+        if dead.is_some() { Err(Died) } else { Ok(()) }
     }
 
     /// Evenly over what is left of the rounds.
     fn death(&mut self) -> Death {
+        if let Some((count, every)) = self.deaths.beside {
+            // The first ones die one after the other, and each that takes its place a whole turn later.
+            let turns = u32::try_from(count).expect("a few");
+            return Death::Moment(every * if self.lives < turns { self.lives + 1 } else { turns });
+        }
         let left = self.deaths.kills.saturating_sub(self.outcome.deaths);
         let (Some((points, seconds)), 1..) = (self.deaths.peace, left) else { return Death::Never };
         #[allow(clippy::cast_precision_loss, reason = "a few thousand")]
@@ -255,7 +298,7 @@ impl Play<'_> {
         end?;
         if done.iter().all(|done| *done) {
             self.now += PATIENCE + 1;
-            self.done(Ask::Tick, &wire::numbers(&[self.now]))?;
+            self.tick()?;
         }
         Ok(())
     }
@@ -290,7 +333,7 @@ impl Play<'_> {
             .map(|disclosure| [this.clone(), encode(&disclosure)].concat())
             .collect();
         self.all(Ask::Disclose, &disclosures).1?;
-        self.done(Ask::Tick, &wire::numbers(&[self.now]))?;
+        self.tick()?;
         Ok(())
     }
 

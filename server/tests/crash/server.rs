@@ -128,6 +128,21 @@ impl Server {
         this
     }
 
+    /// Asks, and does not wait.
+    pub(crate) fn begin(&mut self, ask: Ask, body: &[u8]) -> Result<(), Died> {
+        wire::write(&mut self.stream, 0, ask as u8, body).map_err(|_| Died)
+    }
+
+    /// The answer to what [`Server::begin`] asked; this one has no point at which it dies.
+    pub(crate) fn end(&mut self) -> Result<Answer, Died> {
+        let (id, byte, body) = wire::read(&mut self.stream).map_err(|_| Died)?;
+        if id == wire::THE_POINT {
+            self.child.lock().expect("a child").kill().expect("it can be killed");
+            return Err(Died);
+        }
+        Ok((byte, body))
+    }
+
     pub(crate) fn ask(&mut self, ask: Ask, body: &[u8]) -> Result<Answer, Died> {
         let mut answer = None;
         self.ask_all(ask, &[body.to_vec()], |_, got| answer = Some(got))?;
