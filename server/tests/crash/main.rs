@@ -51,7 +51,7 @@ fn three_coordinators() {
         return eprintln!("skipped: SOTTOVOCE_POSTGRES names no PostgreSQL server; `cargo xtask test` starts one");
     };
     let long = deaths() > FEW;
-    let (rounds, every) = if long { (600, Duration::from_secs(5)) } else { (12, Duration::from_millis(200)) };
+    let (rounds, every) = if long { (1200, Duration::from_secs(5)) } else { (12, Duration::from_millis(200)) };
     let peace = play(&Place::schema(&url, "one"), rounds, Deaths::none());
     let war = play(&Place::schema(&url, "three"), rounds, Deaths { beside: Some((3, every)), ..Deaths::none() });
     told("three_coordinators", "postgresql", rounds, &war, &peace);
