@@ -2,7 +2,7 @@
 //!
 //! [`Algebra`] has the words of the papers: linear maps, crosses, factorisation machines, attention over fields and units, gated recurrent
 //! units, capsules, experts, losses. A model is written once over it. [`Tape`] does it on the processor: batched, on all cores, with the same
-//! bits for one seed however many cores there are; in f64 it checks its own gradients. [`Parameters`] hold dense weights.
+//! bits for one seed however many cores there are; in f64 it checks its own gradients. [`Parameters`] hold dense weights, an [`Optimiser`] moves them.
 //!
 //! Knows nothing of music, and stands alone: a model's room imports this crate, never the other way round.
 
@@ -10,6 +10,7 @@ mod algebra;
 mod matrix;
 pub mod noise;
 mod ops;
+mod optim;
 mod parallel;
 mod parameters;
 mod pool;
@@ -18,6 +19,7 @@ mod tape;
 
 pub use algebra::{Activation, Algebra, Attention, FieldWeights, GruWeights, Moments, Samples, TimeBias};
 pub use matrix::View;
+pub use optim::{Adagrad, Adam, AdamConfig, Optimiser, Sgd};
 pub use parameters::{Init, Parameters, Part};
 pub use pool::{Buffer, Pool};
 pub use real::Real;

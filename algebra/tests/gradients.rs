@@ -40,7 +40,9 @@ gradients! {
     }
     scores_and_row_dot: [(5, 4), (3, 4), (5, 4)], |a, p| {
         let y = a.scores(p[0], p[1]);
-        let one = weigh(a, y);
+        let own = a.scores(p[1], p[1]);
+        let (one, own) = (weigh(a, y), weigh(a, own));
+        let one = a.add(one, own);
         let z = a.row_dot(p[0], p[2]);
         let own = a.row_dot(p[0], p[0]);
         let z = a.multiply(z, own);
