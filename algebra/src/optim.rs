@@ -208,7 +208,8 @@ mod tests {
     #[test]
     fn what_a_loss_does_not_depend_on_stands_still() {
         let mut parameters = Parameters::<f32>::new(1);
-        let (used, unused) = (parameters.add("a", 1, 1, Init::Normal(1.0)), parameters.add("b", 1, 1, Init::Normal(1.0)));
+        let (used, unused) =
+            (parameters.add("a", 1, 1, Init::Normal(1.0)), parameters.add("b", 1, 1, Init::Normal(1.0)));
         let before = parameters.values().to_vec();
         let mut adam = Adam::new(AdamConfig { decay: 0.1, ..AdamConfig::default() });
         let pool = Pool::default();

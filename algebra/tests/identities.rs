@@ -1,6 +1,6 @@
 //! What papers prove, held true of the operations: fast forms equal slow ones, special cases equal general ones.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests over small numbers")]
 
 use proptest::prelude::*;
 use sottovoce_algebra::{Algebra, Attention, GruWeights, Init, Parameters, Pool, Samples, Tape, Var, noise};
