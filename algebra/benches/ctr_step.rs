@@ -33,17 +33,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let value = |name: &str| given.iter().position(|a| a == name).and_then(|i| given.get(i + 1)).cloned();
     let threads = value("--threads").map_or(Ok(0), |t| t.parse())?;
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let arguments = Arguments {
         json: given.iter().any(|a| a == "--json"),
         only: value("--only"),
         seconds: value("--seconds").map_or(Ok(2.0), |t| t.parse())?,
     };
-    ctr(&arguments)?;
-    sequences(&arguments, true)?;
-    sequences(&arguments, false)?;
-    tiny(&arguments)?;
-    updates(&arguments)?;
+    // Inside the threads: a step that began outside would hand over and wait at every operation.
+    threads.install(|| {
+        ctr(&arguments)?;
+        sequences(&arguments, true)?;
+        sequences(&arguments, false)?;
+        tiny(&arguments)?;
+        updates(&arguments)
+    })?;
     Ok(())
 }
 

@@ -163,18 +163,21 @@ fn pack(b: &View<'_, f32>, from: usize, depth: usize, first: usize, width: usize
         }
         return;
     }
-    // Turned: a column of the panel lies together in `b`. Sixteen steps at a time, so that lines written to stay in the first cache.
-    for block in (0..depth).step_by(16) {
-        let steps = 16.min(depth - block);
-        for j in 0..width {
-            let source = &b.values[(first + j) * b.column + from + block..][..steps];
-            for (p, value) in source.iter().enumerate() {
-                panel[(block + p) * padded + j] = *value;
+    // Turned: a column of the panel lies together in `b`. A line of the panel is written from sixteen columns that are read side by side.
+    panel.chunks_exact_mut(padded).take(depth).for_each(|row| row[width..].fill(0.0));
+    let column = |j: usize| &b.values[(first + j) * b.column + from..][..depth];
+    for j in (0..width / 16 * 16).step_by(16) {
+        let columns: [&[f32]; 16] = from_fn(|c| column(j + c));
+        for (p, row) in panel.chunks_exact_mut(padded).take(depth).enumerate() {
+            if let Some((to, _)) = row[j..].split_first_chunk_mut::<16>() {
+                for c in 0..16 {
+                    to[c] = columns[c][p];
+                }
             }
         }
-        if width < padded {
-            panel[block * padded..][..steps * padded].chunks_exact_mut(padded).for_each(|row| row[width..].fill(0.0));
-        }
+    }
+    for j in width / 16 * 16..width {
+        panel.chunks_exact_mut(padded).zip(column(j)).for_each(|(row, value)| row[j] = *value);
     }
 }
 

@@ -4,7 +4,6 @@ use crate::parallel;
 use crate::parameters::{Parameters, Part};
 use crate::real::Real;
 use crate::tape::Gradients;
-use rayon::prelude::*;
 
 /// Numbers of one piece of a step.
 const PIECE: usize = 16 * 1024;
@@ -26,7 +25,7 @@ impl<R: Real> Optimiser<R> for Sgd {
     fn step(&mut self, parameters: &mut Parameters<R>, gradients: &Gradients<R>) {
         let rate = R::from_f32(self.rate);
         for (part, g) in gradients.parts() {
-            parallel::map(parameters.part_mut(part), g, |w, g| *w -= rate * g);
+            parallel::map!(parameters.part_mut(part), g, |w, g| *w -= rate * g,);
         }
     }
 }
@@ -59,14 +58,20 @@ impl<R: Real> Optimiser<R> for Adagrad<R> {
         let (rate, epsilon) = (self.rate, self.epsilon);
         self.sums.resize(parameters.len(), R::ZERO);
         for (part, g) in gradients.parts() {
-            let sums = self.sums[part.range()].par_chunks_mut(PIECE);
-            let pieces = parameters.part_mut(part).par_chunks_mut(PIECE).zip(g.par_chunks(PIECE)).zip(sums);
-            few(g.len(), pieces, |((w, g), n)| {
-                for ((w, g), n) in w.iter_mut().zip(g).zip(n) {
-                    *n += *g * *g;
-                    *w -= rate * *g / (n.sqrt() + epsilon);
-                }
-            });
+            let n = &mut self.sums[part.range()];
+            pieces(
+                parameters.part_mut(part),
+                g,
+                n,
+                &mut [],
+                #[inline(always)]
+                |w: &mut [R], g: &[R], n: &mut [R], _: &mut [R]| {
+                    for ((w, g), n) in w.iter_mut().zip(g).zip(n) {
+                        *n += *g * *g;
+                        *w -= rate * *g / (n.sqrt() + epsilon);
+                    }
+                },
+            );
         }
     }
 }
@@ -136,29 +141,41 @@ impl<R: Real> Optimiser<R> for Adam<R> {
         self.second.resize(parameters.len(), R::ZERO);
         for (part, g) in gradients.parts() {
             let (rate, correct) = self.correction(part);
-            let first = self.first[part.range()].par_chunks_mut(PIECE);
-            let moments = first.zip(self.second[part.range()].par_chunks_mut(PIECE));
-            let pieces = parameters.part_mut(part).par_chunks_mut(PIECE).zip(g.par_chunks(PIECE)).zip(moments);
-            few(g.len(), pieces, |((w, g), (m, v))| {
-                for ((w, g), (m, v)) in w.iter_mut().zip(g).zip(m.iter_mut().zip(v)) {
-                    *m = b1 * *m + (R::ONE - b1) * *g;
-                    *v = b2 * *v + (R::ONE - b2) * *g * *g;
-                    *w -= decay * *w + rate * *m / ((*v * correct).sqrt() + epsilon);
-                }
-            });
+            let (m, v) = (&mut self.first[part.range()], &mut self.second[part.range()]);
+            pieces(
+                parameters.part_mut(part),
+                g,
+                m,
+                v,
+                #[inline(always)]
+                |w: &mut [R], g: &[R], m: &mut [R], v: &mut [R]| {
+                    for ((w, g), (m, v)) in w.iter_mut().zip(g).zip(m.iter_mut().zip(v)) {
+                        *m = b1 * *m + (R::ONE - b1) * *g;
+                        *v = b2 * *v + (R::ONE - b2) * *g * *g;
+                        *w -= decay * *w + rate * *m / ((*v * correct).sqrt() + epsilon);
+                    }
+                },
+            );
         }
     }
 }
 
-/// Runs `f` over pieces, on this thread where there is one piece only: waking another costs more.
-fn few<P: IndexedParallelIterator>(len: usize, pieces: P, f: impl Fn(P::Item) + Sync + Send) {
-    let f = |piece| parallel::vectorize(|| f(piece));
-    if len <= PIECE {
-        // A minimum longer than the work keeps it in one job, which the calling thread runs itself.
-        pieces.with_min_len(2).for_each(f);
-    } else {
-        pieces.for_each(f);
+/// Runs `f` over weights, gradient and two states of them, in pieces where there are many.
+fn pieces<R: Real>(
+    w: &mut [R],
+    g: &[R],
+    m: &mut [R],
+    v: &mut [R],
+    f: impl Fn(&mut [R], &[R], &mut [R], &mut [R]) + Copy + Sync + Send,
+) {
+    if w.len() <= PIECE {
+        return parallel::vectorize!(|| f(w, g, m, v));
     }
+    let half = w.len() / 2;
+    let (w, g) = (w.split_at_mut(half), g.split_at(half));
+    // An optimiser that remembers one number a weight has no second state.
+    let (m, v) = (m.split_at_mut(half), v.split_at_mut(half.min(v.len())));
+    rayon::join(|| pieces(w.0, g.0, m.0, v.0, f), || pieces(w.1, g.1, m.1, v.1, f));
 }
 
 #[cfg(test)]

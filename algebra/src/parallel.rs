@@ -16,31 +16,132 @@ const PIECE: usize = 16 * 1024;
 const SUMS: usize = 32;
 /// Rows of a product that one thread takes at a time: whole tiles of 6, 8 and 12.
 const ROWS: usize = 96;
-/// Multiplications that one thread takes at least.
-const MULTIPLICATIONS: usize = 256 * 1024;
+/// Multiplications that one thread takes at least: packing what stands on the right is then small beside them.
+const MULTIPLICATIONS: usize = 1024 * 1024;
 /// Rows whose outer products are one piece of a sum.
 const DEPTH: usize = 1024;
 
-/// Compiles `f` for the widest vectors of this machine.
+/// Compiles `f` for the widest vectors of this machine: `f` and what is inlined into it. So closures on their way here are marked
+/// for that, by macros of the functions' names: one that became a function of its own would be compiled for any machine.
 #[inline(always)]
-pub(crate) fn vectorize<T>(f: impl FnOnce() -> T) -> T {
+pub(crate) fn vectorize_with<T>(f: impl FnOnce() -> T) -> T {
     Arch::new().dispatch(f)
 }
 
+macro_rules! vectorize {
+    (|| $body:expr) => {
+        $crate::parallel::vectorize_with(
+            #[inline(always)]
+            || $body,
+        )
+    };
+}
+macro_rules! rows {
+    ($y:expr, $columns:expr, $work:expr, |$first:pat_param, $rows:pat_param| $body:expr $(,)?) => {
+        $crate::parallel::rows_with(
+            $y,
+            $columns,
+            $work,
+            #[inline(always)]
+            |$first, $rows| $body,
+        )
+    };
+}
+macro_rules! map {
+    ($y:expr, $x:expr, |$a:pat_param, $b:pat_param| $body:expr $(,)?) => {
+        $crate::parallel::map_with(
+            $y,
+            $x,
+            #[inline(always)]
+            |$a, $b| $body,
+        )
+    };
+}
+macro_rules! zip {
+    ($z:expr, $x:expr, $y:expr, |$a:pat_param, $b:pat_param, $c:pat_param| $body:expr $(,)?) => {
+        $crate::parallel::zip_with(
+            $z,
+            $x,
+            $y,
+            #[inline(always)]
+            |$a, $b, $c| $body,
+        )
+    };
+}
+macro_rules! rows_summed {
+    ($pool:expr, $y:expr, $columns:expr, $work:expr, $into:expr,
+        |$first:pat_param, $rows:pat_param, $sum:pat_param| $body:expr $(,)?) => {
+        $crate::parallel::rows_summed_with(
+            $pool,
+            $y,
+            $columns,
+            $work,
+            $into,
+            #[inline(always)]
+            |$first, $rows, $sum| $body,
+        )
+    };
+}
+macro_rules! summed {
+    ($pool:expr, $count:expr, $work:expr, $into:expr, |$rows:pat_param, $sum:pat_param| $body:expr $(,)?) => {
+        $crate::parallel::summed_with(
+            $pool,
+            $count,
+            $work,
+            $into,
+            #[inline(always)]
+            |$rows, $sum| $body,
+        )
+    };
+}
+macro_rules! total {
+    ($pool:expr, $count:expr, $work:expr, |$rows:pat_param| $body:expr $(,)?) => {
+        $crate::parallel::total_with(
+            $pool,
+            $count,
+            $work,
+            #[inline(always)]
+            |$rows| $body,
+        )
+    };
+}
+pub(crate) use {map, rows, rows_summed, summed, total, vectorize, zip};
+
 /// `f(first, rows)` for runs of rows of `y`; a row costs about as much as `work` numbers.
-pub(crate) fn rows<R: Real>(y: &mut [R], columns: usize, work: usize, f: impl Fn(usize, &mut [R]) + Sync) {
+pub(crate) fn rows_with<R: Real>(y: &mut [R], columns: usize, work: usize, f: impl Fn(usize, &mut [R]) + Sync) {
     let columns = columns.max(1);
     let run = (PIECE / work.max(1)).max(1);
     if y.len() <= run * columns {
-        vectorize(|| f(0, y));
+        vectorize!(|| f(0, y));
         return;
     }
-    y.par_chunks_mut(run * columns).enumerate().for_each(|(i, y)| vectorize(|| f(i * run, y)));
+    y.par_chunks_mut(run * columns).enumerate().for_each(|(i, y)| vectorize!(|| f(i * run, y)));
+}
+
+/// `f(i, run)` for runs of `len` numbers; `f` compiles its own loops.
+pub(crate) fn runs<R: Real>(y: &mut [R], len: usize, f: impl Fn(usize, &mut [R]) + Sync) {
+    // One run is no reason to wake anybody.
+    if y.len() <= len {
+        return f(0, y);
+    }
+    y.par_chunks_mut(len).enumerate().for_each(|(i, y)| f(i, y));
+}
+
+/// The same over two at once, whose runs belong together.
+pub(crate) fn paired_runs<R: Real>(
+    (y, of_y): (&mut [R], usize),
+    (z, of_z): (&mut [R], usize),
+    f: impl Fn(usize, &mut [R], &mut [R]) + Sync,
+) {
+    if y.len() <= of_y {
+        return f(0, y, z);
+    }
+    y.par_chunks_mut(of_y).zip(z.par_chunks_mut(of_z)).enumerate().for_each(|(i, (y, z))| f(i, y, z));
 }
 
 /// `f(y, x)` for each pair.
-pub(crate) fn map<R: Real>(y: &mut [R], x: &[R], f: impl Fn(&mut R, R) + Sync) {
-    rows(y, 1, 1, |first, y| {
+pub(crate) fn map_with<R: Real>(y: &mut [R], x: &[R], f: impl Fn(&mut R, R) + Sync) {
+    rows!(y, 1, 1, |first, y| {
         for (y, x) in y.iter_mut().zip(&x[first..]) {
             f(y, *x);
         }
@@ -48,8 +149,8 @@ pub(crate) fn map<R: Real>(y: &mut [R], x: &[R], f: impl Fn(&mut R, R) + Sync) {
 }
 
 /// `f(z, x, y)` for each three.
-pub(crate) fn zip<R: Real>(z: &mut [R], x: &[R], y: &[R], f: impl Fn(&mut R, R, R) + Sync) {
-    rows(z, 1, 1, |first, z| {
+pub(crate) fn zip_with<R: Real>(z: &mut [R], x: &[R], y: &[R], f: impl Fn(&mut R, R, R) + Sync) {
+    rows!(z, 1, 1, |first, z| {
         for ((z, x), y) in z.iter_mut().zip(&x[first..]).zip(&y[first..]) {
             f(z, *x, *y);
         }
@@ -58,11 +159,11 @@ pub(crate) fn zip<R: Real>(z: &mut [R], x: &[R], y: &[R], f: impl Fn(&mut R, R, 
 
 /// `into += y`.
 pub(crate) fn accumulate<R: Real>(into: &mut [R], y: &[R]) {
-    map(into, y, |into, y| *into += y);
+    map!(into, y, |into, y| *into += y,);
 }
 
 /// Runs `f(run, y, sum)` over runs of `count` rows: each writes its rows of `y` and adds to a sum, and the sums are added to `into` in order.
-pub(crate) fn rows_summed<R: Real>(
+pub(crate) fn rows_summed_with<R: Real>(
     pool: &Pool<R>,
     y: &mut [R],
     columns: usize,
@@ -74,17 +175,17 @@ pub(crate) fn rows_summed<R: Real>(
     let count = y.len() / columns;
     let run = (PIECE / work.max(1)).max(count.div_ceil(SUMS)).max(1);
     if count <= run || len == 0 {
-        vectorize(|| f(0, y, into));
+        vectorize!(|| f(0, y, into));
         return;
     }
     let mut sums = pool.zeros(count.div_ceil(run) * len);
     let runs = y.par_chunks_mut(run * columns).zip(sums.par_chunks_mut(len)).enumerate();
-    runs.for_each(|(i, (y, sum))| vectorize(|| f(i * run, y, sum)));
+    runs.for_each(|(i, (y, sum))| vectorize!(|| f(i * run, y, sum)));
     sums.chunks_exact(len).for_each(|sum| accumulate(into, sum));
 }
 
 /// Runs `f(rows, sum)` over runs of `count` rows; the sums are added to `into` in order.
-pub(crate) fn summed<R: Real>(
+pub(crate) fn summed_with<R: Real>(
     pool: &Pool<R>,
     count: usize,
     work: usize,
@@ -94,19 +195,24 @@ pub(crate) fn summed<R: Real>(
     let len = into.len();
     let run = (PIECE / work.max(1)).max(count.div_ceil(SUMS)).max(1);
     if count <= run || len == 0 {
-        vectorize(|| f(0..count, into));
+        vectorize!(|| f(0..count, into));
         return;
     }
     let mut sums = pool.zeros(count.div_ceil(run) * len);
     let runs = sums.par_chunks_mut(len).enumerate();
-    runs.for_each(|(i, sum)| vectorize(|| f(i * run..count.min((i + 1) * run), sum)));
+    runs.for_each(|(i, sum)| vectorize!(|| f(i * run..count.min((i + 1) * run), sum)));
     sums.chunks_exact(len).for_each(|sum| accumulate(into, sum));
 }
 
 /// The sum over runs of `f(rows)`, in order.
-pub(crate) fn total<R: Real>(pool: &Pool<R>, count: usize, work: usize, f: impl Fn(Range<usize>) -> R + Sync) -> R {
+pub(crate) fn total_with<R: Real>(
+    pool: &Pool<R>,
+    count: usize,
+    work: usize,
+    f: impl Fn(Range<usize>) -> R + Sync,
+) -> R {
     let mut sum = [R::ZERO];
-    summed(pool, count, work, &mut sum, |rows, sum| sum[0] += f(rows));
+    summed!(pool, count, work, &mut sum, |rows, sum| sum[0] += f(rows),);
     sum[0]
 }
 
@@ -166,18 +272,41 @@ pub(crate) fn dot<R: Real>(a: &[R], b: &[R]) -> R {
 /// The sum of a row, added in the same order as [`dot`].
 #[inline(always)]
 pub(crate) fn sum<R: Real>(a: &[R]) -> R {
+    sum_of(
+        a,
+        #[inline(always)]
+        |x| x,
+    )
+}
+
+/// The sum of `f` over a row, added in the same order as [`dot`].
+#[inline(always)]
+pub(crate) fn sum_of<R: Real>(a: &[R], f: impl Fn(R) -> R) -> R {
     let (a, rest) = a.as_chunks::<16>();
     let mut sums = [R::ZERO; 16];
     for a in a {
         for i in 0..16 {
-            sums[i] += a[i];
+            sums[i] += f(a[i]);
         }
     }
     let mut sum = tree(sums);
     for a in rest {
-        sum += *a;
+        sum += f(*a);
     }
     sum
+}
+
+/// The largest of a row: sixteen of them side by side, because each comparison waits for the one before.
+#[inline(always)]
+pub(crate) fn largest<R: Real>(a: &[R]) -> R {
+    let (a, rest) = a.as_chunks::<16>();
+    let mut most = [R::LOWEST; 16];
+    for a in a {
+        for i in 0..16 {
+            most[i] = a[i].maximum(most[i]);
+        }
+    }
+    most.iter().chain(rest).fold(R::LOWEST, |most, x| x.maximum(most))
 }
 
 #[inline(always)]

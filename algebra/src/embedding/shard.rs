@@ -46,13 +46,21 @@ pub(super) const NOWHERE: u32 = u32::MAX;
 pub(super) struct Shard {
     pub(super) places: Map<u32>,
     pub(super) waiting: Map<Waiting>,
-    pub(super) ids: Vec<u64>,
-    pub(super) counts: Vec<u32>,
-    pub(super) seen: Vec<u64>,
+    pub(super) rows: Vec<Row>,
     pub(super) weights: Vec<f32>,
     pub(super) state: Vec<f32>,
-    /// For every row the pull that last asked for it, and which of that pull's rows it is: ids that come twice are found without a map.
-    asked: Vec<(u64, u32)>,
+}
+
+/// What is known of a row besides its numbers; half a line of the cache.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Row {
+    pub(super) id: u64,
+    pub(super) seen: u64,
+    pub(super) count: u32,
+    /// Which of its rows the pull that last asked has it as: ids that come twice are found without a map.
+    place: u32,
+    /// That pull.
+    pull: u64,
 }
 
 /// What rows are like, for all shards.
@@ -110,26 +118,23 @@ impl Shard {
     }
 
     fn ask(&mut self, row: u32, pull: u64, now: u64, rows: &mut Vec<u32>) -> u32 {
-        let at = row as usize;
-        self.counts[at] = self.counts[at].saturating_add(1);
-        if self.asked[at].0 != pull {
-            self.asked[at] = (pull, u32::try_from(rows.len()).unwrap_or(NOWHERE));
-            self.seen[at] = now;
+        let known = &mut self.rows[row as usize];
+        known.count = known.count.saturating_add(1);
+        if known.pull != pull {
+            (known.pull, known.seen) = (pull, now);
+            known.place = u32::try_from(rows.len()).unwrap_or(NOWHERE);
             rows.push(row);
         }
-        self.asked[at].1
+        known.place
     }
 
     /// A new row: what it starts as is a function of its id, not of when it came.
     fn admit(&mut self, kind: &Kind, id: u64, waiting: Waiting) -> u32 {
-        let row = u32::try_from(self.ids.len()).unwrap_or_else(|_| panic!("a shard of 2³² rows"));
+        let row = u32::try_from(self.rows.len()).unwrap_or_else(|_| panic!("a shard of 2³² rows"));
         self.waiting.remove(&id);
         self.places.insert(id, row);
-        self.ids.push(id);
         // The asking of this pull is counted when the row is found.
-        self.counts.push(waiting.count.saturating_sub(1));
-        self.seen.push(waiting.seen);
-        self.asked.push((0, 0));
+        self.rows.push(Row { id, seen: waiting.seen, count: waiting.count.saturating_sub(1), ..Row::default() });
         let seed = noise::bits(kind.seed, id);
         let first = self.weights.len();
         self.weights.extend((0u64..).take(kind.columns).map(|i| match kind.init {
@@ -158,7 +163,7 @@ impl Shard {
     /// A step of every row.
     pub(super) fn learn(&mut self, kind: &Kind, rows: &[u32], gradient: &[f32]) {
         let (k, s) = (kind.columns, kind.optimiser.state_len(kind.columns));
-        parallel::vectorize(|| {
+        parallel::vectorize!(|| {
             for (row, g) in rows.iter().zip(gradient.chunks_exact(k)).filter(|(row, _)| **row != NOWHERE) {
                 let row = *row as usize;
                 let (w, state) = (&mut self.weights[row * k..][..k], &mut self.state[row * s..][..s]);
@@ -173,23 +178,19 @@ impl Shard {
         let old = core::mem::take(self);
         self.waiting = old.waiting;
         let (k, s) = (kind.columns, kind.optimiser.state_len(kind.columns));
-        for row in (0..old.ids.len()).filter(|row| old.seen[*row] >= then) {
-            let weights = &old.weights[row * k..][..k];
-            self.take_in(old.ids[row], old.counts[row], old.seen[row], weights, &old.state[row * s..][..s]);
+        for (i, row) in old.rows.iter().enumerate().filter(|(_, row)| row.seen >= then) {
+            self.take_in(row.id, row.count, row.seen, &old.weights[i * k..][..k], &old.state[i * s..][..s]);
         }
-        old.ids.len() - self.ids.len()
+        old.rows.len() - self.rows.len()
     }
 
     /// Appends a row as it is; false if the id has one already.
     pub(super) fn take_in(&mut self, id: u64, count: u32, seen: u64, weights: &[f32], state: &[f32]) -> bool {
-        let Ok(row) = u32::try_from(self.ids.len()) else { return false };
+        let Ok(row) = u32::try_from(self.rows.len()) else { return false };
         if self.places.insert(id, row).is_some() {
             return false;
         }
-        self.ids.push(id);
-        self.counts.push(count);
-        self.seen.push(seen);
-        self.asked.push((0, 0));
+        self.rows.push(Row { id, seen, count, ..Row::default() });
         self.weights.extend_from_slice(weights);
         self.state.extend_from_slice(state);
         true

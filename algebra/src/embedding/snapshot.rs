@@ -49,11 +49,11 @@ impl EmbeddingTable {
         out.extend_from_slice(&admit_at.to_le_bytes());
         out.extend_from_slice(&whole(shards).to_le_bytes());
         for shard in &self.shards {
-            out.extend_from_slice(&(shard.ids.len() as u64).to_le_bytes());
+            out.extend_from_slice(&(shard.rows.len() as u64).to_le_bytes());
             out.extend_from_slice(&(shard.waiting.len() as u64).to_le_bytes());
-            shard.ids.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
-            shard.counts.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
-            shard.seen.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
+            shard.rows.iter().for_each(|row| out.extend_from_slice(&row.id.to_le_bytes()));
+            shard.rows.iter().for_each(|row| out.extend_from_slice(&row.count.to_le_bytes()));
+            shard.rows.iter().for_each(|row| out.extend_from_slice(&row.seen.to_le_bytes()));
             shard.weights.iter().chain(&shard.state).for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
             let mut waiting: Vec<(&u64, &Waiting)> = shard.waiting.iter().collect();
             waiting.sort_unstable_by_key(|(id, _)| **id);

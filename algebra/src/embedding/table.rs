@@ -131,6 +131,8 @@ pub struct EmbeddingTable {
     /// Pulls so far: a row knows by it whether the current one has asked already.
     pulls: u64,
     generation: u64,
+    /// Room for the ids of each shard and their places among those asked for.
+    asked: Vec<(Vec<u64>, Vec<u32>)>,
 }
 
 impl EmbeddingTable {
@@ -140,7 +142,7 @@ impl EmbeddingTable {
     /// [`TableError::Setting`] if no table can be like that.
     pub fn new(config: TableConfig) -> Result<Self, TableError> {
         config.check()?;
-        Ok(Self { config, shards: vec![Shard::default(); config.shards], pulls: 0, generation: 0 })
+        Ok(Self { config, shards: vec![Shard::default(); config.shards], pulls: 0, generation: 0, asked: Vec::new() })
     }
 
     /// What the table is like.
@@ -152,7 +154,7 @@ impl EmbeddingTable {
     /// How many rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|s| s.ids.len()).sum()
+        self.shards.iter().map(|s| s.rows.len()).sum()
     }
 
     /// Whether there are none.
@@ -171,7 +173,12 @@ impl EmbeddingTable {
     pub fn pull(&mut self, ids: &[u64], now: u64) -> Rows {
         self.pulls += 1;
         let (pull, kind) = (self.pulls, self.config.kind());
-        let mut asked: Vec<(Vec<u64>, Vec<u32>)> = vec![Default::default(); self.shards.len()];
+        let mut asked = core::mem::take(&mut self.asked);
+        asked.resize_with(self.shards.len(), Default::default);
+        asked.iter_mut().for_each(|(own, order)| {
+            own.clear();
+            order.clear();
+        });
         for (i, id) in (0u32..).zip(ids) {
             let (own, order) = &mut asked[self.shard_of(*id)];
             own.push(*id);
@@ -184,6 +191,7 @@ impl EmbeddingTable {
             found.places.iter().zip(order).for_each(|(place, i)| places[*i as usize] = first + place);
             first += u32::try_from(found.rows.len()).unwrap_or(0);
         }
+        self.asked = asked;
         let k = self.config.columns;
         let mut values = vec![0.0; first as usize * k];
         let of_shards: Vec<Vec<u32>> = found.into_iter().map(|f| f.rows).collect();

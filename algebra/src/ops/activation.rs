@@ -25,9 +25,9 @@ pub(crate) fn bend<R: Real>(tape: &mut Tape<'_, R>, x: Var, curve: Curve) -> Var
     let mut y = tape.pool().take(x.len());
     let values = tape.value(x);
     match curve {
-        Curve::Relu => parallel::map(&mut y, values, |y, x| *y = x.maximum(R::ZERO)),
-        Curve::Sigmoid => parallel::map(&mut y, values, |y, x| *y = x.sigmoid()),
-        Curve::Tanh => parallel::map(&mut y, values, |y, x| *y = x.tanh()),
+        Curve::Relu => parallel::map!(&mut y, values, |y, x| *y = x.maximum(R::ZERO),),
+        Curve::Sigmoid => parallel::map!(&mut y, values, |y, x| *y = x.sigmoid(),),
+        Curve::Tanh => parallel::map!(&mut y, values, |y, x| *y = x.tanh(),),
     }
     tape.record(x.rows(), x.columns(), y, Bent { x, curve })
 }
@@ -38,21 +38,20 @@ impl<R: Real> Operation<R> for Bent {
     }
 
     fn backward(&self, y: &[R], dy: &[R], sweep: &mut Sweep<'_, R>) {
-        let slope = |y: R, dy: R| match self.curve {
-            Curve::Relu => {
-                if y > R::ZERO {
-                    dy
-                } else {
-                    R::ZERO
-                }
-            }
-            Curve::Sigmoid => dy * y * (R::ONE - y),
-            Curve::Tanh => dy * (R::ONE - y * y),
-        };
-        sweep.put(self.x, |dx, add| match add {
-            true => parallel::zip(dx, y, dy, |dx, y, dy| *dx += slope(y, dy)),
-            false => parallel::zip(dx, y, dy, |dx, y, dy| *dx = slope(y, dy)),
+        sweep.put(self.x, |dx, add| match self.curve {
+            Curve::Relu => along(dx, y, dy, add, |y| if y > R::ZERO { R::ONE } else { R::ZERO }),
+            Curve::Sigmoid => along(dx, y, dy, add, |y| y * (R::ONE - y)),
+            Curve::Tanh => along(dx, y, dy, add, |y| R::ONE - y * y),
         });
+    }
+}
+
+/// `dx = slope(y)·dy`, or added to it.
+fn along<R: Real>(dx: &mut [R], y: &[R], dy: &[R], add: bool, slope: impl Fn(R) -> R + Sync) {
+    if add {
+        parallel::zip!(dx, y, dy, |dx, y, dy| *dx += slope(y) * dy,);
+    } else {
+        parallel::zip!(dx, y, dy, |dx, y, dy| *dx = slope(y) * dy,);
     }
 }
 
@@ -64,7 +63,7 @@ struct Softmax {
 pub(crate) fn softmax<R: Real>(tape: &mut Tape<'_, R>, x: Var, mask: Option<&[f32]>) -> Var {
     assert!(mask.is_none_or(|m| m.len() == x.len()), "a mask of another shape");
     let (mut y, n, values) = (tape.pool().take(x.len()), x.columns().max(1), tape.value(x));
-    parallel::rows(&mut y, n, 4 * n, |first, y| {
+    parallel::rows!(&mut y, n, 4 * n, |first, y| {
         for (i, y) in y.chunks_exact_mut(n).enumerate() {
             let row = (first + i) * n..(first + i + 1) * n;
             y.copy_from_slice(&values[row.clone()]);
@@ -80,7 +79,7 @@ pub(crate) fn shares<R: Real>(row: &mut [R], mask: Option<&[f32]>) {
     if let Some(mask) = mask {
         row.iter_mut().zip(mask).for_each(|(x, m)| *x = if *m > 0.0 { *x } else { R::LOWEST });
     }
-    let largest = row.iter().fold(R::LOWEST, |most, x| most.maximum(*x));
+    let largest = parallel::largest(row);
     if largest <= R::LOWEST {
         return row.fill(R::ZERO);
     }
@@ -97,7 +96,7 @@ impl<R: Real> Operation<R> for Softmax {
     fn backward(&self, y: &[R], dy: &[R], sweep: &mut Sweep<'_, R>) {
         let n = self.x.columns().max(1);
         sweep.add(self.x, |dx| {
-            parallel::rows(dx, n, n, |first, dx| {
+            parallel::rows!(dx, n, n, |first, dx| {
                 for (i, dx) in dx.chunks_exact_mut(n).enumerate() {
                     let row = (first + i) * n..(first + i + 1) * n;
                     let (y, dy) = (&y[row.clone()], &dy[row]);
@@ -119,7 +118,7 @@ pub(crate) fn prelu<R: Real>(tape: &mut Tape<'_, R>, x: Var, slope: Var) -> Var 
     assert_eq!((1, x.columns), (slope.rows, slope.columns), "not a slope a column");
     let (mut y, d) = (tape.pool().take(x.len()), x.columns().max(1));
     let (values, slopes) = (tape.value(x), tape.value(slope));
-    parallel::rows(&mut y, d, d, |first, y| {
+    parallel::rows!(&mut y, d, d, |first, y| {
         for (y, x) in y.chunks_exact_mut(d).zip(values[first * d..].chunks_exact(d)) {
             y.iter_mut().zip(x).zip(slopes).for_each(|((y, x), a)| *y = if *x > R::ZERO { *x } else { *a * *x });
         }
@@ -136,7 +135,7 @@ impl<R: Real> Operation<R> for Prelu {
     fn backward(&self, _: &[R], dy: &[R], sweep: &mut Sweep<'_, R>) {
         let (x, slope, d) = (sweep.value(self.x), sweep.value(self.slope), self.x.columns().max(1));
         sweep.add(self.x, |dx| {
-            parallel::rows(dx, d, d, |first, dx| {
+            parallel::rows!(dx, d, d, |first, dx| {
                 let rows = x[first * d..].chunks_exact(d).zip(dy[first * d..].chunks_exact(d));
                 for (dx, (x, dy)) in dx.chunks_exact_mut(d).zip(rows) {
                     for (((dx, x), dy), a) in dx.iter_mut().zip(x).zip(dy).zip(slope) {
@@ -147,7 +146,7 @@ impl<R: Real> Operation<R> for Prelu {
         });
         let pool = sweep.pool().clone();
         sweep.add(self.slope, |da| {
-            parallel::summed(&pool, self.x.rows(), d, da, |rows, da| {
+            parallel::summed!(&pool, self.x.rows(), d, da, |rows, da| {
                 let run = rows.start * d..rows.end * d;
                 for (x, dy) in x[run.clone()].chunks_exact(d).zip(dy[run].chunks_exact(d)) {
                     for ((da, x), dy) in da.iter_mut().zip(x).zip(dy) {
@@ -157,6 +156,13 @@ impl<R: Real> Operation<R> for Prelu {
             });
         });
     }
+}
+
+/// Through `p = σ(z)`: what reaches `p`, times its slope.
+#[inline(always)]
+fn toward<R: Real>(reaches: R, z: R) -> R {
+    let p = z.sigmoid();
+    reaches * p * (R::ONE - p)
 }
 
 /// Dice keeps the mean and one over the deviation of every column.
@@ -189,10 +195,10 @@ pub(crate) fn dice<R: Real>(
         None => {
             let one = R::ONE / R::from_count(x.rows().max(1));
             let (mut mean, mut variance) = (pool.zeros(d), pool.zeros(d));
-            parallel::summed(&pool, x.rows(), d, &mut mean, |rows, sum| {
+            parallel::summed!(&pool, x.rows(), d, &mut mean, |rows, sum| {
                 values[rows.start * d..rows.end * d].chunks_exact(d).for_each(|x| parallel::axpy(one, x, sum));
             });
-            parallel::summed(&pool, x.rows(), d, &mut variance, |rows, sum| {
+            parallel::summed!(&pool, x.rows(), d, &mut variance, |rows, sum| {
                 for x in values[rows.start * d..rows.end * d].chunks_exact(d) {
                     for ((sum, x), m) in sum.iter_mut().zip(x).zip(mean.iter()) {
                         *sum += one * (*x - *m) * (*x - *m);
@@ -204,7 +210,7 @@ pub(crate) fn dice<R: Real>(
     };
     inverse.iter_mut().for_each(|v| *v = R::ONE / (*v + R::from_f64(DICE_EPSILON)).sqrt());
     let (mut y, slopes) = (pool.take(x.len()), tape.value(slope));
-    parallel::rows(&mut y, d, 8 * d, |first, y| {
+    parallel::rows!(&mut y, d, 8 * d, |first, y| {
         for (y, x) in y.chunks_exact_mut(d).zip(values[first * d..].chunks_exact(d)) {
             for j in 0..d {
                 let p = ((x[j] - mean[j]) * inverse[j]).sigmoid();
@@ -225,7 +231,7 @@ impl<R: Real> Operation<R> for Dice<R> {
         let (x, slope, d) = (sweep.value(self.x), sweep.value(self.slope), self.x.columns().max(1));
         let (pool, mean, inverse) = (sweep.pool().clone(), &self.mean, &self.inverse);
         sweep.add(self.slope, |da| {
-            parallel::summed(&pool, self.x.rows(), 8 * d, da, |rows, da| {
+            parallel::summed!(&pool, self.x.rows(), 8 * d, da, |rows, da| {
                 let run = rows.start * d..rows.end * d;
                 for (x, dy) in x[run.clone()].chunks_exact(d).zip(dy[run].chunks_exact(d)) {
                     for j in 0..d {
@@ -235,19 +241,15 @@ impl<R: Real> Operation<R> for Dice<R> {
             });
         });
         // With z the standardised x and g = ∂L/∂z: as through any standardisation, dx loses the mean of g and of g·z.
-        let toward = |x: R, dy: R, j: usize| {
-            let p = ((x - mean[j]) * inverse[j]).sigmoid();
-            dy * x * (R::ONE - slope[j]) * p * (R::ONE - p)
-        };
         let mut means = pool.zeros(2 * d);
         if self.own && sweep.wants(self.x) {
             let one = R::ONE / R::from_count(self.x.rows().max(1));
-            parallel::summed(&pool, self.x.rows(), 8 * d, &mut means, |rows, sum| {
+            parallel::summed!(&pool, self.x.rows(), 8 * d, &mut means, |rows, sum| {
                 let (plain, scaled) = sum.split_at_mut(d);
                 let run = rows.start * d..rows.end * d;
                 for (x, dy) in x[run.clone()].chunks_exact(d).zip(dy[run].chunks_exact(d)) {
                     for j in 0..d {
-                        let g = one * toward(x[j], dy[j], j);
+                        let g = one * toward(dy[j] * x[j] * (R::ONE - slope[j]), (x[j] - mean[j]) * inverse[j]);
                         plain[j] += g;
                         scaled[j] += g * (x[j] - mean[j]) * inverse[j];
                     }
@@ -255,12 +257,14 @@ impl<R: Real> Operation<R> for Dice<R> {
             });
         }
         sweep.add(self.x, |dx| {
-            parallel::rows(dx, d, 16 * d, |first, dx| {
+            parallel::rows!(dx, d, 16 * d, |first, dx| {
                 let rows = x[first * d..].chunks_exact(d).zip(dy[first * d..].chunks_exact(d));
                 for (dx, (x, dy)) in dx.chunks_exact_mut(d).zip(rows) {
                     for j in 0..d {
                         let z = (x[j] - mean[j]) * inverse[j];
-                        let through = toward(x[j], dy[j], j) - means[j] - z * means[d + j];
+                        let through = toward(dy[j] * x[j] * (R::ONE - slope[j]), (x[j] - mean[j]) * inverse[j])
+                            - means[j]
+                            - z * means[d + j];
                         dx[j] += dy[j] * (slope[j] + z.sigmoid() * (R::ONE - slope[j])) + inverse[j] * through;
                     }
                 }
@@ -281,7 +285,7 @@ pub(crate) fn dropout<R: Real>(tape: &mut Tape<'_, R>, x: Var, rate: f32, seed: 
     assert!((0.0..1.0).contains(&rate), "a rate of {rate}");
     let factor = R::from_f64(1.0 / (1.0 - f64::from(rate)));
     let (mut y, values) = (tape.pool().take(x.len()), tape.value(x));
-    parallel::rows(&mut y, 1, 2, |first, y| {
+    parallel::rows!(&mut y, 1, 2, |first, y| {
         for (place, (y, x)) in (first as u64..).zip(y.iter_mut().zip(&values[first..])) {
             *y = if noise::uniform(seed, place) < rate { R::ZERO } else { factor * *x };
         }
@@ -296,7 +300,7 @@ impl<R: Real> Operation<R> for Dropout<R> {
 
     fn backward(&self, _: &[R], dy: &[R], sweep: &mut Sweep<'_, R>) {
         sweep.add(self.x, |dx| {
-            parallel::rows(dx, 1, 2, |first, dx| {
+            parallel::rows!(dx, 1, 2, |first, dx| {
                 for (place, (dx, dy)) in (first as u64..).zip(dx.iter_mut().zip(&dy[first..])) {
                     *dx += if noise::uniform(self.seed, place) < self.rate { R::ZERO } else { self.factor * *dy };
                 }

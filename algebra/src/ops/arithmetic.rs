@@ -20,7 +20,7 @@ struct Sum<R> {
 pub(crate) fn sum<R: Real>(tape: &mut Tape<'_, R>, x: Var, y: Var, factor: R) -> Var {
     same_shape(x, y);
     let mut z = tape.pool().take(x.len());
-    parallel::zip(&mut z, tape.value(x), tape.value(y), |z, x, y| *z = x + factor * y);
+    parallel::zip!(&mut z, tape.value(x), tape.value(y), |z, x, y| *z = x + factor * y,);
     tape.record(x.rows(), x.columns(), z, Sum { x, y, factor })
 }
 
@@ -39,8 +39,8 @@ impl<R: Real> Operation<R> for Sum<R> {
 /// `dx += factor·dy`.
 fn pass_on<R: Real>(x: Var, factor: R, dy: &[R], sweep: &mut Sweep<'_, R>) {
     sweep.put(x, |dx, add| match add {
-        true => parallel::map(dx, dy, |dx, dy| *dx += factor * dy),
-        false => parallel::map(dx, dy, |dx, dy| *dx = factor * dy),
+        true => parallel::map!(dx, dy, |dx, dy| *dx += factor * dy,),
+        false => parallel::map!(dx, dy, |dx, dy| *dx = factor * dy,),
     });
 }
 
@@ -53,7 +53,7 @@ struct Product {
 pub(crate) fn product<R: Real>(tape: &mut Tape<'_, R>, x: Var, y: Var) -> Var {
     same_shape(x, y);
     let mut z = tape.pool().take(x.len());
-    parallel::zip(&mut z, tape.value(x), tape.value(y), |z, x, y| *z = x * y);
+    parallel::zip!(&mut z, tape.value(x), tape.value(y), |z, x, y| *z = x * y,);
     tape.record(x.rows(), x.columns(), z, Product { x, y })
 }
 
@@ -65,8 +65,8 @@ impl<R: Real> Operation<R> for Product {
 
     fn backward(&self, _: &[R], dz: &[R], sweep: &mut Sweep<'_, R>) {
         let (x, y) = (sweep.value(self.x), sweep.value(self.y));
-        sweep.add(self.x, |dx| parallel::zip(dx, dz, y, |dx, dz, y| *dx += dz * y));
-        sweep.add(self.y, |dy| parallel::zip(dy, dz, x, |dy, dz, x| *dy += dz * x));
+        sweep.add(self.x, |dx| parallel::zip!(dx, dz, y, |dx, dz, y| *dx += dz * y,));
+        sweep.add(self.y, |dy| parallel::zip!(dy, dz, x, |dy, dz, x| *dy += dz * x,));
     }
 }
 
@@ -78,7 +78,7 @@ struct Affine<R> {
 
 pub(crate) fn affine<R: Real>(tape: &mut Tape<'_, R>, x: Var, scale: R, shift: R) -> Var {
     let mut y = tape.pool().take(x.len());
-    parallel::map(&mut y, tape.value(x), |y, x| *y = scale * x + shift);
+    parallel::map!(&mut y, tape.value(x), |y, x| *y = scale * x + shift,);
     tape.record(x.rows(), x.columns(), y, Affine { x, scale })
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn add_period<R: Real>(tape: &mut Tape<'_, R>, x: Var, added: Var) ->
     assert!(added.rows > 0 && x.rows.is_multiple_of(added.rows), "{} rows in periods of {}", x.rows, added.rows);
     let mut y = tape.pool().take(x.len());
     let (from, period, d, n) = (tape.value(x), tape.value(added), x.columns(), added.rows());
-    parallel::rows(&mut y, d, d, |first, y| {
+    parallel::rows!(&mut y, d, d, |first, y| {
         for (i, y) in y.chunks_exact_mut(d.max(1)).enumerate() {
             let (x, p) = (&from[(first + i) * d..][..d], &period[(first + i) % n * d..][..d]);
             y.iter_mut().zip(x).zip(p).for_each(|((y, x), p)| *y = *x + *p);
@@ -124,7 +124,7 @@ impl<R: Real> Operation<R> for Period {
         let pool = sweep.pool().clone();
         sweep.add(self.added, |dp| {
             let period = dp.len();
-            parallel::summed(&pool, dy.len() / period.max(1), period, dp, |periods, dp| {
+            parallel::summed!(&pool, dy.len() / period.max(1), period, dp, |periods, dp| {
                 for dy in dy[periods.start * period..periods.end * period].chunks_exact(period.max(1)) {
                     parallel::axpy(R::ONE, dy, dp);
                 }
@@ -143,29 +143,32 @@ struct Column {
 pub(crate) fn multiply_column<R: Real>(tape: &mut Tape<'_, R>, x: Var, column: Var) -> Var {
     assert_eq!((x.rows, 1), (column.rows, column.columns), "not a number a row");
     let factors = tape.value(column);
-    let y = by_rows(tape, x, |i| factors[i]);
+    let y = by_rows(tape, x, factors);
     tape.record(x.rows(), x.columns(), y, Column { x, column })
 }
 
-/// Every row times `factor(row)`.
-fn by_rows<R: Real>(tape: &Tape<'_, R>, x: Var, factor: impl Fn(usize) -> R + Sync) -> Buffer<R> {
+/// Every row times its factor.
+fn by_rows<R: Real>(tape: &Tape<'_, R>, x: Var, factors: &[R]) -> Buffer<R> {
     let (mut y, d, from) = (tape.pool().take(x.len()), x.columns().max(1), tape.value(x));
-    parallel::rows(&mut y, d, d, |first, y| {
+    parallel::rows!(&mut y, d, d, |first, y| {
         for (i, (y, x)) in y.chunks_exact_mut(d).zip(from[first * d..].chunks_exact(d)).enumerate() {
-            let factor = factor(first + i);
+            let factor = factors[first + i];
             y.iter_mut().zip(x).for_each(|(y, x)| *y = *x * factor);
         }
     });
     y
 }
 
-/// `dx += factor(row)·dy`.
-fn rows_back<R: Real>(x: Var, dy: &[R], sweep: &mut Sweep<'_, R>, factor: impl Fn(usize) -> R + Sync) {
+/// `dx += factor·dy`, row by row.
+fn rows_back<R: Real>(x: Var, dy: &[R], sweep: &mut Sweep<'_, R>, factors: &[R]) {
     let d = x.columns().max(1);
-    sweep.add(x, |dx| {
-        parallel::rows(dx, d, d, |first, dx| {
+    sweep.put(x, |dx, add| {
+        parallel::rows!(dx, d, d, |first, dx| {
             for (i, (dx, dy)) in dx.chunks_exact_mut(d).zip(dy[first * d..].chunks_exact(d)).enumerate() {
-                parallel::axpy(factor(first + i), dy, dx);
+                let factor = factors[first + i];
+                for (dx, dy) in dx.iter_mut().zip(dy) {
+                    *dx = if add { *dx + factor * *dy } else { factor * *dy };
+                }
             }
         });
     });
@@ -179,9 +182,9 @@ impl<R: Real> Operation<R> for Column {
 
     fn backward(&self, _: &[R], dy: &[R], sweep: &mut Sweep<'_, R>) {
         let (x, column, d) = (sweep.value(self.x), sweep.value(self.column), self.x.columns());
-        rows_back(self.x, dy, sweep, |i| column[i]);
+        rows_back(self.x, dy, sweep, column);
         sweep.add(self.column, |dc| {
-            parallel::rows(dc, 1, d, |first, dc| {
+            parallel::rows!(dc, 1, d, |first, dc| {
                 for (i, dc) in dc.iter_mut().enumerate() {
                     let row = (first + i) * d..(first + i + 1) * d;
                     *dc += parallel::dot(&x[row.clone()], &dy[row]);
@@ -200,7 +203,7 @@ struct Mask<R> {
 pub(crate) fn mask_rows<R: Real>(tape: &mut Tape<'_, R>, x: Var, mask: &[f32]) -> Var {
     assert_eq!(x.rows(), mask.len(), "not a number a row");
     let mask = numbers(tape, mask);
-    let y = by_rows(tape, x, |i| mask[i]);
+    let y = by_rows(tape, x, &mask);
     tape.record(x.rows(), x.columns(), y, Mask { x, mask })
 }
 
@@ -217,6 +220,6 @@ impl<R: Real> Operation<R> for Mask<R> {
     }
 
     fn backward(&self, _: &[R], dy: &[R], sweep: &mut Sweep<'_, R>) {
-        rows_back(self.x, dy, sweep, |i| self.mask[i]);
+        rows_back(self.x, dy, sweep, &self.mask);
     }
 }

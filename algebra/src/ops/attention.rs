@@ -59,7 +59,7 @@ pub(crate) fn attention<R: Real>(tape: &mut Tape<'_, R>, q: Var, k: Var, v: Var,
     let (pool, table) = (tape.pool(), bias.as_ref().map(|(t, b)| (tape.value(*t), b.as_slice())));
     let mut y = pool.take(q.rows() * dv);
     let (qs, ks, vs) = (tape.value(q), tape.value(k), tape.value(v));
-    parallel::rows(&mut y, queries * dv, shape.work(), |first, y| {
+    parallel::rows!(&mut y, queries * dv, shape.work(), |first, y| {
         let mut shares = pool.take(queries * keys);
         for (i, y) in y.chunks_exact_mut(queries * dv).enumerate() {
             for head in 0..heads {
@@ -132,7 +132,7 @@ impl<R: Real> Operation<R> for Attention<R> {
         let whole = of_q + of_k + keys * dv;
         let mut parts = pool.take(shape.examples * whole);
         let mut dtable = pool.zeros(table.map_or(0, |(t, _)| t.len()));
-        parallel::rows_summed(&pool, &mut parts, whole, 2 * shape.work(), &mut dtable, |first, parts, dtable| {
+        parallel::rows_summed!(&pool, &mut parts, whole, 2 * shape.work(), &mut dtable, |first, parts, dtable| {
             let (mut p, mut dp) = (pool.take(queries * keys), pool.take(queries * keys));
             for (i, parts) in parts.chunks_exact_mut(whole).enumerate() {
                 let example = first + i;
@@ -160,10 +160,14 @@ impl<R: Real> Operation<R> for Attention<R> {
         });
         for (x, from) in [(self.q, 0), (self.k, of_q), (self.v, of_q + of_k)] {
             let len = x.len() / shape.examples.max(1);
-            sweep.add(x, |dx| {
-                parallel::rows(dx, len, len, |first, dx| {
+            sweep.put(x, |dx, add| {
+                parallel::rows!(dx, len, len, |first, dx| {
                     for (i, dx) in dx.chunks_exact_mut(len.max(1)).enumerate() {
-                        parallel::axpy(R::ONE, &parts[(first + i) * whole + from..][..len], dx);
+                        let part = &parts[(first + i) * whole + from..][..len];
+                        match add {
+                            true => parallel::axpy(R::ONE, part, dx),
+                            false => dx.copy_from_slice(part),
+                        }
                     }
                 });
             });

@@ -40,7 +40,7 @@ pub(crate) fn capsules<R: Real>(
     let (start, mask) = (numbers(tape, start), numbers(tape, mask));
     let routing = Routing { x, start, mask, steps, interests, iterations };
     let (mut y, values) = (tape.pool().take(examples * interests * d), tape.value(x));
-    parallel::rows(&mut y, interests * d, routing.work(), |first, y| {
+    parallel::rows!(&mut y, interests * d, routing.work(), |first, y| {
         let mut course = routing.course();
         for (i, y) in y.chunks_exact_mut(interests * d).enumerate() {
             routing.run(first + i, &values[(first + i) * steps * d..][..steps * d], &mut course);
@@ -113,7 +113,7 @@ impl<R: Real> Operation<R> for Routing<R> {
         let (k, d, steps) = (self.interests, self.x.columns(), self.steps);
         let (tk, kd, values) = (steps * k, k * d, sweep.value(self.x));
         sweep.add(self.x, |dx| {
-            parallel::rows(dx, steps * d, 3 * self.work(), |first, dx| {
+            parallel::rows!(dx, steps * d, 3 * self.work(), |first, dx| {
                 let (mut course, mut du, mut dlogits) = (self.course(), vec![R::ZERO; kd], vec![R::ZERO; tk]);
                 let mut dw = vec![R::ZERO; k];
                 for (i, dx) in dx.chunks_exact_mut(steps * d).enumerate() {

@@ -18,7 +18,7 @@ pub(crate) fn cross<R: Real>(tape: &mut Tape<'_, R>, x0: Var, x: Var, w: Var, b:
     assert!([w, b].iter().all(|v| (v.rows(), v.columns()) == (1, d)), "w and b are not 1 × {d}");
     let mut y = tape.pool().take(x.len());
     let (first_layer, from, weights, bias) = (tape.value(x0), tape.value(x), tape.value(w), tape.value(b));
-    parallel::rows(&mut y, d, 2 * d, |first, y| {
+    parallel::rows!(&mut y, d, 2 * d, |first, y| {
         for (i, y) in y.chunks_exact_mut(d.max(1)).enumerate() {
             let (x0, x) = (&first_layer[(first + i) * d..][..d], &from[(first + i) * d..][..d]);
             let s = parallel::dot(x, weights);
@@ -39,7 +39,7 @@ impl<R: Real> Operation<R> for Cross {
         let d = self.x.columns();
         let (x0, x, w, pool) = (sweep.value(self.x0), sweep.value(self.x), sweep.value(self.w), sweep.pool().clone());
         sweep.add(self.x0, |dx0| {
-            parallel::rows(dx0, d, 2 * d, |first, dx0| {
+            parallel::rows!(dx0, d, 2 * d, |first, dx0| {
                 for (i, dx0) in dx0.chunks_exact_mut(d).enumerate() {
                     let row = (first + i) * d..(first + i + 1) * d;
                     parallel::axpy(parallel::dot(&x[row.clone()], w), &dy[row], dx0);
@@ -49,7 +49,7 @@ impl<R: Real> Operation<R> for Cross {
         // One pass for x, w and b: all three need ⟨dy, x₀⟩.
         let Some(mut dx) = sweep.open(self.x).or_else(|| Some(pool.zeros(self.x.len()))) else { return };
         let mut sums = pool.zeros(2 * d);
-        parallel::rows_summed(&pool, &mut dx, d, 2 * d, &mut sums, |first, dx, sums| {
+        parallel::rows_summed!(&pool, &mut dx, d, 2 * d, &mut sums, |first, dx, sums| {
             let (dw, db) = sums.split_at_mut(d);
             for (i, dx) in dx.chunks_exact_mut(d).enumerate() {
                 let row = (first + i) * d..(first + i + 1) * d;

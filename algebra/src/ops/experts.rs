@@ -20,9 +20,11 @@ pub(crate) fn mixture<R: Real>(tape: &mut Tape<'_, R>, gate: Var, experts: &[Var
     let (pool, logits) = (tape.pool(), tape.value(gate));
     let (mut y, mut weights) = (pool.zeros(gate.rows() * d), pool.take(gate.len()));
     weights.copy_from_slice(logits);
-    parallel::rows(&mut weights, n, 4 * n, |_, rows| rows.chunks_exact_mut(n.max(1)).for_each(|row| shares(row, None)));
+    parallel::rows!(&mut weights, n, 4 * n, |_, rows| rows
+        .chunks_exact_mut(n.max(1))
+        .for_each(|row| shares(row, None)),);
     let values: Vec<&[R]> = experts.iter().map(|e| tape.value(*e)).collect();
-    parallel::rows(&mut y, d, n * d, |first, y| {
+    parallel::rows!(&mut y, d, n * d, |first, y| {
         for (i, y) in y.chunks_exact_mut(d.max(1)).enumerate() {
             let row = first + i;
             for (values, weight) in values.iter().zip(&weights[row * n..]) {
@@ -44,7 +46,7 @@ impl<R: Real> Operation<R> for Mixture<R> {
         let values: Vec<&[R]> = self.experts.iter().map(|e| sweep.value(*e)).collect();
         for (k, expert) in self.experts.iter().enumerate() {
             sweep.add(*expert, |de| {
-                parallel::rows(de, d, d, |first, de| {
+                parallel::rows!(de, d, d, |first, de| {
                     for (i, de) in de.chunks_exact_mut(d.max(1)).enumerate() {
                         parallel::axpy(self.shares[(first + i) * n + k], &dy[(first + i) * d..][..d], de);
                     }
@@ -52,7 +54,7 @@ impl<R: Real> Operation<R> for Mixture<R> {
             });
         }
         sweep.add(self.gate, |dg| {
-            parallel::rows(dg, n, n * d, |first, dg| {
+            parallel::rows!(dg, n, n * d, |first, dg| {
                 let mut worth = vec![R::ZERO; n];
                 for (i, dg) in dg.chunks_exact_mut(n.max(1)).enumerate() {
                     let row = first + i;

@@ -3,10 +3,11 @@
 use crate::parallel;
 use crate::real::Real;
 use crate::tape::{Operation, Sweep, Tape, Var};
-use rayon::prelude::*;
 
 /// Tables shorter than this are added up on one thread.
 const SHORT: usize = 1024;
+/// Longer ones in so many stretches.
+const STRETCHES: usize = 4;
 
 #[derive(Debug)]
 struct Gather {
@@ -23,25 +24,25 @@ pub(crate) fn gather<R: Real>(tape: &mut Tape<'_, R>, table: Var, rows: &[u32], 
     let mut y = tape.pool().take(rows.len() * d);
     // A copy of known length is a few moves; one of unknown length is a call.
     match d {
-        1 => parallel::rows(&mut y, 1, 4, |first, y| {
+        1 => parallel::rows!(&mut y, 1, 4, |first, y| {
             y.iter_mut().zip(&rows[first..]).for_each(|(y, row)| *y = values[*row as usize]);
-        }),
+        },),
         8 => copy::<R, 8>(&mut y, values, rows),
         16 => copy::<R, 16>(&mut y, values, rows),
         32 => copy::<R, 32>(&mut y, values, rows),
         64 => copy::<R, 64>(&mut y, values, rows),
-        _ => parallel::rows(&mut y, d, d, |first, y| {
+        _ => parallel::rows!(&mut y, d, d, |first, y| {
             for (y, row) in y.chunks_exact_mut(d.max(1)).zip(&rows[first..]) {
                 y.copy_from_slice(&values[*row as usize * d..][..d]);
             }
-        }),
+        },),
     }
     tape.record(rows.len() / per_row, per_row * d, y, Gather { table, rows: rows.to_vec() })
 }
 
 fn copy<R: Real, const D: usize>(y: &mut [R], values: &[R], rows: &[u32]) {
     let (values, _) = values.as_chunks::<D>();
-    parallel::rows(y, D, D, |first, y| {
+    parallel::rows!(y, D, D, |first, y| {
         for (y, row) in y.as_chunks_mut::<D>().0.iter_mut().zip(&rows[first..]) {
             *y = values[*row as usize];
         }
@@ -62,8 +63,8 @@ impl<R: Real> Operation<R> for Gather {
             64 => scatter::<R, 64>(dx, dy, &self.rows),
             _ => {
                 // Every thread owns a stretch of the table and reads all numbers: no two write one row, and none waits.
-                let stretch = if n < SHORT { n.max(1) } else { n.div_ceil(4) };
-                dx.par_chunks_mut((stretch * d).max(1)).enumerate().for_each(|(i, dx)| {
+                let stretch = if n < SHORT { n.max(1) } else { n.div_ceil(STRETCHES) };
+                parallel::runs(dx, (stretch * d).max(1), |i, dx| {
                     let own = i * stretch..(i + 1) * stretch;
                     for (place, row) in self.rows.iter().enumerate().filter(|(_, row)| own.contains(&(**row as usize)))
                     {
@@ -76,11 +77,11 @@ impl<R: Real> Operation<R> for Gather {
 }
 
 fn scatter<R: Real, const D: usize>(dx: &mut [R], dy: &[R], rows: &[u32]) {
-    let ((dx, _), (dy, _)) = (dx.as_chunks_mut::<D>(), dy.as_chunks::<D>());
-    let stretch = if dx.len() < SHORT { dx.len().max(1) } else { dx.len().div_ceil(4) };
-    dx.par_chunks_mut(stretch).enumerate().for_each(|(i, dx)| {
-        parallel::vectorize(|| {
-            let own = i * stretch;
+    let (n, (dy, _)) = (dx.len() / D, dy.as_chunks::<D>());
+    let stretch = if n < SHORT { n.max(1) } else { n.div_ceil(STRETCHES) };
+    parallel::runs(dx, stretch * D, |i, dx| {
+        let ((dx, _), own) = (dx.as_chunks_mut::<D>(), i * stretch);
+        parallel::vectorize!(|| {
             for (row, dy) in rows.iter().zip(dy) {
                 if let Some(dx) = (*row as usize).checked_sub(own).and_then(|at| dx.get_mut(at)) {
                     for j in 0..D {

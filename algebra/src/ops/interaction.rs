@@ -22,7 +22,7 @@ pub(crate) fn pairs<R: Real>(tape: &mut Tape<'_, R>, v: Var, fields: usize, summ
     let (k, d, values) = (width(v, fields), v.columns(), tape.value(v));
     let columns = if summed { 1 } else { k };
     let (mut y, half) = (tape.pool().take(v.rows() * columns), R::from_f64(0.5));
-    parallel::rows(&mut y, columns, 2 * d, |first, y| {
+    parallel::rows!(&mut y, columns, 2 * d, |first, y| {
         let mut sums = vec![R::ZERO; 2 * k];
         for (y, v) in y.chunks_exact_mut(columns.max(1)).zip(values[first * d..].chunks_exact(d.max(1))) {
             sums.fill(R::ZERO);
@@ -53,8 +53,8 @@ impl<R: Real> Operation<R> for Pairs {
     fn backward(&self, _: &[R], dy: &[R], sweep: &mut Sweep<'_, R>) {
         let (k, d, values) = (self.k, self.v.columns(), sweep.value(self.v));
         let columns = if self.summed { 1 } else { k };
-        sweep.add(self.v, |dv| {
-            parallel::rows(dv, d, 2 * d, |first, dv| {
+        sweep.put(self.v, |dv, add| {
+            parallel::rows!(dv, d, 2 * d, |first, dv| {
                 let mut sum = vec![R::ZERO; k];
                 for (i, dv) in dv.chunks_exact_mut(d.max(1)).enumerate() {
                     let v = &values[(first + i) * d..][..d];
@@ -62,10 +62,9 @@ impl<R: Real> Operation<R> for Pairs {
                     sum.fill(R::ZERO);
                     v.chunks_exact(k).for_each(|v| parallel::axpy(R::ONE, v, &mut sum));
                     for (dv, v) in dv.chunks_exact_mut(k).zip(v.chunks_exact(k)) {
-                        let parts = dv.iter_mut().zip(v).zip(&sum);
-                        match self.summed {
-                            true => parts.for_each(|((dv, v), s)| *dv += dy[0] * (*s - *v)),
-                            false => parts.zip(dy).for_each(|(((dv, v), s), dy)| *dv += *dy * (*s - *v)),
+                        for (f, ((dv, v), s)) in dv.iter_mut().zip(v).zip(&sum).enumerate() {
+                            let through = dy[if self.summed { 0 } else { f }] * (*s - *v);
+                            *dv = if add { *dv + through } else { through };
                         }
                     }
                 }
@@ -96,7 +95,7 @@ pub(crate) fn kernel<R: Real>(tape: &mut Tape<'_, R>, x: Var, fields: usize, phi
     let operation = Kernel { x, phi, fields, k };
     let (pool, d, values, weights) = (tape.pool(), x.columns(), tape.value(x), tape.value(phi));
     let mut y = pool.zeros(x.rows());
-    parallel::rows(&mut y, 1, WORK, |first, y| {
+    parallel::rows!(&mut y, 1, WORK, |first, y| {
         let mut met = pool.take(ROWS * d);
         for (i, phi, later) in operation.blocks(weights) {
             let n = later.len();
@@ -140,7 +139,7 @@ impl<R: Real> Operation<R> for Kernel {
         let (k, d, stride) = (self.k, self.x.columns(), self.phi.columns());
         let (x, phi, pool) = (sweep.value(self.x), sweep.value(self.phi), sweep.pool().clone());
         sweep.add(self.x, |dx| {
-            parallel::rows(dx, d, WORK, |first, dx| {
+            parallel::rows!(dx, d, WORK, |first, dx| {
                 let rows = dx.len() / d;
                 let mut met = pool.take(rows * d);
                 for (i, phi, later) in self.blocks(phi) {
@@ -158,7 +157,7 @@ impl<R: Real> Operation<R> for Kernel {
             });
         });
         sweep.add(self.phi, |dphi| {
-            parallel::summed(&pool, self.x.rows(), WORK, dphi, |rows, dphi| {
+            parallel::summed!(&pool, self.x.rows(), WORK, dphi, |rows, dphi| {
                 let from = &x[rows.start * d..];
                 let mut weighted = pool.take(rows.len() * d);
                 for (i, row) in rows.clone().enumerate() {

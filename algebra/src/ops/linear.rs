@@ -23,7 +23,7 @@ pub(crate) fn linear<R: Real>(tape: &mut Tape<'_, R>, x: Var, w: Var, b: Option<
     if let Some(b) = b {
         assert_eq!((b.rows, b.columns), (1, w.columns), "a bias is not as long as the map's output");
         let bias = tape.value(b);
-        parallel::rows(&mut y, n, n, |_, y| y.chunks_exact_mut(n.max(1)).for_each(|y| y.copy_from_slice(bias)));
+        parallel::rows!(&mut y, n, n, |_, y| y.chunks_exact_mut(n.max(1)).for_each(|y| y.copy_from_slice(bias)),);
     }
     parallel::product(view(x, tape.value(x)), view(w, tape.value(w)), &mut y, b.is_some());
     tape.record(x.rows(), n, y, Linear { x, w, b })
@@ -43,7 +43,7 @@ impl<R: Real> Operation<R> for Linear {
         sweep.put(self.w, |dw, add| parallel::turned_product(&pool, view(self.x, x), dys, dw, add));
         if let Some(b) = self.b {
             sweep.add(b, |db| {
-                parallel::summed(&pool, self.x.rows(), n, db, |rows, db| {
+                parallel::summed!(&pool, self.x.rows(), n, db, |rows, db| {
                     dy[rows.start * n..rows.end * n].chunks_exact(n).for_each(|dy| parallel::axpy(R::ONE, dy, db));
                 });
             });
@@ -88,7 +88,7 @@ pub(crate) fn row_dot<R: Real>(tape: &mut Tape<'_, R>, a: Var, b: Var) -> Var {
     assert_eq!((a.rows, a.columns), (b.rows, b.columns), "matrices differ in shape");
     let (mut y, d) = (tape.pool().take(a.rows()), a.columns());
     let (x, z) = (tape.value(a), tape.value(b));
-    parallel::rows(&mut y, 1, d, |first, y| {
+    parallel::rows!(&mut y, 1, d, |first, y| {
         for (i, y) in y.iter_mut().enumerate() {
             let row = (first + i) * d..(first + i + 1) * d;
             *y = parallel::dot(&x[row.clone()], &z[row]);
@@ -108,7 +108,7 @@ impl<R: Real> Operation<R> for RowDot {
         for (to, other) in [(self.a, self.b), (self.b, self.a)] {
             let other = sweep.value(other);
             sweep.add(to, |dx| {
-                parallel::rows(dx, d, d, |first, dx| {
+                parallel::rows!(dx, d, d, |first, dx| {
                     for (i, dx) in dx.chunks_exact_mut(d.max(1)).enumerate() {
                         parallel::axpy(dy[first + i], &other[(first + i) * d..][..d], dx);
                     }

@@ -18,7 +18,7 @@ struct Loss<R> {
 }
 
 /// The weighted mean of `loss(i, slopes)`, which answers example `i`'s loss and writes its slopes; and those, weighted too.
-fn weighted<R: Real>(
+fn weighted_with<R: Real>(
     pool: &Pool<R>,
     examples: usize,
     count: usize,
@@ -30,7 +30,7 @@ fn weighted<R: Real>(
     // Nothing to learn from is a loss of 0, not 0/0.
     let one = if sum > 0.0 { R::from_f64(1.0 / sum) } else { R::ZERO };
     let (mut slopes, mut total) = (pool.take(examples * count), pool.zeros(1));
-    parallel::rows_summed(pool, &mut slopes, count, 16 * count, &mut total, |first, slopes, total| {
+    parallel::rows_summed!(pool, &mut slopes, count, 16 * count, &mut total, |first, slopes, total| {
         for (i, slopes) in slopes.chunks_exact_mut(count).enumerate() {
             let weight = weights.map_or(one, |w| one * R::from_f32(w[first + i]));
             total[0] += weight * loss(first + i, slopes);
@@ -38,6 +38,19 @@ fn weighted<R: Real>(
         }
     });
     (total, slopes)
+}
+
+macro_rules! weighted {
+    ($pool:expr, $examples:expr, $count:expr, $weights:expr, |$i:pat_param, $slopes:pat_param| $body:expr $(,)?) => {
+        weighted_with(
+            $pool,
+            $examples,
+            $count,
+            $weights,
+            #[inline(always)]
+            |$i, $slopes| $body,
+        )
+    };
 }
 
 fn one_score(x: Var, labels: usize) {
@@ -53,7 +66,7 @@ pub(crate) fn binary_cross_entropy<R: Real>(
 ) -> Var {
     one_score(logits, labels.len());
     let z = tape.value(logits);
-    let (total, slopes) = weighted(&tape.pool(), labels.len(), 1, weights, |i, slopes| {
+    let (total, slopes) = weighted!(&tape.pool(), labels.len(), 1, weights, |i, slopes| {
         let (z, y) = (z[i], R::from_f32(labels[i]));
         slopes[0] = z.sigmoid() - y;
         z.softplus() - y * z
@@ -73,15 +86,16 @@ pub(crate) fn joint_cross_entropy<R: Real>(
     one_score(a, labels.len());
     one_score(b, labels.len());
     let (x, z) = (tape.value(a), tape.value(b));
-    let (total, slopes) = weighted(&tape.pool(), labels.len(), 2, weights, |i, slopes| {
+    let (total, slopes) = weighted!(&tape.pool(), labels.len(), 2, weights, |i, slopes| {
         let (a, b, y) = (x[i], z[i], R::from_f32(labels[i]));
         let s = (-a).softplus() + (-b).softplus();
         let most = (-a).maximum(-b).maximum(-a - b);
         let terms = [(-a - most).exp(), (-b - most).exp(), (-a - b - most).exp()];
         let sum = terms[0] + terms[1] + terms[2];
         // d/da of s is −σ(−a); of the logarithm, minus the share of the terms that hold a.
-        let of = |x: R, own: R| -(-x).sigmoid() + (R::ONE - y) * (own + terms[2]) / sum;
-        (slopes[0], slopes[1]) = (of(a, terms[0]), of(b, terms[1]));
+        let rest = (R::ONE - y) / sum;
+        slopes[0] = rest * (terms[0] + terms[2]) - (-a).sigmoid();
+        slopes[1] = rest * (terms[1] + terms[2]) - (-b).sigmoid();
         s - (R::ONE - y) * (most + sum.ln())
     });
     tape.record(1, 1, total, Loss { terms: vec![(a, 0, R::ONE), (b, 1, R::ONE)], slopes, count: 2 })
@@ -90,7 +104,7 @@ pub(crate) fn joint_cross_entropy<R: Real>(
 pub(crate) fn squared_error<R: Real>(tape: &mut Tape<'_, R>, x: Var, targets: &[f32], weights: Option<&[f32]>) -> Var {
     assert_eq!(x.len(), targets.len(), "not a target a number");
     let values = tape.value(x);
-    let (total, slopes) = weighted(&tape.pool(), targets.len(), 1, weights, |i, slopes| {
+    let (total, slopes) = weighted!(&tape.pool(), targets.len(), 1, weights, |i, slopes| {
         let off = values[i] - R::from_f32(targets[i]);
         slopes[0] = off + off;
         off * off
@@ -116,7 +130,7 @@ pub(crate) fn pair<R: Real>(
 ) -> Var {
     assert_eq!((positive.rows, positive.columns), (negative.rows, negative.columns), "scores differ in number");
     let (p, n) = (tape.value(positive), tape.value(negative));
-    let (total, slopes) = weighted(&tape.pool(), positive.len(), 1, weights, |i, slopes| {
+    let (total, slopes) = weighted!(&tape.pool(), positive.len(), 1, weights, |i, slopes| {
         let x = p[i] - n[i];
         match by {
             Apart::Logistic => {
@@ -139,7 +153,7 @@ pub(crate) fn distillation<R: Real>(tape: &mut Tape<'_, R>, student: Var, teache
     assert!(temperature > 0.0, "a temperature of {temperature}");
     let (s, t, n) = (tape.value(student), tape.value(teacher), student.columns());
     let (hot, cool) = (R::from_f32(temperature), R::ONE / R::from_f32(temperature));
-    let (total, slopes) = weighted(&tape.pool(), student.rows(), n, None, |i, slopes| {
+    let (total, slopes) = weighted!(&tape.pool(), student.rows(), n, None, |i, slopes| {
         let row = i * n..(i + 1) * n;
         if let ([s], [t]) = (&s[row.clone()], &t[row.clone()]) {
             let (z, y) = (*s * cool, (*t * cool).sigmoid());
@@ -174,7 +188,7 @@ impl<R: Real> Operation<R> for Rows<R> {
     }
 
     fn backward(&self, _: &[R], dy: &[R], sweep: &mut Sweep<'_, R>) {
-        sweep.add(self.x, |dx| parallel::map(dx, &self.slopes, |dx, slope| *dx += dy[0] * slope));
+        sweep.add(self.x, |dx| parallel::map!(dx, &self.slopes, |dx, slope| *dx += dy[0] * slope,));
     }
 }
 
@@ -187,7 +201,7 @@ impl<R: Real> Operation<R> for Loss<R> {
         for (x, which, sign) in &self.terms {
             let factor = *sign * dy[0];
             sweep.add(*x, |dx| {
-                parallel::rows(dx, 1, 2, |first, dx| {
+                parallel::rows!(dx, 1, 2, |first, dx| {
                     let slopes = self.slopes[first * self.count..].chunks_exact(self.count);
                     dx.iter_mut().zip(slopes).for_each(|(dx, slopes)| *dx += factor * slopes[*which]);
                 });

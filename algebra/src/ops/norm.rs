@@ -23,17 +23,22 @@ pub(crate) fn layer_norm<R: Real>(tape: &mut Tape<'_, R>, x: Var, gain: Var, bia
     let (pool, values) = (tape.pool(), tape.value(x));
     let (mut y, mut moments) = (pool.take(x.len()), pool.take(2 * x.rows()));
     let (gains, biases, one) = (tape.value(gain), tape.value(bias), R::ONE / R::from_count(d));
-    parallel::rows(&mut moments, 2, d, |first, moments| {
+    parallel::rows!(&mut moments, 2, d, |first, moments| {
         for (i, moments) in moments.chunks_exact_mut(2).enumerate() {
             let x = &values[(first + i) * d..][..d];
             let mean = one * parallel::sum(x);
             // Over differences from the mean: the difference of two large sums would lose the digits that matter.
-            let variance = one * x.iter().map(|x| (*x - mean) * (*x - mean)).sum::<R>();
+            let variance = one
+                * parallel::sum_of(
+                    x,
+                    #[inline(always)]
+                    |x| (x - mean) * (x - mean),
+                );
             moments[0] = mean;
             moments[1] = R::ONE / (variance + R::from_f64(EPSILON)).sqrt();
         }
     });
-    parallel::rows(&mut y, d, d, |first, y| {
+    parallel::rows!(&mut y, d, d, |first, y| {
         for (i, y) in y.chunks_exact_mut(d).enumerate() {
             let (x, mean, inverse) =
                 (&values[(first + i) * d..][..d], moments[2 * (first + i)], moments[2 * (first + i) + 1]);
@@ -55,7 +60,7 @@ impl<R: Real> Operation<R> for LayerNorm<R> {
         let (x, gain, one) = (sweep.value(self.x), sweep.value(self.gain), R::ONE / R::from_count(d));
         if sweep.wants(self.gain) || sweep.wants(self.bias) {
             let mut sums = pool.zeros(2 * d);
-            parallel::summed(&pool, self.x.rows(), d, &mut sums, |rows, sums| {
+            parallel::summed!(&pool, self.x.rows(), d, &mut sums, |rows, sums| {
                 let (dgain, dbias) = sums.split_at_mut(d);
                 for i in rows {
                     let (mean, inverse) = (moments[2 * i], moments[2 * i + 1]);
@@ -69,8 +74,8 @@ impl<R: Real> Operation<R> for LayerNorm<R> {
             sweep.add(self.gain, |dgain| parallel::accumulate(dgain, &sums[..d]));
             sweep.add(self.bias, |dbias| parallel::accumulate(dbias, &sums[d..]));
         }
-        sweep.add(self.x, |dx| {
-            parallel::rows(dx, d, 2 * d, |first, dx| {
+        sweep.put(self.x, |dx, add| {
+            parallel::rows!(dx, d, 2 * d, |first, dx| {
                 let mut g = vec![R::ZERO; d];
                 for (i, dx) in dx.chunks_exact_mut(d).enumerate() {
                     let i = first + i;
@@ -80,7 +85,8 @@ impl<R: Real> Operation<R> for LayerNorm<R> {
                     // Σ g·z with z = (x − mean)·inverse.
                     let scaled = one * inverse * (parallel::dot(&g, x) - mean * parallel::sum(&g));
                     for ((dx, g), x) in dx.iter_mut().zip(&g).zip(x) {
-                        *dx += inverse * (*g - plain - (*x - mean) * inverse * scaled);
+                        let through = inverse * (*g - plain - (*x - mean) * inverse * scaled);
+                        *dx = if add { *dx + through } else { through };
                     }
                 }
             });
@@ -95,7 +101,7 @@ struct Normalize {
 
 pub(crate) fn normalize<R: Real>(tape: &mut Tape<'_, R>, x: Var) -> Var {
     let (mut y, d, values) = (tape.pool().take(x.len()), x.columns().max(1), tape.value(x));
-    parallel::rows(&mut y, d, 2 * d, |first, y| {
+    parallel::rows!(&mut y, d, 2 * d, |first, y| {
         for (y, x) in y.chunks_exact_mut(d).zip(values[first * d..].chunks_exact(d)) {
             let inverse = inverse_length(x);
             y.iter_mut().zip(x).for_each(|(y, x)| *y = *x * inverse);
@@ -118,7 +124,7 @@ impl<R: Real> Operation<R> for Normalize {
     fn backward(&self, y: &[R], dy: &[R], sweep: &mut Sweep<'_, R>) {
         let (x, d) = (sweep.value(self.x), self.x.columns().max(1));
         sweep.add(self.x, |dx| {
-            parallel::rows(dx, d, 4 * d, |first, dx| {
+            parallel::rows!(dx, d, 4 * d, |first, dx| {
                 for (i, dx) in dx.chunks_exact_mut(d).enumerate() {
                     let row = (first + i) * d..(first + i + 1) * d;
                     let (y, dy, inverse) = (&y[row.clone()], &dy[row.clone()], inverse_length(&x[row]));

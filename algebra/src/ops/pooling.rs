@@ -16,13 +16,13 @@ struct Runs {
 pub(crate) fn sum<R: Real>(tape: &mut Tape<'_, R>, x: Var) -> Var {
     let (pool, values) = (tape.pool(), tape.value(x));
     let mut y = pool.take(1);
-    y[0] = parallel::total(&pool, x.len(), 1, |run| parallel::sum(&values[run]));
+    y[0] = parallel::total!(&pool, x.len(), 1, |run| parallel::sum(&values[run]),);
     tape.record(1, 1, y, Runs { x, count: x.len() })
 }
 
 pub(crate) fn sum_columns<R: Real>(tape: &mut Tape<'_, R>, x: Var) -> Var {
     let (mut y, d, values) = (tape.pool().take(x.rows()), x.columns(), tape.value(x));
-    parallel::rows(&mut y, 1, d, |first, y| {
+    parallel::rows!(&mut y, 1, d, |first, y| {
         y.iter_mut().enumerate().for_each(|(i, y)| *y = parallel::sum(&values[(first + i) * d..][..d]));
     });
     tape.record(x.rows(), 1, y, Runs { x, count: d })
@@ -37,9 +37,9 @@ impl<R: Real> Operation<R> for Runs {
         sweep.add(self.x, |dx| {
             let count = self.count;
             if let [dy] = dy {
-                return parallel::rows(dx, 1, 1, |_, dx| dx.iter_mut().for_each(|dx| *dx += *dy));
+                return parallel::rows!(dx, 1, 1, |_, dx| dx.iter_mut().for_each(|dx| *dx += *dy),);
             }
-            parallel::rows(dx, count, count, |first, dx| {
+            parallel::rows!(dx, count, count, |first, dx| {
                 for (dx, dy) in dx.chunks_exact_mut(count.max(1)).zip(&dy[first..]) {
                     dx.iter_mut().for_each(|dx| *dx += *dy);
                 }
@@ -85,7 +85,7 @@ fn steps<R: Real>(
     d: usize,
 ) -> Var {
     let (mut y, values) = (tape.pool().zeros(examples * d), tape.value(x));
-    parallel::rows(&mut y, d, steps * d, |first, y| {
+    parallel::rows!(&mut y, d, steps * d, |first, y| {
         for (i, y) in y.chunks_exact_mut(d.max(1)).enumerate() {
             for (t, x) in values[(first + i) * steps * d..][..steps * d].chunks_exact(d).enumerate() {
                 let weight = weights.as_ref().map_or(R::ONE, |w| w[(first + i) * steps + t]);
@@ -104,7 +104,7 @@ impl<R: Real> Operation<R> for Steps<R> {
     fn backward(&self, _: &[R], dy: &[R], sweep: &mut Sweep<'_, R>) {
         let (d, steps) = (self.d, self.steps);
         sweep.add(self.x, |dx| {
-            parallel::rows(dx, d, d, |first, dx| {
+            parallel::rows!(dx, d, d, |first, dx| {
                 for (i, dx) in dx.chunks_exact_mut(d.max(1)).enumerate() {
                     let weight = self.weights.as_ref().map_or(R::ONE, |w| w[first + i]);
                     parallel::axpy(weight, &dy[(first + i) / steps * d..][..d], dx);

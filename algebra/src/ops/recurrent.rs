@@ -9,7 +9,6 @@ use crate::parallel;
 use crate::pool::Buffer;
 use crate::real::Real;
 use crate::tape::{Operation, Sweep, Tape, Var};
-use rayon::prelude::*;
 
 /// Examples that one thread walks through time side by side.
 const RUN: usize = 48;
@@ -44,13 +43,13 @@ pub(crate) fn gru<R: Real>(
     let (pool, mask) = (tape.pool(), numbers(tape, mask));
     let (mut y, mut gates) = (pool.take(x.rows() * h), pool.take(x.rows() * 4 * h));
     let (inputs, map, weights) = (tape.value(x), tape.value(u), attention.map(|a| tape.value(a)));
-    let runs = y.par_chunks_mut(RUN * steps * h).zip(gates.par_chunks_mut(RUN * steps * 4 * h)).enumerate();
-    runs.for_each(|(run, (y, gates))| {
+    let run = RUN * steps * h;
+    parallel::paired_runs((&mut y, run), (&mut gates, 4 * run), |run, y, gates| {
         let examples = y.len() / (steps * h);
         let (mut state, mut met) = (pool.zeros(examples * h), pool.take(examples * 3 * h));
         for t in 0..steps {
             R::product(View::new(&state, examples, h), View::new(map, h, 3 * h), &mut met, 3 * h, false);
-            parallel::vectorize(|| {
+            parallel::vectorize!(|| {
                 for example in 0..examples {
                     let here = example * steps + t;
                     let place = run * RUN * steps + here;
@@ -103,11 +102,11 @@ impl<R: Real> Operation<R> for Gru<R> {
         // For every step: derivatives of what came from the state (3h), of what came from the input (3h), of the attention (1).
         let stride = 6 * h + 1;
         let mut steps_back = pool.take(self.x.rows() * stride);
-        steps_back.par_chunks_mut(RUN * steps * stride).enumerate().for_each(|(run, back)| {
+        parallel::runs(&mut steps_back, RUN * steps * stride, |run, back| {
             let examples = back.len() / (steps * stride);
             let (mut carried, none) = (pool.zeros(examples * h), pool.zeros(h));
             for t in (0..steps).rev() {
-                parallel::vectorize(|| {
+                parallel::vectorize!(|| {
                     for example in 0..examples {
                         let here = example * steps + t;
                         let place = run * RUN * steps + here;
@@ -124,7 +123,7 @@ impl<R: Real> Operation<R> for Gru<R> {
             }
         });
         sweep.add(self.x, |dx| {
-            parallel::rows(dx, 3 * h, 3 * h, |first, dx| {
+            parallel::rows!(dx, 3 * h, 3 * h, |first, dx| {
                 for (i, dx) in dx.chunks_exact_mut(3 * h).enumerate() {
                     parallel::axpy(R::ONE, &steps_back[(first + i) * stride + 3 * h..][..3 * h], dx);
                 }

@@ -13,7 +13,6 @@ use crate::parallel;
 use crate::pool::Buffer;
 use crate::real::Real;
 use crate::tape::{Operation, Sweep, Tape, Var};
-use rayon::prelude::*;
 
 /// Examples whose logits are computed together.
 const ROWS: usize = 192;
@@ -89,7 +88,7 @@ fn cross_entropy<R: Real>(
     shares.iter_mut().zip(&kept).for_each(|(s, i)| *s = R::from_f32(weights.map_or(1.0, |w| w[*i as usize])));
     let sum = parallel::sum(&shares);
     shares.iter_mut().for_each(|s| *s = *s / sum);
-    parallel::rows(&mut rows, d, d, |first, rows| {
+    parallel::rows!(&mut rows, d, d, |first, rows| {
         for (row, i) in rows.chunks_exact_mut(d.max(1)).zip(&kept[first..]) {
             row.copy_from_slice(&values[*i as usize * d..][..d]);
         }
@@ -107,19 +106,24 @@ fn cross_entropy<R: Real>(
         ids: ids.to_vec(),
     };
     let mut log_sums = pool.take(operation.examples.len());
-    log_sums.par_chunks_mut(ROWS).enumerate().for_each(|(run, sums)| {
+    parallel::runs(&mut log_sums, ROWS, |run, sums| {
         let mut logits = pool.take(ROWS * ITEMS);
         let mut most = vec![R::LOWEST; sums.len()];
         sums.fill(R::ZERO);
         for first in (0..items.rows()).step_by(ITEMS) {
             let count = ITEMS.min(items.rows() - first);
             operation.logits(table, run * ROWS, sums.len(), first, count, &mut logits);
-            parallel::vectorize(|| {
+            parallel::vectorize!(|| {
                 for ((row, sum), most) in logits.chunks_exact(count).zip(sums.iter_mut()).zip(&mut most) {
-                    let largest = row.iter().fold(*most, |most, l| most.maximum(*l));
+                    let largest = parallel::largest(row).maximum(*most);
                     if largest > R::LOWEST {
                         let earlier = if *most > R::LOWEST { *sum * (*most - largest).exp() } else { R::ZERO };
-                        *sum = earlier + exponentials(row, largest);
+                        *sum = earlier
+                            + parallel::sum_of(
+                                row,
+                                #[inline(always)]
+                                |l| (l - largest).exp(),
+                            );
                         *most = largest;
                     }
                 }
@@ -129,23 +133,10 @@ fn cross_entropy<R: Real>(
     });
     operation.log_sums = log_sums;
     let mut loss = pool.zeros(1);
-    loss[0] = parallel::total(&pool, operation.examples.len(), 2 * d, |run| {
-        run.map(|i| operation.weights[i] * (operation.log_sums[i] - operation.target(table, i))).sum()
-    });
+    loss[0] = parallel::total!(&pool, operation.examples.len(), 2 * d, |run| run
+        .map(|i| operation.weights[i] * (operation.log_sums[i] - operation.target(table, i)))
+        .sum(),);
     tape.record(1, 1, loss, operation)
-}
-
-/// `Σ eˡ⁻ᵐ`, in sixteen sums that lanes hold.
-#[inline(always)]
-fn exponentials<R: Real>(row: &[R], most: R) -> R {
-    let (whole, rest) = row.as_chunks::<16>();
-    let mut sums = [R::ZERO; 16];
-    for l in whole {
-        for i in 0..16 {
-            sums[i] += (l[i] - most).exp();
-        }
-    }
-    parallel::sum(&sums) + rest.iter().map(|l| (*l - most).exp()).sum()
 }
 
 impl<R: Real> CrossEntropy<R> {
@@ -189,8 +180,7 @@ impl<R: Real> Operation<R> for CrossEntropy<R> {
         let group = items.div_ceil(GROUPS).next_multiple_of(ITEMS);
         let mut dtable = pool.zeros(items * d);
         let mut drows = pool.zeros(items.div_ceil(group) * n * d);
-        let groups = dtable.par_chunks_mut(group * d).zip(drows.par_chunks_mut(n * d)).enumerate();
-        groups.for_each(|(g, (dtable, drows))| {
+        parallel::paired_runs((&mut dtable, group * d), (&mut drows, n * d), |g, dtable, drows| {
             let mut logits = pool.take(ROWS * ITEMS);
             for (block, dtable) in dtable.chunks_mut(ITEMS * d).enumerate() {
                 let (first, count) = (g * group + block * ITEMS, dtable.len() / d);
@@ -199,7 +189,7 @@ impl<R: Real> Operation<R> for CrossEntropy<R> {
                     let (from, examples) = (run * ROWS, drows.len() / d);
                     self.logits(table, from, examples, first, count, &mut logits);
                     let p = &mut logits[..examples * count];
-                    parallel::vectorize(|| {
+                    parallel::vectorize!(|| {
                         for (i, row) in p.chunks_exact_mut(count).enumerate() {
                             let (weight, log_sum) = (scale * self.weights[from + i], self.log_sums[from + i]);
                             for p in row {

@@ -17,7 +17,7 @@ pub(crate) fn compare<R: Real>(tape: &mut Tape<'_, R>, e: Var, v: Var) -> Var {
     assert!(v.rows > 0 && e.rows.is_multiple_of(v.rows), "{} steps for {} examples", e.rows, v.rows);
     let (d, steps) = (e.columns(), e.rows() / v.rows());
     let (mut y, units, candidates) = (tape.pool().take(4 * e.len()), tape.value(e), tape.value(v));
-    parallel::rows(&mut y, 4 * d, 4 * d, |first, y| {
+    parallel::rows!(&mut y, 4 * d, 4 * d, |first, y| {
         for (i, y) in y.chunks_exact_mut((4 * d).max(1)).enumerate() {
             let e = &units[(first + i) * d..][..d];
             let v = &candidates[(first + i) / steps * d..][..d];
@@ -43,7 +43,7 @@ impl<R: Real> Operation<R> for Compare {
         let (d, steps) = (self.e.columns(), self.steps);
         let (units, candidates) = (sweep.value(self.e), sweep.value(self.v));
         sweep.add(self.e, |de| {
-            parallel::rows(de, d, 4 * d, |first, de| {
+            parallel::rows!(de, d, 4 * d, |first, de| {
                 for (i, de) in de.chunks_exact_mut(d.max(1)).enumerate() {
                     let dy = &dy[(first + i) * 4 * d..][..4 * d];
                     let v = &candidates[(first + i) / steps * d..][..d];
@@ -54,7 +54,7 @@ impl<R: Real> Operation<R> for Compare {
             });
         });
         sweep.add(self.v, |dv| {
-            parallel::rows(dv, d, 4 * d * steps, |first, dv| {
+            parallel::rows!(dv, d, 4 * d * steps, |first, dv| {
                 for (i, dv) in dv.chunks_exact_mut(d.max(1)).enumerate() {
                     for t in (first + i) * steps..(first + i + 1) * steps {
                         let (dy, e) = (&dy[t * 4 * d..][..4 * d], &units[t * d..][..d]);
@@ -79,7 +79,7 @@ pub(crate) fn mix<R: Real>(tape: &mut Tape<'_, R>, w: Var, e: Var) -> Var {
     assert_eq!(w.len(), e.rows(), "not a weight a step");
     let (d, steps) = (e.columns(), w.columns());
     let (mut y, weights, units) = (tape.pool().zeros(w.rows() * d), tape.value(w), tape.value(e));
-    parallel::rows(&mut y, d, steps * d, |first, y| {
+    parallel::rows!(&mut y, d, steps * d, |first, y| {
         for (i, y) in y.chunks_exact_mut(d.max(1)).enumerate() {
             for t in (first + i) * steps..(first + i + 1) * steps {
                 parallel::axpy(weights[t], &units[t * d..][..d], y);
@@ -99,7 +99,7 @@ impl<R: Real> Operation<R> for Mix {
         let (d, steps) = (self.e.columns(), self.w.columns());
         let (weights, units) = (sweep.value(self.w), sweep.value(self.e));
         sweep.add(self.w, |dw| {
-            parallel::rows(dw, 1, d, |first, dw| {
+            parallel::rows!(dw, 1, d, |first, dw| {
                 for (i, dw) in dw.iter_mut().enumerate() {
                     let t = first + i;
                     *dw += parallel::dot(&units[t * d..][..d], &dy[t / steps * d..][..d]);
@@ -107,7 +107,7 @@ impl<R: Real> Operation<R> for Mix {
             });
         });
         sweep.add(self.e, |de| {
-            parallel::rows(de, d, d, |first, de| {
+            parallel::rows!(de, d, d, |first, de| {
                 for (i, de) in de.chunks_exact_mut(d.max(1)).enumerate() {
                     let t = first + i;
                     parallel::axpy(weights[t], &dy[t / steps * d..][..d], de);

@@ -46,7 +46,7 @@ impl<R: Real> Gradients<R> {
     /// `√Σ g²` over all parameters.
     #[must_use]
     pub fn norm(&self) -> R {
-        let squares = self.parts().map(|(_, g)| parallel::vectorize(|| parallel::dot(g, g)));
+        let squares = self.parts().map(|(_, g)| parallel::vectorize!(|| parallel::dot(g, g)));
         squares.sum::<R>().sqrt()
     }
 }
