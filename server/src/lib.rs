@@ -3,6 +3,7 @@
 //! The companion of the on-device engine: it imports listening data, learns song embeddings, recalls and merges candidates,
 //! serves the catalogue, and runs federated rounds with browsers as clients.
 
+pub mod batches;
 pub mod catalog;
 pub mod cli;
 pub mod config;

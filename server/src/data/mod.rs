@@ -21,6 +21,7 @@ pub use error::{BadRow, DataError};
 pub use fixed::{FixedSplit, fixed_split, samples};
 pub use hash::ContentHash;
 pub use import::{Format, ImportOptions, ImportReport};
+pub(crate) use import::{Column, Job, Row, Style, Table, find, named};
 pub use log::{StoredDataset, load_dataset, save_dataset, stored_dataset};
 pub use open::open;
 pub use schema::{Clock, Dataset, ListenerId, LoggedEvent};
