@@ -6,6 +6,7 @@
 use crate::matrix::View;
 use crate::pool::Pool;
 use crate::real::Real;
+use core::array::from_fn;
 use core::ops::Range;
 use pulp::Arch;
 use rayon::prelude::*;
@@ -173,8 +174,12 @@ pub(crate) fn rows_summed_with<R: Real>(
 ) {
     let (columns, len) = (columns.max(1), into.len());
     let count = y.len() / columns;
+    if len == 0 {
+        // Nothing to add up, so nothing to keep the pieces few for.
+        return rows!(y, columns, work, |first, y| f(first, y, &mut []));
+    }
     let run = (PIECE / work.max(1)).max(count.div_ceil(SUMS)).max(1);
-    if count <= run || len == 0 {
+    if count <= run {
         vectorize!(|| f(0, y, into));
         return;
     }
@@ -306,18 +311,16 @@ pub(crate) fn largest<R: Real>(a: &[R]) -> R {
             most[i] = a[i].maximum(most[i]);
         }
     }
+    let most: [R; 8] = from_fn(|i| most[i].maximum(most[i + 8]));
     most.iter().chain(rest).fold(R::LOWEST, |most, x| x.maximum(most))
 }
 
+/// Halves are added onto each other. Loops of known length: what is indexed by a running number cannot live in registers.
 #[inline(always)]
-fn tree<R: Real>(mut sums: [R; 16]) -> R {
-    for width in [8, 4, 2, 1] {
-        for i in 0..width {
-            let other = sums[i + width];
-            sums[i] += other;
-        }
-    }
-    sums[0]
+fn tree<R: Real>(s: [R; 16]) -> R {
+    let s: [R; 8] = from_fn(|i| s[i] + s[i + 8]);
+    let s: [R; 4] = from_fn(|i| s[i] + s[i + 4]);
+    (s[0] + s[2]) + (s[1] + s[3])
 }
 
 /// `y += s·x`, over the shorter of the two.

@@ -44,23 +44,42 @@ pub(super) const NOWHERE: u32 = u32::MAX;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shard {
-    pub(super) places: Map<u32>,
+    /// Which ids have a row. What a pull needs of a row lies where its id is found: one place in memory to wait for instead of two.
+    pub(super) rows: Map<Row>,
     pub(super) waiting: Map<Waiting>,
-    pub(super) rows: Vec<Row>,
+    /// The id of every row.
+    pub(super) ids: Vec<u64>,
     pub(super) weights: Vec<f32>,
     pub(super) state: Vec<f32>,
 }
 
-/// What is known of a row besides its numbers; half a line of the cache.
+/// What is known of a row besides its numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Row {
-    pub(super) id: u64,
     pub(super) seen: u64,
     pub(super) count: u32,
-    /// Which of its rows the pull that last asked has it as: ids that come twice are found without a map.
-    place: u32,
-    /// That pull.
+    /// Where its numbers lie.
+    at: u32,
+    /// The pull that asked last, and which of its rows that pull has it as: ids that come twice are found without a map.
     pull: u64,
+    place: u32,
+}
+
+impl Row {
+    /// Where the row's numbers lie.
+    pub(super) fn at(&self) -> u32 {
+        self.at
+    }
+
+    #[inline(always)]
+    fn ask(&mut self, pull: u64, now: u64, rows: &mut Vec<u32>) -> u32 {
+        if self.pull != pull {
+            (self.pull, self.seen) = (pull, now);
+            self.place = u32::try_from(rows.len()).unwrap_or(NOWHERE);
+            rows.push(self.at);
+        }
+        self.place
+    }
 }
 
 /// What rows are like, for all shards.
@@ -84,11 +103,14 @@ pub(super) struct Found {
 
 impl Shard {
     pub(super) fn find(&mut self, kind: &Kind, ids: &[u64], pull: u64, now: u64) -> Found {
-        let mut found = Found { places: Vec::with_capacity(ids.len()), rows: Vec::new() };
+        let mut found = Found { places: Vec::with_capacity(ids.len()), rows: Vec::with_capacity(ids.len()) };
         let mut strangers = Vec::new();
         for (i, id) in ids.iter().enumerate() {
-            match self.places.get(id) {
-                Some(row) => found.places.push(self.ask(*row, pull, now, &mut found.rows)),
+            match self.rows.get_mut(id) {
+                Some(row) => {
+                    row.count = row.count.saturating_add(1);
+                    found.places.push(row.ask(pull, now, &mut found.rows));
+                }
                 None => {
                     let waiting = self.waiting.entry(*id).or_default();
                     waiting.count = waiting.count.saturating_add(1);
@@ -102,10 +124,11 @@ impl Shard {
         let mut any_left_out = false;
         for i in strangers {
             let id = ids[i];
-            let admitted = self.waiting.get(&id).copied().filter(|w| w.count >= kind.admit_at);
-            let row = self.places.get(&id).copied().or_else(|| admitted.map(|w| self.admit(kind, id, w)));
-            match row {
-                Some(row) => found.places[i] = self.ask(row, pull, now, &mut found.rows),
+            if let Some(waiting) = self.waiting.get(&id).copied().filter(|w| w.count >= kind.admit_at) {
+                self.admit(kind, id, waiting);
+            }
+            match self.rows.get_mut(&id) {
+                Some(row) => found.places[i] = row.ask(pull, now, &mut found.rows),
                 None => any_left_out = true,
             }
         }
@@ -117,24 +140,12 @@ impl Shard {
         found
     }
 
-    fn ask(&mut self, row: u32, pull: u64, now: u64, rows: &mut Vec<u32>) -> u32 {
-        let known = &mut self.rows[row as usize];
-        known.count = known.count.saturating_add(1);
-        if known.pull != pull {
-            (known.pull, known.seen) = (pull, now);
-            known.place = u32::try_from(rows.len()).unwrap_or(NOWHERE);
-            rows.push(row);
-        }
-        known.place
-    }
-
     /// A new row: what it starts as is a function of its id, not of when it came.
-    fn admit(&mut self, kind: &Kind, id: u64, waiting: Waiting) -> u32 {
-        let row = u32::try_from(self.rows.len()).unwrap_or_else(|_| panic!("a shard of 2³² rows"));
+    fn admit(&mut self, kind: &Kind, id: u64, waiting: Waiting) {
+        let at = u32::try_from(self.ids.len()).unwrap_or_else(|_| panic!("a shard of 2³² rows"));
         self.waiting.remove(&id);
-        self.places.insert(id, row);
-        // The asking of this pull is counted when the row is found.
-        self.rows.push(Row { id, seen: waiting.seen, count: waiting.count.saturating_sub(1), ..Row::default() });
+        self.rows.insert(id, Row { seen: waiting.seen, count: waiting.count, at, ..Row::default() });
+        self.ids.push(id);
         let seed = noise::bits(kind.seed, id);
         let first = self.weights.len();
         self.weights.extend((0u64..).take(kind.columns).map(|i| match kind.init {
@@ -147,7 +158,6 @@ impl Shard {
         let from = self.state.len();
         self.state.resize(from + kind.optimiser.state_len(kind.columns), 0.0);
         kind.optimiser.start(&self.weights[first..], &mut self.state[from..]);
-        row
     }
 
     /// Copies the rows found, behind one another; zeros for who has none.
@@ -178,19 +188,21 @@ impl Shard {
         let old = core::mem::take(self);
         self.waiting = old.waiting;
         let (k, s) = (kind.columns, kind.optimiser.state_len(kind.columns));
-        for (i, row) in old.rows.iter().enumerate().filter(|(_, row)| row.seen >= then) {
-            self.take_in(row.id, row.count, row.seen, &old.weights[i * k..][..k], &old.state[i * s..][..s]);
+        for (i, id) in old.ids.iter().enumerate() {
+            if let Some(row) = old.rows.get(id).filter(|row| row.seen >= then) {
+                self.take_in(*id, row.count, row.seen, &old.weights[i * k..][..k], &old.state[i * s..][..s]);
+            }
         }
-        old.rows.len() - self.rows.len()
+        old.ids.len() - self.ids.len()
     }
 
     /// Appends a row as it is; false if the id has one already.
     pub(super) fn take_in(&mut self, id: u64, count: u32, seen: u64, weights: &[f32], state: &[f32]) -> bool {
-        let Ok(row) = u32::try_from(self.rows.len()) else { return false };
-        if self.places.insert(id, row).is_some() {
+        let Ok(at) = u32::try_from(self.ids.len()) else { return false };
+        if self.rows.insert(id, Row { seen, count, at, ..Row::default() }).is_some() {
             return false;
         }
-        self.rows.push(Row { id, seen, count, ..Row::default() });
+        self.ids.push(id);
         self.weights.extend_from_slice(weights);
         self.state.extend_from_slice(state);
         true

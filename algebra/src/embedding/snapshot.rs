@@ -49,11 +49,12 @@ impl EmbeddingTable {
         out.extend_from_slice(&admit_at.to_le_bytes());
         out.extend_from_slice(&whole(shards).to_le_bytes());
         for shard in &self.shards {
-            out.extend_from_slice(&(shard.rows.len() as u64).to_le_bytes());
+            out.extend_from_slice(&(shard.ids.len() as u64).to_le_bytes());
             out.extend_from_slice(&(shard.waiting.len() as u64).to_le_bytes());
-            shard.rows.iter().for_each(|row| out.extend_from_slice(&row.id.to_le_bytes()));
-            shard.rows.iter().for_each(|row| out.extend_from_slice(&row.count.to_le_bytes()));
-            shard.rows.iter().for_each(|row| out.extend_from_slice(&row.seen.to_le_bytes()));
+            let rows = || shard.ids.iter().map(|id| shard.rows.get(id).copied().unwrap_or_default());
+            shard.ids.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
+            rows().for_each(|row| out.extend_from_slice(&row.count.to_le_bytes()));
+            rows().for_each(|row| out.extend_from_slice(&row.seen.to_le_bytes()));
             shard.weights.iter().chain(&shard.state).for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
             let mut waiting: Vec<(&u64, &Waiting)> = shard.waiting.iter().collect();
             waiting.sort_unstable_by_key(|(id, _)| **id);
@@ -202,7 +203,7 @@ impl<'a> Reader<'a> {
             let id = fields.u64("a waiting id")?;
             let waiting = Waiting { count: fields.u32("a waiting id")?, seen: fields.u64("a waiting id")? };
             if table.shard_of(id) != index
-                || shard.places.contains_key(&id)
+                || shard.rows.contains_key(&id)
                 || shard.waiting.insert(id, waiting).is_some()
             {
                 return Err(TableError::Contradiction { what: "an id that waits twice, or elsewhere" });

@@ -154,7 +154,7 @@ impl EmbeddingTable {
     /// How many rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|s| s.rows.len()).sum()
+        self.shards.iter().map(|s| s.ids.len()).sum()
     }
 
     /// Whether there are none.
@@ -210,8 +210,8 @@ impl EmbeddingTable {
         let mut values = vec![0.0; ids.len() * k];
         for (to, id) in values.chunks_exact_mut(k).zip(ids) {
             let shard = &self.shards[self.shard_of(*id)];
-            if let Some(row) = shard.places.get(id) {
-                shard.copy(k, &[*row], to);
+            if let Some(row) = shard.rows.get(id) {
+                shard.copy(k, &[row.at()], to);
             }
         }
         values

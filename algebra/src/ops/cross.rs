@@ -38,34 +38,41 @@ impl<R: Real> Operation<R> for Cross {
     fn backward(&self, _: &[R], dy: &[R], sweep: &mut Sweep<'_, R>) {
         let d = self.x.columns();
         let (x0, x, w, pool) = (sweep.value(self.x0), sweep.value(self.x), sweep.value(self.w), sweep.pool().clone());
-        sweep.add(self.x0, |dx0| {
+        sweep.put(self.x0, |dx0, add| {
             parallel::rows!(dx0, d, 2 * d, |first, dx0| {
                 for (i, dx0) in dx0.chunks_exact_mut(d).enumerate() {
                     let row = (first + i) * d..(first + i + 1) * d;
-                    parallel::axpy(parallel::dot(&x[row.clone()], w), &dy[row], dx0);
+                    let s = parallel::dot(&x[row.clone()], w);
+                    for (dx0, dy) in dx0.iter_mut().zip(&dy[row]) {
+                        *dx0 = if add { *dx0 + s * *dy } else { s * *dy };
+                    }
                 }
             });
         });
-        // One pass for x, w and b: all three need ⟨dy, x₀⟩.
-        let Some(mut dx) = sweep.open(self.x).or_else(|| Some(pool.zeros(self.x.len()))) else { return };
+        // One pass for x, w and b: all three need g = ⟨dy, x₀⟩.
         let mut sums = pool.zeros(2 * d);
-        parallel::rows_summed!(&pool, &mut dx, d, 2 * d, &mut sums, |first, dx, sums| {
-            let (dw, db) = sums.split_at_mut(d);
-            for (i, dx) in dx.chunks_exact_mut(d).enumerate() {
-                let row = (first + i) * d..(first + i + 1) * d;
-                let (dy, x) = (&dy[row.clone()], &x[row.clone()]);
-                let g = parallel::dot(dy, &x0[row]);
-                for ((dx, dy), w) in dx.iter_mut().zip(dy).zip(w) {
-                    *dx += *dy + g * *w;
+        let mut pass = |dx: &mut [R], add: bool| {
+            parallel::rows_summed!(&pool, dx, d, 2 * d, &mut sums, |first, dx, sums| {
+                let (dw, db) = sums.split_at_mut(d);
+                for (i, dx) in dx.chunks_exact_mut(d).enumerate() {
+                    let row = (first + i) * d..(first + i + 1) * d;
+                    let (dy, x) = (&dy[row.clone()], &x[row.clone()]);
+                    let g = parallel::dot(dy, &x0[row]);
+                    for ((dx, dy), w) in dx.iter_mut().zip(dy).zip(w) {
+                        let through = *dy + g * *w;
+                        *dx = if add { *dx + through } else { through };
+                    }
+                    for (((dw, db), x), dy) in dw.iter_mut().zip(db.iter_mut()).zip(x).zip(dy) {
+                        *dw += g * *x;
+                        *db += *dy;
+                    }
                 }
-                for (((dw, db), x), dy) in dw.iter_mut().zip(db.iter_mut()).zip(x).zip(dy) {
-                    *dw += g * *x;
-                    *db += *dy;
-                }
-            }
-        });
+            });
+        };
         if sweep.wants(self.x) {
-            sweep.close(self.x, Some(dx));
+            sweep.put(self.x, &mut pass);
+        } else {
+            pass(&mut pool.take(self.x.len()), false);
         }
         sweep.add(self.w, |dw| parallel::accumulate(dw, &sums[..d]));
         sweep.add(self.b, |db| parallel::accumulate(db, &sums[d..]));

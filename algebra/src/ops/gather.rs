@@ -6,8 +6,8 @@ use crate::tape::{Operation, Sweep, Tape, Var};
 
 /// Tables shorter than this are added up on one thread.
 const SHORT: usize = 1024;
-/// Longer ones in so many stretches.
-const STRETCHES: usize = 4;
+/// Longer ones in at most so many stretches.
+const STRETCHES: usize = 8;
 
 #[derive(Debug)]
 struct Gather {
@@ -57,18 +57,18 @@ impl<R: Real> Operation<R> for Gather {
     fn backward(&self, _: &[R], dy: &[R], sweep: &mut Sweep<'_, R>) {
         let (d, n) = (self.table.columns(), self.table.rows());
         sweep.add(self.table, |dx| match d {
+            1 => scatter::<R, 1>(dx, dy, &self.rows),
             8 => scatter::<R, 8>(dx, dy, &self.rows),
             16 => scatter::<R, 16>(dx, dy, &self.rows),
             32 => scatter::<R, 32>(dx, dy, &self.rows),
             64 => scatter::<R, 64>(dx, dy, &self.rows),
             _ => {
-                // Every thread owns a stretch of the table and reads all numbers: no two write one row, and none waits.
-                let stretch = if n < SHORT { n.max(1) } else { n.div_ceil(STRETCHES) };
+                let stretch = stretch(n);
                 parallel::runs(dx, (stretch * d).max(1), |i, dx| {
-                    let own = i * stretch..(i + 1) * stretch;
-                    for (place, row) in self.rows.iter().enumerate().filter(|(_, row)| own.contains(&(**row as usize)))
-                    {
-                        parallel::axpy(R::ONE, &dy[place * d..][..d], &mut dx[(*row as usize - own.start) * d..][..d]);
+                    for (row, dy) in self.rows.iter().zip(dy.chunks_exact(d.max(1))) {
+                        if let Some(at) = (*row as usize).checked_sub(i * stretch).filter(|at| *at < stretch) {
+                            parallel::axpy(R::ONE, dy, &mut dx[at * d..][..d]);
+                        }
                     }
                 });
             }
@@ -76,9 +76,14 @@ impl<R: Real> Operation<R> for Gather {
     }
 }
 
+/// Every thread owns a stretch of the table and reads all numbers: no two write one row, and none waits. A row's sum is taken in the order
+/// of `rows` wherever it lies, so this may depend on the number of threads.
+fn stretch(n: usize) -> usize {
+    if n < SHORT { n.max(1) } else { n.div_ceil(rayon::current_num_threads().clamp(1, STRETCHES)) }
+}
+
 fn scatter<R: Real, const D: usize>(dx: &mut [R], dy: &[R], rows: &[u32]) {
-    let (n, (dy, _)) = (dx.len() / D, dy.as_chunks::<D>());
-    let stretch = if n < SHORT { n.max(1) } else { n.div_ceil(STRETCHES) };
+    let (stretch, (dy, _)) = (stretch(dx.len() / D), dy.as_chunks::<D>());
     parallel::runs(dx, stretch * D, |i, dx| {
         let ((dx, _), own) = (dx.as_chunks_mut::<D>(), i * stretch);
         parallel::vectorize!(|| {

@@ -7,6 +7,8 @@ use crate::tape::{Operation, Sweep, Tape, Var};
 
 /// Added to the variance.
 const EPSILON: f64 = 1e-5;
+/// Rows that one thread brings to scale at a time.
+const RUN: usize = 256;
 
 #[derive(Debug)]
 struct LayerNorm<R> {
@@ -23,29 +25,25 @@ pub(crate) fn layer_norm<R: Real>(tape: &mut Tape<'_, R>, x: Var, gain: Var, bia
     let (pool, values) = (tape.pool(), tape.value(x));
     let (mut y, mut moments) = (pool.take(x.len()), pool.take(2 * x.rows()));
     let (gains, biases, one) = (tape.value(gain), tape.value(bias), R::ONE / R::from_count(d));
-    parallel::rows!(&mut moments, 2, d, |first, moments| {
-        for (i, moments) in moments.chunks_exact_mut(2).enumerate() {
-            let x = &values[(first + i) * d..][..d];
-            let mean = one * parallel::sum(x);
-            // Over differences from the mean: the difference of two large sums would lose the digits that matter.
-            let variance = one
-                * parallel::sum_of(
-                    x,
-                    #[inline(always)]
-                    |x| (x - mean) * (x - mean),
-                );
-            moments[0] = mean;
-            moments[1] = R::ONE / (variance + R::from_f64(EPSILON)).sqrt();
-        }
-    });
-    parallel::rows!(&mut y, d, d, |first, y| {
-        for (i, y) in y.chunks_exact_mut(d).enumerate() {
-            let (x, mean, inverse) =
-                (&values[(first + i) * d..][..d], moments[2 * (first + i)], moments[2 * (first + i) + 1]);
-            for (((y, x), gain), bias) in y.iter_mut().zip(x).zip(gains).zip(biases) {
-                *y = (*x - mean) * inverse * *gain + *bias;
+    parallel::paired_runs((&mut y, RUN * d), (&mut moments, RUN * 2), |run, y, moments| {
+        parallel::vectorize!(|| {
+            let x = values[run * RUN * d..].chunks_exact(d);
+            for ((y, moments), x) in y.chunks_exact_mut(d).zip(moments.as_chunks_mut::<2>().0).zip(x) {
+                let mean = one * parallel::sum(x);
+                // Over differences from the mean: the difference of two large sums would lose the digits that matter.
+                let variance = one
+                    * parallel::sum_of(
+                        x,
+                        #[inline(always)]
+                        |x| (x - mean) * (x - mean),
+                    );
+                let inverse = R::ONE / (variance + R::from_f64(EPSILON)).sqrt();
+                *moments = [mean, inverse];
+                for (((y, x), gain), bias) in y.iter_mut().zip(x).zip(gains).zip(biases) {
+                    *y = (*x - mean) * inverse * *gain + *bias;
+                }
             }
-        }
+        });
     });
     tape.record(x.rows(), d, y, LayerNorm { x, gain, bias, moments })
 }
