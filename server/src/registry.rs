@@ -1,5 +1,9 @@
 //! The one room that knows all names: which channels there are, how they are fitted together, and how they are kept.
 
+mod rankers;
+
+pub use rankers::RankSpec;
+
 use crate::config::ChannelConfig;
 use crate::data::Dataset;
 use crate::embed::{Corpus, Song2Vec, SongEmbeddings};

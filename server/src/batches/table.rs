@@ -161,7 +161,7 @@ pub struct RawTask {
 
 /// The fingerprint of a table: row numbers mean something in this table only.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct TableHash(pub(super) [u8; 32]);
+pub struct TableHash(pub(crate) [u8; 32]);
 
 impl fmt::Display for TableHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
