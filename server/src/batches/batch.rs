@@ -134,7 +134,7 @@ impl<'a> Batches<'a> {
     /// Only these rows, by their places in the columns: what a sampler has chosen. Begins anew.
     ///
     /// # Errors
-    /// [`BatchError::Setting`] for no rows; [`BatchError::Shape`] for a place that there is not.
+    /// [`BatchError::Setting`] for no rows; [`BatchError::OutOfRange`] for a place that there is not.
     pub fn only(self, places: Vec<u32>) -> Result<Self, BatchError> {
         let padding = self.padding;
         Ok(Self { padding, ..Self::new(self.columns, self.size, self.seed, places)? })
@@ -162,8 +162,8 @@ impl<'a> Batches<'a> {
             }
         }
         if let Some(place) = chosen.iter().find(|place| **place as usize >= columns.len()) {
-            let (column, got) = ("batches".to_owned(), *place as usize);
-            return Err(BatchError::Shape { column, what: "as a place", expected: columns.len(), got });
+            let (column, size) = ("batches".to_owned(), columns.len());
+            return Err(BatchError::OutOfRange { column, value: *place, size });
         }
         let (order, place) = (Vec::new(), Place::default());
         Ok(Self { columns, size, seed, padding: Padding::Longest, chosen, order, place }.at(place))
@@ -249,7 +249,7 @@ fn fill(columns: &Columns, places: &[u32], padding: Padding, batch: &mut Batch) 
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
+#[allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests")]
 mod tests {
     use super::*;
     use crate::batches::{DenseColumn, IdColumn, ListColumn, Part, Ragged, TableHash, TaskColumn};
@@ -369,6 +369,6 @@ mod tests {
         let none = Batches::in_order(&columns, 4).unwrap().only(vec![]);
         assert!(matches!(none, Err(BatchError::Setting { setting: "rows", .. })));
         let beyond = Batches::in_order(&columns, 4).unwrap().only(vec![20]);
-        assert!(matches!(beyond, Err(BatchError::Shape { .. })));
+        assert!(matches!(beyond, Err(BatchError::OutOfRange { value: 20, size: 20, .. })));
     }
 }

@@ -1,6 +1,6 @@
 //! Encoded columns in memory: what batches are cut from.
 
-use super::table::Ink;
+use super::hash::Ink;
 use super::{BatchError, Part, Ragged, TableHash};
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +100,20 @@ impl Columns {
         self.tasks.iter().find(|task| task.name == name)
     }
 
+    /// Where rows of the table stand here: from what a sampler chose to [`Batches::only`](super::Batches::only).
+    ///
+    /// # Errors
+    /// [`BatchError::MissingRow`].
+    pub fn places_of(&self, rows: &[u32]) -> Result<Vec<u32>, BatchError> {
+        // An encoder gives rows in the table's order.
+        let place = |row: &u32| {
+            let missing = |_| BatchError::MissingRow { row: *row, rows: self.rows.len() };
+            let place = self.rows.binary_search(row).map_err(missing)?;
+            Ok(u32::try_from(place).unwrap_or(u32::MAX))
+        };
+        rows.iter().map(place).collect()
+    }
+
     /// Where each id column begins in one embedding table for all of them, and the rows of that table.
     #[must_use]
     pub fn offsets(&self) -> (Vec<u32>, u32) {
@@ -176,7 +190,8 @@ impl Columns {
         for column in &self.ids {
             fits(&column.name, "rows", rows, column.values.len())?;
             if let Some(id) = column.values.iter().find(|id| **id >= column.size) {
-                fits(&column.name, "as a number", column.size as usize, *id as usize)?;
+                let (column, size) = (column.name.clone(), column.size as usize);
+                return Err(BatchError::OutOfRange { column, value: *id, size });
             }
         }
         for column in &self.dense {

@@ -2,13 +2,13 @@
 
 use super::columns::{Columns, DenseColumn, IdColumn, ListColumn, TaskColumn};
 use super::cuts::{Buckets, Scale, finite};
-use super::schema::{Feature, Kind, Schema};
-use super::table::{Known, RawColumn, Values, listed};
+use super::lookup::{column_of, lists_of, names_of, numbers_of, seen, two_classes};
+use super::schema::{Kind, Schema};
+use super::table::listed;
 use super::vocabulary::{Vocabulary, bucket, count_names};
 use super::{BatchError, LogTable, Odds, Part, Ragged, RowSet, Split, TableHash, Training};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// What was learned of one feature.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -339,66 +339,5 @@ impl Encoder {
             });
         }
         Ok(encoder)
-    }
-}
-
-/// That a task has rows of both classes among those that count.
-fn two_classes(table: &LogTable, task: &str, rows: &[u32], part: Part) -> Result<(), BatchError> {
-    let raw = table.task(task)?;
-    let mut labels = rows.iter().filter(|row| raw.weights[**row as usize] > 0.0).map(|row| raw.labels[*row as usize]);
-    let Some(first) = labels.next() else { return Err(BatchError::EmptyPart { part }) };
-    if labels.all(|label| (label > 0.5) == (first > 0.5)) {
-        return Err(BatchError::OneClass { task: task.to_owned(), part, label: first });
-    }
-    Ok(())
-}
-
-/// The raw column of a feature: there, and known in time.
-fn column_of<'t>(feature: &Feature, table: &'t LogTable) -> Result<&'t RawColumn, BatchError> {
-    let column = table.column(feature.column()).ok_or_else(|| BatchError::UnknownColumn {
-        feature: feature.name.clone(),
-        column: feature.column().to_owned(),
-        known: listed(table.columns().iter().map(|column| column.name.as_str())),
-    })?;
-    if column.known == Known::After {
-        return Err(BatchError::Outcome { feature: feature.name.clone(), column: column.name.clone() });
-    }
-    Ok(column)
-}
-
-/// A column that was not computed from the labels of the rows it is to describe.
-fn seen<'t>(column: &'t RawColumn, rows: &[u32], part: Option<Part>) -> Result<&'t RawColumn, BatchError> {
-    let Some(from) = &column.learned_from else { return Ok(column) };
-    match rows.iter().find(|row| from.contains(**row)) {
-        None => Ok(column),
-        Some(row) => Err(BatchError::Leak { what: column.name.clone(), row: *row, part: part.unwrap_or(Part::Test) }),
-    }
-}
-
-fn wrong_kind(feature: &Feature, column: &RawColumn, expected: &'static str) -> BatchError {
-    let got = column.values.kind();
-    BatchError::WrongKind { feature: feature.name.clone(), column: column.name.clone(), expected, got }
-}
-
-fn names_of<'t>(feature: &Feature, table: &'t LogTable) -> Result<(&'t Arc<Vec<String>>, &'t [u32]), BatchError> {
-    let column = column_of(feature, table)?;
-    match &column.values {
-        Values::Names { names, codes } => Ok((names, codes)),
-        _ => Err(wrong_kind(feature, column, "a column of names")),
-    }
-}
-
-fn lists_of<'t>(feature: &Feature, table: &'t LogTable) -> Result<(&'t Arc<Vec<String>>, &'t Ragged), BatchError> {
-    let column = column_of(feature, table)?;
-    match &column.values {
-        Values::Lists { names, codes, .. } => Ok((names, codes)),
-        _ => Err(wrong_kind(feature, column, "a column of lists")),
-    }
-}
-
-fn numbers_of<'t>(feature: &Feature, column: &'t RawColumn) -> Result<&'t [f64], BatchError> {
-    match &column.values {
-        Values::Numbers(numbers) => Ok(numbers),
-        _ => Err(wrong_kind(feature, column, "a column of numbers")),
     }
 }

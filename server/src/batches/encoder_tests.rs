@@ -155,7 +155,7 @@ fn a_table_that_contradicts_itself_is_refused() {
     assert!(matches!(make(vec![names(), names()], vec![0, 1]), Err(BatchError::TwoOfOneName { .. })));
     let code = Values::Names { names: Arc::new(vec!["a".to_owned()]), codes: vec![0, 1] };
     let error = make(vec![RawColumn::known_before("song", code)], vec![0, 1]).unwrap_err();
-    assert!(matches!(error, BatchError::Shape { what: "as a code", got: 1, .. }), "{error}");
+    assert!(matches!(error, BatchError::OutOfRange { value: 1, size: 1, .. }), "{error}");
     let mut codes = Ragged::default();
     codes.push(&[0]);
     codes.push(&[0]);

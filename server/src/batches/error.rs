@@ -173,7 +173,7 @@ pub enum BatchError {
         /// The other.
         used_on: String,
     },
-    /// Columns of one table differ in length, or a code has no name.
+    /// Columns of one table differ in length.
     #[error("column {column:?} has {got} {what}, expected {expected}")]
     Shape {
         /// The column.
@@ -184,6 +184,24 @@ pub enum BatchError {
         expected: usize,
         /// How many there are.
         got: usize,
+    },
+    /// A number beyond what there is: a code without a name, an id beyond its vocabulary, a place beyond the rows.
+    #[error("column {column:?} holds {value}, and there are {size}")]
+    OutOfRange {
+        /// The column.
+        column: String,
+        /// The number.
+        value: u32,
+        /// How many there are, from 0.
+        size: usize,
+    },
+    /// A row of the table that these columns have not.
+    #[error("row {row} is not among these {rows}; a sampler's rows belong to the part that it sampled")]
+    MissingRow {
+        /// The row.
+        row: u32,
+        /// How many rows there are.
+        rows: usize,
     },
     /// A file could not be written or read.
     #[error("cannot {doing} {}: {source}; check the folder and the space left", path.display())]

@@ -9,8 +9,8 @@
 //! Source: Micci-Barreca, *A Preprocessing Scheme for High-Cardinality Categorical Attributes*, SIGKDD Explorations 3(1), 2001, §3
 //! (smoothing); Prokhorenkova et al., *CatBoost*, NeurIPS 2018, §3.2 (held-out and ordered target statistics).
 
+use super::raw::Values;
 use super::schema::{Admission, Apart};
-use super::table::Values;
 use super::vocabulary::{Vocabulary, count_names, mix};
 use super::{BatchError, Part, RawColumn, RowSet, Training};
 use serde::{Deserialize, Serialize};
@@ -44,9 +44,11 @@ impl Counts {
         let zero = Self::default();
         let less = less.unwrap_or(&zero);
         // At least one row of each outcome, so that a logit is a number.
-        let rate = (f64::from(self.all_yes - less.all_yes) + 1.0) / (f64::from(self.all - less.all) + 2.0);
-        let (yes, n) = (at(&self.yes) - at(&less.yes), at(&self.n) - at(&less.n));
-        let r = (f64::from(yes) + smoothing * rate) / (f64::from(n) + smoothing);
+        // Saturating for counts that were read from a file and contradict each other.
+        let apart = |whole: u32, less: u32| f64::from(whole.saturating_sub(less));
+        let rate = (apart(self.all_yes, less.all_yes) + 1.0) / (apart(self.all, less.all) + 2.0);
+        let (yes, n) = (apart(at(&self.yes), at(&less.yes)), apart(at(&self.n), at(&less.n)));
+        let r = (yes + smoothing * rate) / (n + smoothing);
         libm::log(r / (1.0 - r))
     }
 }
@@ -189,7 +191,7 @@ impl Odds {
 #[allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::batches::table::RawTask;
+    use crate::batches::RawTask;
     use crate::batches::{LogTable, Split};
     use proptest::prelude::*;
 

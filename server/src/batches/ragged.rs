@@ -1,7 +1,6 @@
 //! A list for every row, in three flat vectors.
 
 use super::BatchError;
-use serde::{Deserialize, Serialize};
 
 /// A list of `u32` for every row. A row whose list equals the one before shares it: a history that stays the same over a listener's
 /// rows is stored once. The form is canonical, so equal lists are equal vectors.
@@ -15,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// }
 /// assert_eq!((lists.len(), lists.get(1), lists.get(3), lists.values()), (4, &[7, 8][..], &[9][..], 3));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ragged {
     /// Where each distinct list ends in `values`.
     ends: Vec<u32>,
@@ -76,12 +75,7 @@ impl Ragged {
     pub(super) fn check(&self, column: &str, size: usize) -> Result<(), BatchError> {
         match self.values.iter().find(|value| **value as usize >= size) {
             None => Ok(()),
-            Some(value) => Err(BatchError::Shape {
-                column: column.to_owned(),
-                what: "as a code",
-                expected: size,
-                got: *value as usize,
-            }),
+            Some(value) => Err(BatchError::OutOfRange { column: column.to_owned(), value: *value, size }),
         }
     }
 

@@ -32,6 +32,10 @@ impl RowSet {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
+    pub(super) fn words(&self) -> &[u32] {
+        &self.words
+    }
+
     /// Whether none is.
     #[must_use]
     pub fn is_empty(&self) -> bool {

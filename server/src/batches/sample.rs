@@ -7,7 +7,7 @@
 //! Source: Joachims et al., *Accurately Interpreting Clickthrough Data as Implicit Feedback*, SIGIR 2005, §5 (strategies "Click > Skip
 //! Above" and "Click > No-Click Next", of which "Skip Previous" is the other side).
 
-use super::table::Values;
+use super::raw::Values;
 use super::{BatchError, Columns, LogTable};
 use sottovoce::math::Rng;
 use std::collections::HashSet;

@@ -5,7 +5,8 @@
 //!
 //! Source: Covington et al., *Deep Neural Networks for YouTube Recommendations*, RecSys 2016, §4.2 (watch time).
 
-use super::table::{Values, listed};
+use super::raw::Values;
+use super::table::listed;
 use super::{BatchError, LogTable};
 use serde::{Deserialize, Serialize};
 

@@ -12,9 +12,6 @@ mod nfm;
 mod ranker;
 mod wide_deep;
 
-#[cfg(test)]
-mod tests;
-
 pub use autoint::{AutoInt, AutoIntConfig};
 pub use dcn::{Crossing, Dcn, DcnConfig};
 pub use deepfm::{DeepFm, DeepFmConfig};

@@ -3,6 +3,8 @@
 
 mod config;
 mod error;
+#[cfg(test)]
+mod model_tests;
 mod trainer;
 
 pub use config::TrainConfig;

@@ -1,7 +1,7 @@
 //! From logs to batches, over the public interface: planted leaks are refused, samplers keep what they claim, and the two real tables are
 //! the ones that other people's figures are from.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp, clippy::cast_possible_truncation, reason = "tests")]
 
 mod leaks;
 mod mlc;

@@ -1,7 +1,9 @@
 //! KuaiRand: the counts that it is known by, and the floor that every model has to pass.
 
 use crate::folder;
-use sottovoce_server::batches::{Batch, Batches, Columns, Encoder, Part, Schema, audit, kuairand};
+use sottovoce_server::batches::{
+    Batch, Batches, Columns, Encoder, Part, Schema, Slates, audit, click_around, kuairand, skip_above,
+};
 use sottovoce_server::eval::auc;
 
 #[test]
@@ -39,6 +41,23 @@ fn kuairand_has_the_counts_it_is_known_by() {
         assert!(batch.lists.iter().all(|list| list.ids.len() == batch.len() * list.steps && list.steps <= 50));
     }
     assert_eq!(rows, train.len());
+
+    // The log does not say what was shown together: half an hour without an impression parts two slates.
+    let slates = Slates::by_pause(&data.table, data.split.rows(Part::Train).unwrap(), 30 * 60 * 1000);
+    let clicks = &data.table.task("click").unwrap().labels;
+    let clicked = |row: u32| clicks[row as usize] > 0.5;
+    for kept in [skip_above(&slates, clicked), click_around(&slates, clicked, 1)] {
+        let yes = kept.iter().filter(|row| clicked(**row)).count();
+        println!("{} of {} rows, {yes} clicks", kept.len(), train.len());
+        assert_eq!(yes, train.task("click").unwrap().labels.iter().filter(|label| **label > 0.5).count());
+        let places = train.places_of(&kept).unwrap();
+        assert!(kept.len() < train.len() && places.iter().zip(&kept).all(|(p, row)| train.rows[*p as usize] == *row));
+        assert_eq!(Batches::shuffled(&train, 2_048, 1).unwrap().only(places).unwrap().rows(), kept.len());
+    }
+    assert!(train.places_of(&[u32::MAX]).is_err());
+    for list in &train.lists {
+        println!("{}: {:.1} a row", list.name, list.values.total() as f64 / train.len() as f64);
+    }
 }
 
 /// Sums of smoothed log-odds of user, video and tab, fitted on the days up to 1 May, over the test days. The data's own notes have .7244

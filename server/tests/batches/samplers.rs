@@ -38,27 +38,42 @@ fn true_preference(world: &ClickWorld, weights: &[f64]) -> f64 {
     auc(&scores, &fresh.clicked).unwrap()
 }
 
+/// Rows kept, area on true preference, weight of what only the old ranker cares about: all rows, skip-above, click-around, and the rows
+/// that were looked at, which no log knows.
+fn compare(world: &ClickWorld) -> [(usize, f64, f64); 4] {
+    let log = world.show(4_000);
+    let all: Vec<u32> = (0..log.clicked.len() as u32).collect();
+    let mut slates = Slates::default();
+    all.chunks(world.slate).for_each(|slate| slates.push(slate));
+    let clicked = |row: u32| log.clicked[row as usize];
+    let (above, around) = (skip_above(&slates, clicked), click_around(&slates, clicked, 1));
+    let looked: Vec<u32> = all.iter().copied().filter(|row| log.looked[*row as usize]).collect();
+    let figures = [&all, &above, &around, &looked].map(|rows| {
+        let weights = fit(&log, world.features + 1, rows, world.seed);
+        (rows.len(), true_preference(world, &weights), weights[world.features])
+    });
+    println!("seed {}, b = {}: all, skip-above, click-around, looked at: {figures:.4?}", world.seed, world.usual);
+    figures
+}
+
 #[test]
 fn skips_above_and_around_clicks_tell_more_of_taste_than_all_that_was_not_clicked() {
-    for seed in 1..=3 {
-        let world = ClickWorld { seed, ..ClickWorld::default() };
-        let log = world.show(4_000);
-        let all: Vec<u32> = (0..u32::try_from(log.clicked.len()).unwrap()).collect();
-        let mut slates = Slates::default();
-        all.chunks(world.slate).for_each(|slate| slates.push(slate));
-        let clicked = |row: u32| log.clicked[row as usize];
-        let (above, around) = (skip_above(&slates, clicked), click_around(&slates, clicked, 1));
-        let looked: Vec<u32> = all.iter().copied().filter(|row| log.looked[*row as usize]).collect();
-        let [all, above, around, best] = [&all, &above, &around, &looked].map(|rows| {
-            let weights = fit(&log, world.features + 1, rows, seed);
-            (rows.len(), true_preference(&world, &weights), weights[world.features])
-        });
-        println!(
-            "seed {seed}: all {all:?}, skip-above {above:?}, click-around {around:?}, looked at {best:?} (rows, AUC, weight of z)"
-        );
-        assert!(above.1 >= all.1 + 0.01, "X1: {above:?} for {all:?}");
-        assert!(around.1 >= all.1 + 0.01, "X2: {around:?} for {all:?}");
-        assert!(around.0 < above.0 && above.0 < all.0, "fewer rows: {around:?} {above:?} {all:?}");
+    // About two of five songs that are looked at are clicked, or one of seven.
+    for usual in [-0.5, -2.5] {
+        for seed in 1..=3 {
+            let [all, above, around, looked] = compare(&ClickWorld { seed, usual, ..ClickWorld::default() });
+            assert!(above.1 >= all.1 + 0.01, "X1: {above:?} for {all:?}");
+            assert!(around.1 >= all.1 + 0.01, "X2: {around:?} for {all:?}");
+            assert!(above.0 < all.0 && around.0 < all.0 / 2, "fewer rows: {around:?} {above:?} {all:?}");
+            if usual < -1.0 {
+                assert!(
+                    around.0 < above.0 && around.1 >= above.1 - 0.001,
+                    "X2 of rare clicks: {around:?} for {above:?}"
+                );
+            }
+            // What nobody can know is the best that there is to have.
+            assert!(looked.1 >= above.1.max(around.1) - 0.005, "{looked:?} {above:?} {around:?}");
+        }
     }
 }
 

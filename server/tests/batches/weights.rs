@@ -2,8 +2,7 @@
 
 use sottovoce::math::Rng;
 use sottovoce_server::batches::{
-    Batch, Batches, Behaviour, BehaviourWeights, Columns, Encoder, LogTable, Part, RawColumn, RawTask, Schema, Split,
-    Values,
+    Batch, Batches, BehaviourWeights, Columns, Encoder, LogTable, Part, RawColumn, RawTask, Schema, Split, Values,
 };
 use sottovoce_server::eval::auc;
 
