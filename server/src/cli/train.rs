@@ -55,7 +55,9 @@ enum Verb {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(Verb::Ranker(args)) = args.verb {
-        return tokio::task::spawn_blocking(move || ranker::run(&args)).await.context("the training thread ended early")?;
+        return tokio::task::spawn_blocking(move || ranker::run(&args))
+            .await
+            .context("the training thread ended early")?;
     }
     let into = args.into.context("where to keep what is learned is not said; give --into FILE.db")?;
     let config = args.config.as_deref().map_or_else(|| Ok(ChannelConfig::default()), ChannelConfig::load)?;

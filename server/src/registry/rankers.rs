@@ -2,8 +2,8 @@
 
 use crate::batches::Columns;
 use crate::rank::{
-    AutoInt, AutoIntConfig, Dcn, DcnConfig, DeepFm, DeepFmConfig, DeepKfm, DeepKfmConfig, Fm, FmConfig, Lr, LrConfig, Nfm,
-    NfmConfig, Trainable, WideDeep, WideDeepConfig,
+    AutoInt, AutoIntConfig, Dcn, DcnConfig, DeepFm, DeepFmConfig, DeepKfm, DeepKfmConfig, Fm, FmConfig, Lr, LrConfig,
+    Nfm, NfmConfig, Trainable, WideDeep, WideDeepConfig,
 };
 use serde::{Deserialize, Serialize};
 use sottovoce_algebra::Parameters;

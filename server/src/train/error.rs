@@ -30,7 +30,9 @@ pub enum TrainError {
         tasks: usize,
     },
     /// The loss left the numbers.
-    #[error("the loss is {loss} in epoch {epoch} at row {position}; lower train.learning_rate, or look for extreme features")]
+    #[error(
+        "the loss is {loss} in epoch {epoch} at row {position}; lower train.learning_rate, or look for extreme features"
+    )]
     Diverged {
         /// What it is.
         loss: f32,

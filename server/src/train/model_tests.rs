@@ -60,7 +60,14 @@ fn coin(_: &[u32], rng: &mut Rng) -> f32 {
 }
 
 /// Trains for so many passes over everything in batches of `size`; logits of `measured`, and the last loss.
-fn trained(spec: &RankSpec, train: &Columns, measured: &Columns, passes: usize, size: usize, rate: f32) -> (Vec<f64>, f32) {
+fn trained(
+    spec: &RankSpec,
+    train: &Columns,
+    measured: &Columns,
+    passes: usize,
+    size: usize,
+    rate: f32,
+) -> (Vec<f64>, f32) {
     let mut parameters = Parameters::new(3);
     let model = spec.build(train, &mut parameters);
     let mut adam = Adam::new(AdamConfig { rate, ..AdamConfig::default() });
@@ -152,7 +159,8 @@ fn kernels_start_as_a_factorisation_machine() {
     let rows = columns(32, &[8, 5, 3], 2, coin);
     // No pass: the weights as they are drawn. `first order` and `bias` are zero in both.
     let (fm, _) = trained(&spec("name = 'fm'"), &rows, &rows, 0, 8, 0.0);
-    let (kernels, _) = trained(&RankSpec::Kfm(DeepKfmConfig { deep: None, ..DeepKfmConfig::default() }), &rows, &rows, 0, 8, 0.0);
+    let (kernels, _) =
+        trained(&RankSpec::Kfm(DeepKfmConfig { deep: None, ..DeepKfmConfig::default() }), &rows, &rows, 0, 8, 0.0);
     for (a, b) in fm.iter().zip(&kernels) {
         assert!((a - b).abs() < 1e-6, "{a} {b}");
     }
