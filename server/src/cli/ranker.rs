@@ -111,7 +111,8 @@ fn one(args: &Args, run: &Run, config: &TrainConfig, parts: [&Columns; 3]) -> an
     let each = seconds / trained.epochs.len() as f64;
     let rounded: Vec<f64> = areas.iter().map(|area| round4(*area)).collect();
     if args.json {
-        let chosen = trained.epochs.get(trained.best.saturating_sub(1) as usize).map(|epoch| round4(epoch.figure()));
+        let chosen =
+            trained.epochs.iter().find(|epoch| epoch.epoch == trained.best).map(|epoch| round4(epoch.figure()));
         let line = json!({
             "ranker": args.config, "seed": config.seed, "weights": weights, "epochs": trained.epochs.len(), "best": trained.best,
             "validation_auc": chosen, "test_auc": rounded, "epoch_s": (each * 1e3).round() / 1e3,
