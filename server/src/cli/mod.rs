@@ -13,6 +13,7 @@ mod own_leakage;
 mod pfedrec;
 mod poison;
 mod portrait;
+mod ranker;
 mod recall_noise;
 mod replay;
 mod serve;

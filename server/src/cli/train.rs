@@ -1,7 +1,8 @@
-//! `train`: fits the recall channels and keeps them in a state file, beside the data set they were fitted on.
+//! `train`: fits the recall channels and keeps them in a state file, beside the data set they were fitted on. `train ranker` trains a ranking model.
 
 use super::bar::Bar;
 use super::output::say;
+use super::ranker;
 use super::source::Source;
 use crate::config::ChannelConfig;
 use crate::data::{Artefact, save_artefact, save_dataset, stored_dataset};
@@ -18,17 +19,20 @@ const EXAMPLES: &str = "\
 Examples:
   sottovoce-server train --data lastfm-hetrec2k --into sottovoce.db
   sottovoce-server train --state sottovoce.db --into sottovoce.db      again, with what it holds
+  sottovoce-server train ranker --config configs/deepfm.toml --data ../shared/data/ml-100k --seeds 5
 
 Then: sottovoce-server serve --state sottovoce.db";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     #[command(flatten)]
     source: Source,
     /// The state file that keeps the data set and the channels
     #[arg(long, value_name = "FILE.db")]
-    into: PathBuf,
+    into: Option<PathBuf>,
     /// Replace another data set in the state file, and all that was learned from it
     #[arg(long)]
     replace: bool,
@@ -43,16 +47,28 @@ pub(crate) struct Args {
     json: bool,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// A ranking model, on a table of real impressions
+    Ranker(ranker::Args),
+}
+
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    if let Some(Verb::Ranker(args)) = args.verb {
+        return tokio::task::spawn_blocking(move || ranker::run(&args))
+            .await
+            .context("the training thread ended early")?;
+    }
+    let into = args.into.context("where to keep what is learned is not said; give --into FILE.db")?;
     let config = args.config.as_deref().map_or_else(|| Ok(ChannelConfig::default()), ChannelConfig::load)?;
     let dataset = args.source.load().await?;
-    let state = State::open(&args.into).await?;
+    let state = State::open(&into).await?;
     let hash = dataset.content_hash().to_string();
     let held = stored_dataset(&state).await?;
     match &held {
         Some(other) if other.hash != hash && !args.replace => bail!(
             "{} holds another data set, {}; give --replace to lose it, or another file to --into",
-            args.into.display(),
+            into.display(),
             other.name
         ),
         _ => {}
@@ -81,7 +97,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let (songs, dimension) = (channels.songs(), channels.song_embeddings().dimension);
     if args.json {
         return say(&json!({
-            "train": dataset.name, "into": args.into, "channels": Channels::NAMES, "songs": songs, "dimension": dimension,
+            "train": dataset.name, "into": into, "channels": Channels::NAMES, "songs": songs, "dimension": dimension,
             "bytes": size, "seconds": (seconds * 1e3).round() / 1e3, "seed": args.seed,
         })
         .to_string());
@@ -92,7 +108,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         "{}: {} channels over {songs} songs fitted in {seconds:.1} s, {megabytes:.1} MB in {}\nNext: sottovoce-server serve --state {}",
         dataset.name,
         Channels::NAMES.len(),
-        args.into.display(),
-        args.into.display(),
+        into.display(),
+        into.display(),
     ))
 }

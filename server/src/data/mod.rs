@@ -20,6 +20,7 @@ pub use describe::{Description, Quantiles, describe};
 pub use error::{BadRow, DataError};
 pub use fixed::{FixedSplit, fixed_split, samples};
 pub use hash::ContentHash;
+pub(crate) use import::{Column, Job, Row, Style, Table, find, named};
 pub use import::{Format, ImportOptions, ImportReport};
 pub use log::{StoredDataset, load_dataset, save_dataset, stored_dataset};
 pub use open::open;

@@ -62,7 +62,7 @@ fn twin(world: &World, config: &CoordinatorConfig, rounds: &[(RoundId, Vec<u8>)]
     for (round, devices) in rounds {
         twin.open();
         let sum: Vec<f64> = world.sum(*round, devices).iter().map(|steps| f64::from(*steps) / 1024.0).collect();
-        twin.close(&sum, devices.len() as u32).unwrap();
+        twin.close(&sum, u32::try_from(devices.len()).unwrap()).unwrap();
     }
     twin
 }

@@ -2,7 +2,7 @@
 //!
 //! A fitted channel holds what it needs and answers a [`crate::stage::Query`] with [`crate::stage::Candidate`]s; it knows
 //! neither the other channels nor where its answer goes. [`Interactions`] is what they are fitted on, [`Merge`] makes one list
-//! of theirs. `Channels`, all of them fitted by one call, is put together in `registry.rs`, the one room that knows all names.
+//! of theirs. `Channels`, all of them fitted by one call, is put together in `registry`, the one room that knows all names.
 //! [`ItemTower`] is the item half of a two-tower model; its other half is on the devices. [`NoisedRecall`] is no channel: it answers a device that asks with noised directions.
 
 mod error;

@@ -13,7 +13,7 @@
 //! liked a like, any other a skip half-way, for nobody wrote down where.
 
 use super::ReplayError;
-use crate::data::{Dataset, ListenerId, LoggedEvent, open};
+use crate::data::{Dataset, ListenerId, LoggedEvent, named, open};
 use flate2::read::MultiGzDecoder;
 use sottovoce::ids::{Millis, SongId};
 use sottovoce::session::{Feedback, Fraction};
@@ -92,7 +92,7 @@ impl Impressions {
     /// # Errors
     /// [`ReplayError`]: what is missing or wrong, with file, line and column.
     pub fn open(folder: &Path) -> Result<Self, ReplayError> {
-        let logs = files(folder, "log_standard");
+        let logs = named(folder, "log_standard");
         if logs.is_empty() {
             return Err(ReplayError::NoImpressions { path: folder.to_owned() });
         }
@@ -136,7 +136,7 @@ impl Impressions {
         }
         shown.sort_by_key(|s| (s.listener, s.at));
         let mut before = vec![Vec::new(); dataset.listeners.len()];
-        for path in files(folder, "user_sequences_before") {
+        for path in named(folder, "user_sequences_before") {
             sequences(&path, &songs, &listeners, &mut before)?;
         }
         Ok(Self { dataset, shown, before })
@@ -203,20 +203,6 @@ fn sequences(
             .collect();
     }
     Ok(())
-}
-
-/// Files of a folder whose names start so and end in `.csv` or `.csv.gz`.
-fn files(folder: &Path, start: &str) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut found: Vec<PathBuf> = entries
-        .filter_map(|entry| {
-            let name = entry.ok()?.file_name().into_string().ok()?;
-            let table = name.ends_with(".csv") || name.ends_with(".csv.gz");
-            (name.starts_with(start) && table).then(|| folder.join(name))
-        })
-        .collect();
-    found.sort_unstable();
-    found
 }
 
 /// One CSV file, row by row.

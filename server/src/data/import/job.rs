@@ -64,7 +64,7 @@ impl Meter<'_> {
 }
 
 /// The state of a run.
-pub(super) struct Job<'a> {
+pub(crate) struct Job<'a> {
     pub(super) meter: Meter<'a>,
     strict: bool,
     max_errors: u64,
@@ -72,7 +72,7 @@ pub(super) struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    pub(super) fn new(options: &ImportOptions<'a>) -> Self {
+    pub(crate) fn new(options: &ImportOptions<'a>) -> Self {
         Self {
             meter: Meter { report: options.progress, read: Arc::default(), total: Arc::default() },
             strict: options.strict,
@@ -82,7 +82,7 @@ impl<'a> Job<'a> {
     }
 
     /// Notes a bad row; an error where that is one too many.
-    pub(super) fn bad(&mut self, row: BadRow) -> Result<(), DataError> {
+    pub(crate) fn bad(&mut self, row: BadRow) -> Result<(), DataError> {
         if self.strict {
             return Err(DataError::Strict(Box::new(row)));
         }
@@ -95,7 +95,7 @@ impl<'a> Job<'a> {
     }
 
     /// The row where it is good; notes it where it is bad.
-    pub(super) fn keep<T>(&mut self, row: Result<T, BadRow>) -> Result<Option<T>, DataError> {
+    pub(crate) fn keep<T>(&mut self, row: Result<T, BadRow>) -> Result<Option<T>, DataError> {
         match row {
             Ok(row) => Ok(Some(row)),
             Err(bad) => self.bad(bad).map(|()| None),

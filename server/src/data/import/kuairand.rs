@@ -14,6 +14,7 @@
 
 use super::builder::{Builder, NewEvent, NewSong};
 use super::job::Job;
+use super::read::named;
 use super::table::{Style, Table};
 use super::time::LATEST_MS;
 use crate::data::error::DataError;
@@ -21,28 +22,14 @@ use crate::data::{Clock, Dataset};
 use sottovoce::session::{Feedback, Fraction};
 use std::path::{Path, PathBuf};
 
-/// Files of a folder whose names start so and end in `.csv` or `.csv.gz`.
-fn files(folder: &Path, start: &str) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut found: Vec<PathBuf> = entries
-        .filter_map(|entry| {
-            let name = entry.ok()?.file_name().into_string().ok()?;
-            let table = name.strip_suffix(".gz").unwrap_or(&name).ends_with(".csv");
-            (name.starts_with(start) && table).then(|| folder.join(name))
-        })
-        .collect();
-    found.sort_unstable();
-    found
-}
-
 /// Whether a folder holds this format.
 pub(super) fn detect(path: &Path) -> bool {
-    !files(path, "log_standard").is_empty()
+    !named(path, "log_standard").is_empty()
 }
 
 /// Reads a folder: every `log_standard*.csv`, and `video_features_basic*.csv` where it is.
 pub(super) fn import(folder: &Path, name: String, job: &mut Job<'_>) -> Result<Dataset, DataError> {
-    let logs = files(folder, "log_standard");
+    let logs = named(folder, "log_standard");
     if logs.is_empty() {
         return Err(DataError::MissingFile {
             folder: folder.to_owned(),
@@ -53,7 +40,7 @@ pub(super) fn import(folder: &Path, name: String, job: &mut Job<'_>) -> Result<D
     let mut builder = Builder::default();
     // The statistic file counts the whole month, the test days with it: never read for features.
     let honest = |path: &PathBuf| !path.file_name().unwrap_or_default().to_string_lossy().contains("statistic");
-    if let Some(path) = files(folder, "video_features_basic").into_iter().find(honest) {
+    if let Some(path) = named(folder, "video_features_basic").into_iter().find(honest) {
         songs(&path, &mut builder, job)?;
     }
     for path in logs {

@@ -27,4 +27,7 @@ mod parquet_tests;
 mod tests;
 
 pub use format::Format;
+pub(crate) use job::Job;
 pub use job::{ImportOptions, ImportReport};
+pub(crate) use read::{find, named};
+pub(crate) use table::{Column, Row, Style, Table};

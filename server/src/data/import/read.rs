@@ -14,8 +14,22 @@ pub(super) const MAX_LINE: usize = 16 << 20;
 pub(super) const MAX_WHOLE: u64 = 1 << 30;
 
 /// `folder/name`, or `folder/name.gz`, whichever is there.
-pub(super) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+pub(crate) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     [name.to_owned(), format!("{name}.gz")].into_iter().map(|name| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Files of a folder whose names start so and end in `.csv` or `.csv.gz`, in the order of their names.
+pub(crate) fn named(folder: &Path, start: &str) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| {
+            let name = entry.ok()?.file_name().into_string().ok()?;
+            let table = name.strip_suffix(".gz").unwrap_or(&name).ends_with(".csv");
+            (name.starts_with(start) && table).then(|| folder.join(name))
+        })
+        .collect();
+    found.sort_unstable();
+    found
 }
 
 /// Opens a file, unpacking it where it starts as gzip does, whatever it is called. The meter counts packed bytes.

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// One row, whichever file it is from.
 #[derive(Clone, Copy)]
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     file: &'a Path,
     line: u64,
     columns: &'a [String],
@@ -27,7 +27,7 @@ enum Cells<'a> {
 
 /// A column that was looked up once, for every row.
 #[derive(Clone, Copy)]
-pub(super) struct Column(usize);
+pub(crate) struct Column(usize);
 
 impl Column {
     /// Its place in the header, from 0.
@@ -43,7 +43,7 @@ impl<'a> Row<'a> {
     }
 
     /// The text of a column, without the space around it; empty where the file has no such column.
-    pub(super) fn text(&self, column: Option<Column>) -> &'a str {
+    pub(crate) fn text(&self, column: Option<Column>) -> &'a str {
         let Some(Column(i)) = column else { return "" };
         let cell = match self.cells {
             Cells::Text(record) => record.get(i),
@@ -53,19 +53,19 @@ impl<'a> Row<'a> {
     }
 
     /// A complaint about a column.
-    pub(super) fn bad(&self, column: Option<Column>, expected: impl Into<String>) -> BadRow {
+    pub(crate) fn bad(&self, column: Option<Column>, expected: impl Into<String>) -> BadRow {
         let name = column.and_then(|Column(i)| self.columns.get(i));
         BadRow::new(self.file, self.line, name.map(String::as_str), expected, self.text(column))
     }
 
     /// The text of a column that must not be empty.
-    pub(super) fn needed(&self, column: Column, expected: &str) -> Result<&'a str, BadRow> {
+    pub(crate) fn needed(&self, column: Column, expected: &str) -> Result<&'a str, BadRow> {
         let text = self.text(Some(column));
         if text.is_empty() { Err(self.bad(Some(column), expected)) } else { Ok(text) }
     }
 
     /// A number; `None` where the cell is empty.
-    pub(super) fn number<T: FromStr>(&self, column: Option<Column>, expected: &str) -> Result<Option<T>, BadRow> {
+    pub(crate) fn number<T: FromStr>(&self, column: Option<Column>, expected: &str) -> Result<Option<T>, BadRow> {
         let text = self.text(column);
         if text.is_empty() {
             return Ok(None);
@@ -74,7 +74,7 @@ impl<'a> Row<'a> {
     }
 
     /// A number with or without a fraction, finite and not negative; `None` where the cell is empty.
-    pub(super) fn measure(&self, column: Option<Column>, expected: &str) -> Result<Option<f64>, BadRow> {
+    pub(crate) fn measure(&self, column: Option<Column>, expected: &str) -> Result<Option<f64>, BadRow> {
         match self.number::<f64>(column, expected)? {
             Some(value) if !(value.is_finite() && value >= 0.0) => Err(self.bad(column, expected)),
             value => Ok(value),
@@ -111,7 +111,7 @@ pub(super) fn need_column(file: &Path, columns: &[String], name: &str) -> Result
 
 /// How the cells of a file are set apart.
 #[derive(Clone, Copy)]
-pub(super) enum Style {
+pub(crate) enum Style {
     /// `,` and quotes.
     Csv,
     /// Tabs, and quotes are ordinary letters.
@@ -119,7 +119,7 @@ pub(super) enum Style {
 }
 
 /// A text file with a header, row by row.
-pub(super) struct Table<'t> {
+pub(crate) struct Table<'t> {
     path: PathBuf,
     columns: Vec<String>,
     reader: csv::Reader<Bounded<'t>>,
@@ -150,7 +150,7 @@ impl Read for Bounded<'_> {
 impl<'t> Table<'t> {
     /// Opens a file and reads its header. Names are taken without the space around them; with [`Style::Tabs`] also
     /// without the `:type` of RecBole's atomic files.
-    pub(super) fn open(path: &Path, style: Style, job: &mut Job<'t>) -> Result<Self, DataError> {
+    pub(crate) fn open(path: &Path, style: Style, job: &mut Job<'t>) -> Result<Self, DataError> {
         let allowance = Arc::new(AtomicUsize::new(MAX_LINE));
         let inner = read::open(path, &job.meter)?;
         let mut builder = ReaderBuilder::new();
@@ -174,22 +174,22 @@ impl<'t> Table<'t> {
     }
 
     /// The columns' names.
-    pub(super) fn columns(&self) -> &[String] {
+    pub(crate) fn columns(&self) -> &[String] {
         &self.columns
     }
 
     /// A column that may be missing.
-    pub(super) fn find(&self, name: &str) -> Option<Column> {
+    pub(crate) fn find(&self, name: &str) -> Option<Column> {
         find_column(&self.columns, name)
     }
 
     /// A column that must be there.
-    pub(super) fn need(&self, name: &str) -> Result<Column, DataError> {
+    pub(crate) fn need(&self, name: &str) -> Result<Column, DataError> {
         need_column(&self.path, &self.columns, name)
     }
 
     /// The next row; rows that are no UTF-8 or have too few or too many cells are reported and passed over.
-    pub(super) fn next(&mut self, job: &mut Job<'_>) -> Result<Option<Row<'_>>, DataError> {
+    pub(crate) fn next(&mut self, job: &mut Job<'_>) -> Result<Option<Row<'_>>, DataError> {
         loop {
             let Some(line) = self.advance(job)? else { return Ok(None) };
             if self.record.len() == self.columns.len() {

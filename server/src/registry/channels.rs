@@ -1,4 +1,4 @@
-//! The one room that knows all names: which channels there are, how they are fitted together, and how they are kept.
+//! The names of the recall channels: which there are, how they are fitted together, and how they are kept.
 
 use crate::config::ChannelConfig;
 use crate::data::Dataset;

@@ -1,0 +1,74 @@
+//! Logistic regression over fields.
+//!
+//! Source: McMahan et al., *Ad Click Prediction: a View from the Trenches*, KDD 2013, §2 (the model; FTRL is an optimiser).
+//!
+//! | paper | here | shape | meaning |
+//! |---|---|---|---|
+//! | `w` | first order | n × 1 | a weight for each value of each field |
+//! | `w·x` | [`Ranker::logits`] | B × 1 | their sum, a bias, and the real features' |
+//!
+//! Every other model here has this sum in it.
+
+use super::Ranker;
+use crate::batches::{Batch, Columns};
+use crate::layers::{Fields, FieldsConfig, Pass};
+use serde::{Deserialize, Serialize};
+use sottovoce_algebra::{Algebra, Init, Parameters, Part};
+
+/// Nothing but its fields.
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LrConfig {
+    /// Which fields; their embeddings are not used.
+    pub fields: FieldsConfig,
+}
+
+/// The model.
+#[derive(Clone, Debug)]
+pub struct Lr {
+    fields: Fields,
+    bias: Part,
+    reals: Option<Part>,
+}
+
+impl Lr {
+    /// Over the columns of a training part.
+    #[must_use]
+    pub fn new(columns: &Columns, config: LrConfig, parameters: &mut Parameters<f32>) -> Self {
+        let fields = Fields::new(columns, FieldsConfig { dimension: 1, ..config.fields }, parameters);
+        Self::over(fields, parameters)
+    }
+
+    /// Over fields that another model embeds.
+    pub(super) fn over(fields: Fields, parameters: &mut Parameters<f32>) -> Self {
+        let bias = parameters.add("bias", 1, 1, Init::Constant(0.0));
+        let reals = (fields.dense() > 0).then(|| parameters.add("reals", fields.dense(), 1, Init::Constant(0.0)));
+        Self { fields, bias, reals }
+    }
+
+    pub(super) fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    /// `w·x + b`.
+    pub(super) fn logit<A: Algebra>(&self, a: &mut A, batch: &Batch) -> A::Var {
+        let mut sum = self.fields.first_order(a, batch);
+        if let (Some(w), Some(x)) = (self.reals, self.fields.reals(a, batch)) {
+            let w = a.parameter(w);
+            let reals = a.linear(x, w, None);
+            sum = a.add(sum, reals);
+        }
+        let bias = a.parameter(self.bias);
+        a.add_row(sum, bias)
+    }
+}
+
+impl<A: Algebra> Ranker<A> for Lr {
+    fn logits(&self, a: &mut A, batch: &Batch, _: Pass) -> Vec<A::Var> {
+        vec![self.logit(a, batch)]
+    }
+
+    fn tables(&self) -> Vec<Part> {
+        self.fields.tables().to_vec()
+    }
+}

@@ -1,0 +1,23 @@
+//! Ranking models, one paper a file: a batch of impressions comes in, a logit for each row and task goes out. A model is written once over
+//! [`Algebra`](sottovoce_algebra::Algebra), knows its fields and its parameters' places, and no other model. May be imported by `train` and
+//! `registry`.
+
+mod autoint;
+mod dcn;
+mod deepfm;
+mod fm;
+mod kfm;
+mod lr;
+mod nfm;
+mod ranker;
+mod wide_deep;
+
+pub use autoint::{AutoInt, AutoIntConfig};
+pub use dcn::{Crossing, Dcn, DcnConfig};
+pub use deepfm::{DeepFm, DeepFmConfig};
+pub use fm::{Fm, FmConfig};
+pub use kfm::{DeepKfm, DeepKfmConfig};
+pub use lr::{Lr, LrConfig};
+pub use nfm::{Nfm, NfmConfig};
+pub use ranker::{Ranker, Trainable};
+pub use wide_deep::{WideDeep, WideDeepConfig};

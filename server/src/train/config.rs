@@ -1,0 +1,37 @@
+//! How a model is trained.
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of a run, whatever the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// The tasks that the model's logits stand for, in their order.
+    pub tasks: Vec<String>,
+    /// Rows of a step.
+    pub batch: usize,
+    /// Passes over the training part, at most.
+    pub epochs: u64,
+    /// So many epochs without a better figure on the validation part end it.
+    pub patience: u64,
+    /// Adam's step size.
+    pub learning_rate: f32,
+    /// `λ` of `λ‖V‖²` over embeddings and first order, which a step adds to its loss.
+    pub shrink: f32,
+    /// Everything random follows from it.
+    pub seed: u64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            tasks: vec!["click".to_owned()],
+            batch: 1024,
+            epochs: 15,
+            patience: 2,
+            learning_rate: 1e-3,
+            shrink: 1e-5,
+            seed: 2020,
+        }
+    }
+}

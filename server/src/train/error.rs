@@ -1,0 +1,44 @@
+//! What can go wrong in training.
+
+use crate::batches::BatchError;
+use crate::eval::EvalError;
+
+/// Why there is no trained model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The columns.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// A score that is no number, or a part in which every label is the same.
+    #[error(transparent)]
+    Measure(#[from] EvalError),
+    /// A task that the columns have not.
+    #[error("there is no task {task:?}; the columns have {known}")]
+    Task {
+        /// What was asked for.
+        task: String,
+        /// What there is.
+        known: String,
+    },
+    /// The model and the settings do not speak of as many tasks.
+    #[error("the model has {logits} logits, the settings name {tasks} tasks")]
+    Tasks {
+        /// The model's.
+        logits: usize,
+        /// The settings'.
+        tasks: usize,
+    },
+    /// The loss left the numbers.
+    #[error(
+        "the loss is {loss} in epoch {epoch} at row {position}; lower train.learning_rate, or look for extreme features"
+    )]
+    Diverged {
+        /// What it is.
+        loss: f32,
+        /// In which epoch.
+        epoch: u64,
+        /// After so many rows.
+        position: u64,
+    },
+}
