@@ -144,6 +144,20 @@ impl NoisePlan {
         (2..=63).find(|r| libm::ldexp(1.0, r - 1) > reach).map_or(64, i32::unsigned_abs)
     }
 
+    /// In steps of the grid, what the sum of `n` clients that keep to the plan is no longer than: `nΔ₂ + σ√n · √(d + 2√(dx) + 2x)` with `x = ln(1/w)`, but with
+    /// probability [`Self::WRAPS`] `= w`. A longer sum holds an update that was not clipped. Behind masks nobody sees whose, nor that a shorter
+    /// one holds none.
+    ///
+    /// Source of the second term: Hsu, Kakade & Zhang, *A Tail Inequality for Quadratic Forms of Subgaussian Random Vectors*, ECP 17, 2012, theorem 1; a discrete Gaussian
+    /// is `σ`-sub-Gaussian (Canonne, Kamath & Steinke, NeurIPS 2020, fact 22).
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a bound")]
+    pub fn longest(&self, n: u32) -> f64 {
+        let (n, d, x) = (f64::from(n), self.dimension as f64, -Real::ln(Self::WRAPS));
+        let variance = self.per_client.map_or(0.0, Sigma::variance);
+        n * self.sensitivity().norm() + (n * variance * (d + 2.0 * (d * x).sqrt() + 2.0 * x)).sqrt()
+    }
+
     /// What the accountant charges for one round in which this listener is for certain.
     #[must_use]
     pub fn release(&self) -> Release {

@@ -140,3 +140,26 @@ fn secrets_do_not_print() {
     let text = format!("{text} {quantized:?} {:?}", quantized.clone().noised(charged(plan), &mut noise(2)));
     assert!(!text.contains("640") && !text.contains("625"), "{text}");
 }
+
+#[test]
+fn no_sum_of_clients_that_keep_to_the_plan_is_too_long_and_one_that_does_not_makes_it_so() {
+    let (n, d) = (20, 400);
+    for z in [0.0, 0.05, 1.0] {
+        let plan = NoisePlan::new(z, 0.5, n, grid(256), d).unwrap();
+        // All pull the same way with all they have: nothing honest is longer.
+        let mut sum = vec![0i64; d];
+        for client in 0..n {
+            let mut noise = noise(client as u8);
+            let quantized = Gradient::new(vec![1.0; d]).clip(0.5).quantized(0.5, plan.grid(), &mut noise);
+            let noised = quantized.noised(charged(plan), &mut noise).unwrap();
+            sum.iter_mut().zip(noised.into_values()).for_each(|(s, v)| *s += i64::from(v));
+        }
+        let norm = |sum: &[i64]| sum.iter().map(|s| (*s as f64).powi(2)).sum::<f64>().sqrt();
+        assert!(norm(&sum) <= plan.longest(n), "{z}: {} of {}", norm(&sum), plan.longest(n));
+        assert!(plan.longest(n) < plan.longest(n + 1));
+        // As much as the ring takes of one device, in every number.
+        let most = (1i64 << (plan.ring_bits(n) - 1)) - 1;
+        let lie: Vec<i64> = sum.iter().map(|s| s / 2 + most / 2).collect();
+        assert!(norm(&lie) > plan.longest(n), "{z}: {} of {}", norm(&lie), plan.longest(n));
+    }
+}

@@ -122,6 +122,18 @@ pub enum RoundError {
     /// A secure sum would not come about.
     #[error(transparent)]
     Sum(#[from] SumError),
+    /// The sum of a secure round is longer than updates of the clip norm can add up to.
+    #[error(
+        "the sum of {devices} devices has L2 norm {norm}, updates clipped as planned add up to {longest} at most: somebody sent a longer one; nothing is learned from this round"
+    )]
+    Overlong {
+        /// How many there were.
+        devices: u32,
+        /// The sum's norm.
+        norm: f64,
+        /// What it may be.
+        longest: f64,
+    },
     /// No key to sign the log with.
     #[error("the log's signing key: {what}")]
     LogKey {

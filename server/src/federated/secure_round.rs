@@ -165,6 +165,7 @@ impl Coordinator {
             // A device dealt false shares, or no finite weights come of the sum: trying again changes nothing.
             Err(
                 error @ (RoundError::Sum(SumError::Refused(Error::Shares { .. } | Error::Key { .. }))
+                | RoundError::Overlong { .. }
                 | RoundError::NotFinite { .. }
                 | RoundError::Length { .. }),
             ) => {
@@ -191,9 +192,19 @@ impl Coordinator {
     async fn fold_secure(&self, now: Millis, round: &Round) -> Result<Option<(Opened, Fold)>, RoundError> {
         let Some(opened) = self.sums.opened(round.id).await? else { return Ok(None) };
         let noise = round.noise.ok_or(RoundError::Damaged { what: "a secure round has no grid" })?;
-        let unit = f64::from(noise.steps) * f64::from(opened.devices);
+        let devices = opened.devices;
+        let (least, grid) = (opened.least, Grid::new(noise.steps)?);
+        let plan = NoisePlan::new(noise.multiplier, round.plan.clip_norm, least, grid, opened.sum.len())?;
+        let norm = opened.sum.iter().map(|steps| f64::from(*steps).powi(2)).sum::<f64>().sqrt();
+        // Nobody sees which, so all of it is dropped: a clip norm that is not kept to is no bound on what one device can do.
+        let longest = plan.longest(devices);
+        if norm > longest {
+            let steps = f64::from(noise.steps);
+            return Err(RoundError::Overlong { devices, norm: norm / steps, longest: longest / steps });
+        }
+        let unit = f64::from(noise.steps) * f64::from(devices);
         let mean = opened.sum.iter().map(|steps| f64::from(*steps) / unit).collect();
-        let mut fold = self.step(now, round.id, opened.devices, mean).await?;
+        let mut fold = self.step(now, round.id, devices, mean).await?;
         fold.entry.roster = opened.roster.0;
         Ok(Some((opened, fold)))
     }

@@ -10,7 +10,7 @@ use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use sottovoce::ids::{Millis, RoundId, WeightsVersion};
 use sottovoce::privacy::accountant::{Account, Budget};
-use sottovoce::privacy::{Gradient, Noise, NoiseKey, Noised};
+use sottovoce::privacy::{Gradient, Noise, NoiseKey, NoisePlan, Noised};
 use sottovoce::protocol::{Fate, NoiseTerms, SecureOffer, SplitVotes, Stage, verify, weights_hash};
 use sottovoce::secagg::{Error, Join, Joined, Joining, Member, Odds, Policy, Report};
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ on_both!(
     three_coordinators_in_each_others_way_publish_what_one_would,
     who_stays_away_costs_a_round_and_no_weights,
     kinds_of_rounds_do_not_mix,
+    a_sum_that_clipped_updates_cannot_come_to_is_dropped,
 );
 
 pub(super) fn secure(multiplier: f64) -> CoordinatorConfig {
@@ -44,13 +45,15 @@ pub(super) struct World {
     joined: BTreeMap<(RoundId, u8), (Joined, Join)>,
     noised: BTreeMap<(RoundId, u8), Noised>,
     reports: BTreeMap<(RoundId, u8), Report>,
+    /// Sends eight times what it may.
+    liar: Option<u8>,
 }
 
 impl World {
     pub(super) fn new() -> Self {
         let mut rng = ChaCha20Rng::from_seed([9; 32]);
         let members = (0..3).map(|_| Member::new(&mut rng)).collect();
-        Self { rng, members, joined: BTreeMap::new(), noised: BTreeMap::new(), reports: BTreeMap::new() }
+        Self { rng, members, joined: BTreeMap::new(), noised: BTreeMap::new(), reports: BTreeMap::new(), liar: None }
     }
 
     pub(super) async fn enlist(&self, c: &Coordinator, now: u64) -> Result<(), SumError> {
@@ -64,7 +67,12 @@ impl World {
     fn vector(&mut self, offer: &SecureOffer, i: u8) -> Noised {
         let round = offer.terms.terms.round;
         let noised = self.noised.entry((round, i)).or_insert_with(|| {
-            let plan = offer.noise_plan().unwrap();
+            // A liar keeps to a plan of its own.
+            let honest = offer.noise_plan().unwrap();
+            let clip = if self.liar == Some(i) { 8.0 } else { offer.plan.clip_norm };
+            let least = offer.terms.terms.least;
+            let plan =
+                NoisePlan::new(honest.noise_multiplier(), clip, least, honest.grid(), honest.dimension()).unwrap();
             let pending = Account::new(Budget::new(f64::INFINITY, 1e-6).unwrap()).charge(plan).unwrap();
             let stored = pending.bytes().to_vec();
             let charged = pending.recorded(&stored).unwrap();
@@ -73,8 +81,9 @@ impl World {
             let mut key = [i; 32];
             key[..8].copy_from_slice(&round.0.to_le_bytes());
             let mut noise = Noise::new(NoiseKey::new(key));
-            let gradient = Gradient::new((0..length).map(of).collect()).clip(offer.plan.clip_norm);
-            gradient.quantized(offer.plan.clip_norm, plan.grid(), &mut noise).noised(charged, &mut noise).unwrap()
+            let gradient =
+                Gradient::new((0..length).map(of).map(|x| if clip > 1.0 { 1e3 * x } else { x }).collect()).clip(clip);
+            gradient.quantized(clip, plan.grid(), &mut noise).noised(charged, &mut noise).unwrap()
         });
         noised.clone()
     }
@@ -364,4 +373,20 @@ async fn kinds_of_rounds_do_not_mix(db: Db) {
     bad.secure.as_mut().unwrap().noise = NoiseTerms { multiplier: 100.0, steps: 1 << 20 };
     bad.plan.clip_norm = 16.0;
     assert!(Coordinator::open(db.store().await, bad, initial()).await.is_err(), "no ring is so wide");
+}
+
+/// The ring bounds each number, and eight clip norms fit into it; of a vector's length it says nothing.
+async fn a_sum_that_clipped_updates_cannot_come_to_is_dropped(db: Db) {
+    let c = open(db.store().await, secure(0.0)).await;
+    let mut world = World { liar: Some(2), ..World::new() };
+    world.enlist(&c, 1).await.unwrap();
+    assert!(!world.go_on(&c, 2, &[0, 1, 2, 3]).await.unwrap());
+    let round = c.round(RoundId(1)).await.unwrap();
+    assert_eq!((round.state, c.weights_version().await.unwrap()), (RoundState::Abandoned, WeightsVersion(0)));
+    let identity = world.joined[&(RoundId(1), 0)].0.identity();
+    assert_eq!(c.sums().fate(RoundId(1), identity).await.unwrap(), Fate::Missed);
+    // Without it the next one is like any other.
+    world.liar = None;
+    assert!(world.go_on(&c, 3, &[0, 1, 2, 3]).await.unwrap());
+    assert_eq!(c.weights_version().await.unwrap(), WeightsVersion(1));
 }
