@@ -1,11 +1,11 @@
 //! Whether a feature knows more than it can.
 //!
 //! Three doors are shut by types: a column that is known only afterwards makes no feature, a column or statistic that learned from a
-//! row does not describe it, and nothing is fitted outside [`Training`](super::Training). This is for what comes in without saying so, such as a label
-//! copied into a raw column. Each feature alone foretells each task: the rate of the label among rows of the same number (real
-//! features: of the same of 64 quantiles; lists: of the same newest entry), counted on every other row and measured on the rest. What it takes away of the
-//! label's entropy is what it tells. No honest feature of a log tells nearly all of it; none tells far more of the test part than of
-//! the training part. A leak that tells little is not seen here: this finds copies, not cleverness.
+//! row does not describe it, and nothing is fitted outside [`Training`](super::Training). This is for what comes in without saying so,
+//! such as a label copied into a raw column. Each feature alone foretells each task: the rate of the label among rows of the same number
+//! (real features: of the same of 64 quantiles; lists: of the same newest entry), counted on every other row and measured on the rest.
+//! What it takes away of the label's entropy is what it tells. No honest feature of a log tells nearly all of it; none tells far more of
+//! the test part than of the training part. A leak that tells little is not seen here: this finds copies, not cleverness.
 
 use super::columns::{Columns, TaskColumn};
 use super::cuts::Buckets;

@@ -19,9 +19,10 @@ impl LogTable {
     /// Puts a table together. `listeners` (dense, from 0) and `at` (milliseconds) have an entry for each row.
     ///
     /// # Errors
-    /// [`BatchError::Shape`] where lengths do not fit, [`BatchError::OutOfRange`] for a code without a name, [`BatchError::TwoOfOneName`], [`BatchError::NonFinite`] for a label or
-    /// weight that is no number, [`BatchError::Future`] where a list holds something later than its row. Numbers that are none are
-    /// refused later, where a feature is made of them: a column that nobody reads may have holes.
+    /// [`BatchError::Shape`] where lengths do not fit, [`BatchError::OutOfRange`] for a code without a name,
+    /// [`BatchError::TwoOfOneName`], [`BatchError::NonFinite`] for a label or weight that is no number, [`BatchError::Future`] where a
+    /// list holds something later than its row. Numbers that are none are refused later, where a feature is made of them: a column that
+    /// nobody reads may have holes.
     pub fn new(
         name: &str,
         listeners: Vec<u32>,
