@@ -59,13 +59,13 @@ async function travel({ url, wire, context, log, tell }) {
   found.pageSawClosed = await until("the page to say so", async () => (await player.roundState()) === "closed", { within: 30_000 }).catch(() => false);
 
   tell("weighing: ledger against wire against the browser's log");
-  found.ledger = await settled(player, wire);
-  found.wire = up(wire);
-  found.browserLog = bodies(log.requests);
+  Object.assign(found, await settled(player, wire, () => bodies(log.requests)));
 
   tell("reload");
+  // A song that came to its end meanwhile has been heard, too.
+  found.historyCount = await player.historyCount();
   await player.reload();
-  found.afterReload = { historyCount: await player.historyCount(), consent: await player.consent(), ledger: await settled(player, wire), wire: up(wire), queue: (await player.queue()).length };
+  found.afterReload = { historyCount: await player.historyCount(), consent: await player.consent(), queue: (await player.queue()).length, ...(await settled(player, wire)) };
 
   tell("dial, scenes, taste, a recording");
   found.panels = await panels(player);
@@ -106,10 +106,19 @@ function bodies(requests) {
   return { messages: sending.length, bytes: sending.reduce((sum, request) => sum + request.bytes, 0) };
 }
 
-/** The panel follows the wire within moments; its last word counts. */
-async function settled(player, wire) {
-  await until("ledger and wire to agree", async () => sent(await player.ledger()).bytes === up(wire).bytes, { within: 5_000 }).catch(() => false);
-  return sent(await player.ledger());
+/** The panel follows the wire within moments, and the rounds go on meanwhile: all are read at one moment, until they agree or never will. */
+async function settled(player, wire, browser = () => up(wire)) {
+  let read;
+  await until("ledger and wire to agree", async () => {
+    const ledger = sent(await player.ledger());
+    read = { ledger, wire: up(wire), browserLog: browser() };
+    return same(read.ledger, read.wire) && same(read.browserLog, read.wire);
+  }, { within: 5_000 }).catch(() => false);
+  return read;
+}
+
+function same(a, b) {
+  return a.messages === b.messages && a.bytes === b.bytes;
 }
 
 /** The round as the server tells it, once it is closed. Asked directly, not through the wire that is being judged. */
@@ -121,7 +130,6 @@ async function closedRound(url, round) {
 
 /** The findings as one flat line for machines, and whether all of it holds. */
 export function verdict(found) {
-  const same = (a, b) => a.messages === b.messages && a.bytes === b.bytes;
   const line = {
     check: "demo",
     queue_changed: found.skips.some((skip) => skip.changed),
