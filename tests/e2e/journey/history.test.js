@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { audit } from "../src/audit.js";
 import { openProfile, startBrowser } from "../src/browser.js";
-import { Player, sent, until } from "../src/player.js";
+import { Player, until } from "../src/player.js";
 import { startWire } from "../src/wire.js";
 
 const url = process.env.SOTTOVOCE_URL;
@@ -85,7 +85,8 @@ describe("bringing a history", { skip: !url && "SOTTOVOCE_URL names no running s
     assert.equal(wire.requests.filter(({ method, body }) => method !== "GET" || body.length > 0).length, 0);
     const said = JSON.stringify([wire.requests.map(({ url: address, headers }) => [address, headers]), log.requests]);
     assert.ok(!said.includes(SECRET));
-    assert.deepEqual(sent(await player.ledger()), { messages: 0, bytes: 0 });
+    assert.deepEqual(await player.sent(), { messages: 0, bytes: 0 });
+    assert.deepEqual((await player.ledger()).filter(({ direction }) => direction === "up"), []);
     const foreign = log.requests.filter((request) => !request.url.startsWith(wire.url) && !/^(data|blob):/.test(request.url));
     assert.deepEqual(foreign, []);
     assert.deepEqual(log.complaints, []);

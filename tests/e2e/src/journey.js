@@ -3,7 +3,7 @@
 import { audit } from "./audit.js";
 import { openProfile, startBrowser } from "./browser.js";
 import { panels } from "./panels.js";
-import { Player, reordered, sent, until } from "./player.js";
+import { Player, reordered, until } from "./player.js";
 import { startWire } from "./wire.js";
 
 const ROUND_PATIENCE = 180_000;
@@ -110,7 +110,7 @@ function bodies(requests) {
 async function settled(player, wire, browser = () => up(wire)) {
   let read;
   await until("ledger and wire to agree", async () => {
-    const ledger = sent(await player.ledger());
+    const ledger = await player.sent();
     read = { ledger, wire: up(wire), browserLog: browser() };
     return same(read.ledger, read.wire) && same(read.browserLog, read.wire);
   }, { within: 5_000 }).catch(() => false);

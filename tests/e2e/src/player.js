@@ -81,18 +81,18 @@ export class Player {
     return this.part("round-state").getAttribute("data-state");
   }
 
-  /** What the panel "what left this device" shows, as numbers. */
+  /** What the panel says has left in all: signs of life are counted there, and have a line only once. */
+  async sent() {
+    const { messages, bytes } = await this.part("sent-figure").evaluate(({ dataset }) => ({ ...dataset }));
+    return { messages: Number(messages), bytes: Number(bytes) };
+  }
+
+  /** The lines of the panel "what left this device", as numbers. */
   ledger() {
     return this.page
       .locator('[data-test="ledger-entry"]')
       .evaluateAll((entries) => entries.map((entry) => ({ direction: entry.dataset.direction, bytes: Number(entry.dataset.bytes) })));
   }
-}
-
-/** Messages and bytes that the panel says went up. */
-export function sent(ledger) {
-  const up = ledger.filter((entry) => entry.direction === "up");
-  return { messages: up.length, bytes: up.reduce((sum, entry) => sum + entry.bytes, 0) };
 }
 
 /** Whether the queue was ordered anew, and not just moved up by the song that was taken from its head. */

@@ -63,6 +63,7 @@ export function deviceView(engine: Sottovoce): void {
     const [up, down] = [entries.filter(({ direction }) => direction === "up"), entries.filter(({ direction }) => direction === "down")];
     say(part("sent-figure"), sentMessages === 0 ? "Nothing." : `${count(sentMessages, "message")}, ${size(sentBytes)}`);
     part("sent-figure").classList.toggle("some", sentMessages > 0);
+    Object.assign(part("sent-figure").dataset, { messages: sentMessages, bytes: sentBytes });
     say(
       part("sent-text"),
       sentMessages === 0
