@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { reordered, sent, until } from "../src/player.js";
+import { Player, reordered, until } from "../src/player.js";
 
 test("moving up is not ordering anew", () => {
   assert.equal(reordered([1, 2, 3, 4], [2, 3, 4]), false);
@@ -11,13 +11,11 @@ test("moving up is not ordering anew", () => {
   assert.equal(reordered([1, 2, 3, 4], [2, 3, 9, 4]), true);
 });
 
-test("only what went up counts as sent", () => {
-  const ledger = [
-    { direction: "down", bytes: 100 },
-    { direction: "up", bytes: 7 },
-    { direction: "up", bytes: 5 },
-  ];
-  assert.deepEqual(sent(ledger), { messages: 2, bytes: 12 });
+test("what has left is what the panel's figure says, whatever lines there are", async () => {
+  const asked = [];
+  const panel = { part: (name) => (asked.push(name), { evaluate: async (read) => read({ dataset: { messages: "2", bytes: "12" } }) }) };
+  assert.deepEqual(await Player.prototype.sent.call(panel), { messages: 2, bytes: 12 });
+  assert.deepEqual(asked, ["sent-figure"]);
 });
 
 test("until gives the answer, or says what was waited for", async () => {
