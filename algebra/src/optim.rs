@@ -21,8 +21,8 @@ pub struct Sgd {
     pub rate: f32,
 }
 
-impl<R: Real> Optimiser<R> for Sgd {
-    fn step(&mut self, parameters: &mut Parameters<R>, gradients: &Gradients<R>) {
+impl Sgd {
+    fn advance<R: Real>(&self, parameters: &mut Parameters<R>, gradients: &Gradients<R>) {
         let rate = R::from_f32(self.rate);
         for (part, g) in gradients.parts() {
             parallel::map!(parameters.part_mut(part), g, |w, g| *w -= rate * g,);
@@ -53,8 +53,8 @@ impl<R: Real> Adagrad<R> {
     }
 }
 
-impl<R: Real> Optimiser<R> for Adagrad<R> {
-    fn step(&mut self, parameters: &mut Parameters<R>, gradients: &Gradients<R>) {
+impl<R: Real> Adagrad<R> {
+    fn advance(&mut self, parameters: &mut Parameters<R>, gradients: &Gradients<R>) {
         let (rate, epsilon) = (self.rate, self.epsilon);
         self.sums.resize(parameters.len(), R::ZERO);
         for (part, g) in gradients.parts() {
@@ -133,8 +133,8 @@ impl<R: Real> Adam<R> {
     }
 }
 
-impl<R: Real> Optimiser<R> for Adam<R> {
-    fn step(&mut self, parameters: &mut Parameters<R>, gradients: &Gradients<R>) {
+impl<R: Real> Adam<R> {
+    fn advance(&mut self, parameters: &mut Parameters<R>, gradients: &Gradients<R>) {
         let AdamConfig { rate, beta1, beta2, epsilon, decay } = self.config;
         let [b1, b2, epsilon, decay] = [beta1, beta2, epsilon, rate * decay].map(R::from_f32);
         self.first.resize(parameters.len(), R::ZERO);
@@ -159,6 +159,26 @@ impl<R: Real> Optimiser<R> for Adam<R> {
         }
     }
 }
+
+/// An implementation for each precision, so that steps are compiled with this crate (as those of `tape`).
+macro_rules! optimisers_over {
+    ($($real:ty),*) => {
+        $(
+            optimisers_over!($real: Sgd, Adagrad<$real>, Adam<$real>);
+        )*
+    };
+    ($real:ty: $($optimiser:ty),*) => {
+        $(
+            impl Optimiser<$real> for $optimiser {
+                fn step(&mut self, parameters: &mut Parameters<$real>, gradients: &Gradients<$real>) {
+                    self.advance(parameters, gradients);
+                }
+            }
+        )*
+    };
+}
+
+optimisers_over!(f32, f64);
 
 /// Runs `f` over weights, gradient and two states of them, in pieces where there are many.
 fn pieces<R: Real>(

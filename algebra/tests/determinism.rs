@@ -3,7 +3,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests over small numbers")]
 
 use sottovoce_algebra::{
-    Algebra, Attention, FieldWeights, GruWeights, Init, Parameters, Part, Pool, Real, Samples, Tape, TimeBias, noise,
+    Algebra, Attention, FieldWeights, Gradients, GruWeights, Init, Parameters, Part, Pool, Real, Samples, Tape,
+    TimeBias, Var, noise,
 };
 
 const EXAMPLES: usize = 700;
@@ -92,7 +93,10 @@ fn loss<A: Algebra>(a: &mut A, parts: &[Part]) -> A::Var {
     a.add(click, both)
 }
 
-fn run<R: Real>(parameters: &Parameters<R>, parts: &[Part], pool: &Pool<R>) -> Vec<R> {
+fn run<R: Real>(parameters: &Parameters<R>, parts: &[Part], pool: &Pool<R>) -> Vec<R>
+where
+    for<'p> Tape<'p, R>: Algebra<Var = Var, Gradients = Gradients<R>>,
+{
     let mut tape = Tape::new(parameters, pool);
     let loss = loss(&mut tape, parts);
     let gradients = tape.grad(loss);

@@ -5,7 +5,9 @@
 mod oracle;
 
 use oracle::{gradients, weigh};
-use sottovoce_algebra::{Activation, Algebra, Attention, FieldWeights, GruWeights, Moments, Samples, TimeBias, noise};
+use sottovoce_algebra::{
+    Activation, Algebra, Attention, FieldWeights, Gradients, GruWeights, Moments, Samples, Tape, TimeBias, Var, noise,
+};
 
 fn numbers(n: usize, seed: u64) -> Vec<f32> {
     (0u64..).take(n).map(|i| 2.0 * noise::uniform(seed, i) - 1.0).collect()

@@ -61,15 +61,18 @@ export async function load(coming: Coming, http: Http, door: Door, described: (s
   let loaded = 0;
   for (const [i, { embeddings }] of shards.entries()) {
     const { songs, embeddings: bytes } = await coming.take(i);
-    const encoded = await bytes;
-    try {
-      loaded += door.loadShard(encoded);
-    } catch {
-      // The copy on this device may be broken; what the server has now decides.
-      loaded += door.loadShard(await http.embeddings(embeddings, { signal, fresh: true }));
-    }
+    loaded += await takeShard(door, http, embeddings, await bytes, signal);
     described(await songs);
     progress?.(total > 0 ? loaded / total : 1);
+  }
+}
+
+/** Takes a shard in; how many songs were new. The copy on this device may be broken: what the server has now decides. */
+export async function takeShard(door: Door, http: Http, path: string, encoded: Uint8Array, signal?: AbortSignal): Promise<number> {
+  try {
+    return door.loadShard(encoded);
+  } catch {
+    return door.loadShard(await http.embeddings(path, { signal, fresh: true }));
   }
 }
 

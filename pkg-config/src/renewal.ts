@@ -1,5 +1,6 @@
 // Songs that rounds have moved: after a vertical round they lie elsewhere among each other, and the shared weights speak of them there.
 
+import { takeShard } from "./catalogue.js";
 import type { Door } from "./door.js";
 import type { Http, Manifest } from "./http.js";
 
@@ -10,7 +11,7 @@ export async function renewSongs(held: Manifest | undefined, door: () => Door, h
     if (held?.shards[i]?.etag === etag) continue;
     const bytes = await http.embeddings(embeddings, { etag, signal });
     signal?.throwIfAborted();
-    door().loadShard(bytes);
+    await takeShard(door(), http, embeddings, bytes, signal);
   }
   return manifest;
 }

@@ -6,7 +6,7 @@ use sottovoce::ids::WeightsVersion;
 use sottovoce::protocol::{LocalPlan, TowerShape, TowerWeights};
 use sottovoce::tower::initial_weights;
 use sottovoce_server::data::TwoBusinesses;
-use sottovoce_server::federated::{BlockRules, Scenario, ServerOptimiser, Vertical, VerticalConfig};
+use sottovoce_server::federated::{BlockRules, Scenario, ServerOptimiser, Vertical, VerticalConfig, exact_split};
 use sottovoce_server::recall::{ItemTower, ItemTowerConfig};
 use sottovoce_server::simulate::{Cohorts, Part, RoundCost, SplitWorld, cohort_rounds, published};
 use std::collections::HashMap;
@@ -45,15 +45,7 @@ fn train(with_partner: bool) -> anyhow::Result<(f64, f64, RoundCost)> {
             task,
         });
     }
-    let plan = LocalPlan {
-        epochs: 1,
-        batch: 4096,
-        learning_rate: 1.0,
-        negatives: 1,
-        max_examples: 64,
-        clip_norm: 10.0,
-        proximal: 0.0,
-    };
+    let plan = LocalPlan { max_examples: 64, clip_norm: 10.0, ..exact_split() };
     let optimiser = ServerOptimiser::fed_adam(0.02);
     let rules =
         VerticalConfig { plan, optimiser, blocks: BlockRules { size: 4096, ahead: 1, lessons: 16 }, noise: 0.0 };

@@ -6,7 +6,7 @@ use sottovoce::ids::WeightsVersion;
 use sottovoce::protocol::{LocalPlan, TowerShape, TowerWeights};
 use sottovoce::tower::initial_weights;
 use sottovoce_server::data::{SyntheticConfig, synthetic};
-use sottovoce_server::federated::{BlockRules, Scenario, ServerOptimiser, Vertical, VerticalConfig};
+use sottovoce_server::federated::{BlockRules, Scenario, ServerOptimiser, Vertical, VerticalConfig, exact_split};
 use sottovoce_server::recall::{ItemTower, ItemTowerConfig};
 use sottovoce_server::simulate::{Cohorts, Part, RoundCost, SplitWorld, cohort_rounds, published};
 
@@ -24,15 +24,7 @@ fn main() -> anyhow::Result<()> {
         popularity: world.popularity()?,
         task: 0,
     };
-    let plan = LocalPlan {
-        epochs: 1,
-        batch: 4096,
-        learning_rate: 1.0,
-        negatives: 1,
-        max_examples: 256,
-        clip_norm: 1.0,
-        proximal: 0.0,
-    };
+    let plan = LocalPlan { max_examples: 256, ..exact_split() };
     let optimiser = ServerOptimiser::fed_adam(0.01);
     let rules = VerticalConfig { plan, optimiser, blocks: BlockRules { size: 4096, ahead: 1, lessons: 8 }, noise: 0.0 };
     let mut server = Vertical::new(rules, weights, vec![scenario], 1)?;

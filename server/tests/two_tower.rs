@@ -17,7 +17,9 @@ use sottovoce::session::{Feedback, Impression, ListenEvent};
 use sottovoce::tower::{BlockExample, Candidates, Context, SplitTower, Task, UserTower, initial_weights};
 use sottovoce_server::catalog::{Song, shards};
 use sottovoce_server::data::TwoBusinesses;
-use sottovoce_server::federated::{BlockRules, RoundError, Scenario, ServerOptimiser, Vertical, VerticalConfig};
+use sottovoce_server::federated::{
+    BlockRules, RoundError, Scenario, ServerOptimiser, Vertical, VerticalConfig, exact_split,
+};
 use sottovoce_server::recall::{ItemTower, ItemTowerConfig};
 use sottovoce_server::simulate::{Cohorts, Part, SplitWorld, cohort_rounds, published};
 use std::collections::HashMap;
@@ -98,15 +100,7 @@ fn past(items: &Resident, songs: &[u32]) -> Past {
 }
 
 fn plan() -> LocalPlan {
-    LocalPlan {
-        epochs: 1,
-        batch: 4096,
-        learning_rate: 1.0,
-        negatives: 1,
-        max_examples: 1,
-        clip_norm: 1e6,
-        proximal: 0.0,
-    }
+    LocalPlan { max_examples: 1, clip_norm: 1e6, ..exact_split() }
 }
 
 fn vertical(tower: ItemTower, noise: f64, block: usize) -> Vertical {

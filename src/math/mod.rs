@@ -17,6 +17,6 @@ pub use elementary::{Real, sigmoid, softplus};
 pub use int8::{dequantize_row, quantize_row};
 pub use int8_blocks::{Int8Blocks, Query};
 pub use ivf::{Ivf, IvfConfig, Search};
-pub use rng::Rng;
+pub use rng::{Rng, mix};
 pub use top_k::{Leaders, TopK, top_k};
 pub use vector::{UnitVector, axpy, dot, norm, normalize, scale};

@@ -109,8 +109,11 @@ impl Rng {
     }
 }
 
-/// The finaliser of SplitMix64.
-fn mix(value: u64) -> u64 {
+/// The finaliser of SplitMix64: numbers that differ in a bit come out as if drawn apart.
+///
+/// Source: Steele, Lea & Flood, *Fast Splittable Pseudorandom Number Generators*, OOPSLA 2014, fig. 14.
+#[must_use]
+pub fn mix(value: u64) -> u64 {
     let z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

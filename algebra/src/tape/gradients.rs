@@ -11,12 +11,19 @@ use crate::tape::{Tape, Var};
 
 /// Derivatives of one number.
 #[derive(Debug)]
-pub struct Gradients<R> {
+pub struct Gradients<R: Real> {
     of: Vec<Option<Buffer<R>>>,
     parts: Vec<(Part, usize)>,
+    pool: Pool<R>,
 }
 
 impl<R: Real> Gradients<R> {
+    /// Of nothing yet; to be added to.
+    #[must_use]
+    pub fn none(tape: &Tape<'_, R>) -> Self {
+        Self { of: Vec::new(), parts: Vec::new(), pool: tape.pool.clone() }
+    }
+
     /// With respect to a matrix; `None` if the number does not depend on it or nobody asked.
     #[must_use]
     pub fn of(&self, x: Var) -> Option<&[R]> {
@@ -41,6 +48,31 @@ impl<R: Real> Gradients<R> {
             let (part, _) = parts.iter().find(|(_, n)| *n == node)?;
             Some((*part, &mut **gradient.as_mut()?))
         })
+    }
+
+    /// Adds another number's derivatives, `times` as much of them: a sum of losses, each walked back by itself.
+    ///
+    /// # Panics
+    /// If they are of another tape.
+    pub fn add(&mut self, other: &Self, times: R) {
+        self.of.resize_with(self.of.len().max(other.of.len()), || None);
+        for (node, theirs) in other.of.iter().enumerate() {
+            let Some(theirs) = theirs else { continue };
+            match &mut self.of[node] {
+                Some(ours) => {
+                    assert_eq!(ours.len(), theirs.len(), "derivatives of another tape");
+                    parallel::map!(ours, theirs, |w, g| *w += times * g,);
+                }
+                none => {
+                    let mut copy = self.pool.take(theirs.len());
+                    copy.iter_mut().zip(theirs.iter()).for_each(|(to, g)| *to = times * *g);
+                    *none = Some(copy);
+                }
+            }
+        }
+        let new = other.parts.iter().filter(|(part, _)| !self.parts.iter().any(|(known, _)| known == part));
+        let new: Vec<_> = new.copied().collect();
+        self.parts.extend(new);
     }
 
     /// `√Σ g²` over all parameters.
@@ -155,6 +187,6 @@ impl<R: Real> Tape<'_, R> {
             Values::Part(part) => Some((part, node)),
             Values::Own(_) => None,
         });
-        Gradients { of: sweep.of, parts: parts.collect() }
+        Gradients { of: sweep.of, parts: parts.collect(), pool: sweep.pool }
     }
 }

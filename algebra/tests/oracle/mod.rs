@@ -69,9 +69,12 @@ macro_rules! gradients {
         #[test]
         fn $name() {
             fn model<A: Algebra>($a: &mut A, $p: &[A::Var]) -> A::Var $body
-            fn run<R: sottovoce_algebra::Real>(parameters: &sottovoce_algebra::Parameters<R>) -> oracle::Outcome {
+            fn run<R: sottovoce_algebra::Real>(parameters: &sottovoce_algebra::Parameters<R>) -> oracle::Outcome
+            where
+                for<'p> Tape<'p, R>: Algebra<Var = Var, Gradients = Gradients<R>>,
+            {
                 let pool = sottovoce_algebra::Pool::default();
-                let mut tape = sottovoce_algebra::Tape::new(parameters, &pool);
+                let mut tape = Tape::new(parameters, &pool);
                 let parts: Vec<_> = parameters.parts().map(|(_, part)| part).collect();
                 let vars: Vec<_> = parts.iter().map(|part| tape.parameter(*part)).collect();
                 let loss = model(&mut tape, &vars);

@@ -11,9 +11,10 @@
 
 use super::raw::Values;
 use super::schema::{Admission, Apart};
-use super::vocabulary::{Vocabulary, count_names, mix};
+use super::vocabulary::{Vocabulary, count_names};
 use super::{BatchError, Part, RawColumn, RowSet, Training};
 use serde::{Deserialize, Serialize};
+use sottovoce::math::mix;
 
 /// How often each name's label was yes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use super::BatchError;
 use super::schema::Admission;
 use serde::{Deserialize, Serialize};
+use sottovoce::math::mix;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -71,14 +72,6 @@ pub(super) fn bucket(bytes: impl Iterator<Item = u8>, seed: u64, buckets: u32) -
     let start = 0xcbf2_9ce4_8422_2325 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let hash = bytes.fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     ((u128::from(mix(hash)) * u128::from(buckets)) >> 64) as u32
-}
-
-/// The finaliser of SplitMix64.
-pub(super) fn mix(value: u64) -> u64 {
-    let z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

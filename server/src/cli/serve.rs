@@ -4,10 +4,10 @@ use super::bar::Bar;
 use super::listen::listen;
 use super::output::say;
 use super::within::Within;
-use super::world::{World, exact_split};
+use super::world::World;
 use crate::config::ChannelConfig;
 use crate::data::{Artefact, Dataset, SyntheticConfig, load_artefact, load_dataset, open, save_artefact, synthetic};
-use crate::federated::{Coordinator, CoordinatorConfig, LogKey, SecureConfig, UpdateKey};
+use crate::federated::{Coordinator, CoordinatorConfig, LogKey, SecureConfig, UpdateKey, exact_split};
 use crate::http::{AdminTokens, App, HttpConfig, Open, SignedTokens, Tls, router};
 use crate::registry::Channels;
 use crate::simulate::{Companions, RoundDevice, secure_companions};
@@ -191,7 +191,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Some(tokens) => app.guarded(doors.admin, tokens),
         None => app.guarded(doors.admin, Open),
     };
-    let app = if args.vertical { app.following(move |rows| Ok(world.published(rows)?.0)) } else { app };
+    let app = if args.vertical {
+        app.following(move |rows| Ok(world.published(rows)?.0))
+    } else {
+        drop(world); // its songs are those of `data` once more
+        app
+    };
     app.tick().await; // opens the first round, or takes up the one that a kill left behind
     let router = router(app.clone(), &config)?;
     let count = args.companions as usize;

@@ -1,9 +1,8 @@
 //! Which two towers vertical rounds train, over what data: the options that `simulate vertical`, `simulate poison` and `eval leakage --rounds-of vertical`
 //! have in common.
 
-use super::world::exact_split;
 use crate::data::{self, Clock, SyntheticConfig, fixed_split, synthetic};
-use crate::federated::{BlockRules, Scenario, ServerOptimiser, Vertical, VerticalConfig};
+use crate::federated::{BlockRules, Scenario, ServerOptimiser, Vertical, VerticalConfig, exact_split};
 use crate::recall::{ItemTower, ItemTowerConfig};
 use crate::simulate::{Part, SplitWorld};
 use anyhow::bail;

@@ -5,7 +5,7 @@ use crate::data::Dataset;
 use crate::federated::{BlockRules, Items, Scenario};
 use crate::http::Catalogue;
 use crate::recall::{ItemTower, ItemTowerConfig};
-use sottovoce::protocol::{CatalogueShard, LocalPlan};
+use sottovoce::protocol::CatalogueShard;
 
 /// Songs that are somewhere already are moved with care: with noise, every number of a block takes a step of about this length a round.
 const ITEM_RATE: f32 = 1e-3;
@@ -56,18 +56,5 @@ impl World {
         };
         let rules = BlockRules { size: block, ahead: 1, lessons: 16 };
         Ok(Items::new(rules, vec![scenario], self.dimension, seed)?)
-    }
-}
-
-/// One pass in one batch: then the sum is the exact gradient of the two-tower model.
-pub(super) fn exact_split() -> LocalPlan {
-    LocalPlan {
-        epochs: 1,
-        batch: 4096,
-        learning_rate: 1.0,
-        negatives: 1,
-        max_examples: 4096,
-        clip_norm: 1.0,
-        proximal: 0.0,
     }
 }

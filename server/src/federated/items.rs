@@ -7,7 +7,7 @@ use super::RoundError;
 use crate::recall::ItemTower;
 use sottovoce::ids::{SongId, WeightsVersion};
 use sottovoce::math::Rng;
-use sottovoce::protocol::{CandidateBlock, encode};
+use sottovoce::protocol::{CandidateBlock, LocalPlan, encode};
 use sottovoce::secagg::Digest;
 
 /// One item side: a tower over its songs, and the task of the user tower that ranks them.
@@ -32,6 +32,21 @@ pub struct BlockRules {
     pub ahead: u32,
     /// Cuts a pass, at most.
     pub lessons: u32,
+}
+
+/// How devices train in a vertical round of the exact split: one pass in one batch of step size 1, so that the sum is minus the gradient of the two-tower
+/// model.
+#[must_use]
+pub fn exact_split() -> LocalPlan {
+    LocalPlan {
+        epochs: 1,
+        batch: 4096,
+        learning_rate: 1.0,
+        negatives: 1, // a block has its own
+        max_examples: 4096,
+        clip_norm: 1.0,
+        proximal: 0.0,
+    }
 }
 
 /// The item towers of vertical rounds.

@@ -42,7 +42,7 @@ pub use aggregate::{Mean, Moments, ServerOptimiser};
 pub use calibrate::calibrate;
 pub use coordinator::{Coordinator, Invitation};
 pub use error::RoundError;
-pub use items::{BlockRules, Items, Scenario};
+pub use items::{BlockRules, Items, Scenario, exact_split};
 pub use key::parse_key;
 pub(crate) use key::{from_hex, to_hex};
 pub use log::LogKey;

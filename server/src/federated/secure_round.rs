@@ -136,7 +136,11 @@ impl Coordinator {
             Phase::Opening => Stage::Opening,
             Phase::Summed | Phase::Abandoned => return Ok(None),
         };
-        let (blocks, _) = named(&item_tables::names(&mut self.store.read().await?, round.weights_from).await?);
+        // Every device asks for this again and again; a horizontal round has no blocks to look for.
+        let blocks = match terms.terms.dimension as usize == self.parameters {
+            true => Vec::new(),
+            false => named(&item_tables::names(&mut self.store.read().await?, round.weights_from).await?).0,
+        };
         Ok(Some(SecureOffer { stage, closes_at, cohort, plan: round.plan, noise, blocks, terms }))
     }
 

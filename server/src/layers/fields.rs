@@ -4,7 +4,6 @@
 //! |---|---|---|
 //! | `ids` | B × F | one number a field and row |
 //! | `V` | n × k | embeddings of all fields' numbers, each field's behind one another's |
-//! | `w` | n × 1 | their weights of the first order |
 //! | `e = [v_1 │ … │ v_F]` | B × F·k | the row's fields; of a list the mean of its entries |
 //! | `x` | B × D | real features, where there are any |
 
@@ -57,8 +56,8 @@ pub struct Fields {
     offsets: Vec<u32>,
     lists: Vec<List>,
     dense: usize,
+    rows: usize,
     embeddings: Part,
-    weights: Part,
 }
 
 impl Fields {
@@ -81,7 +80,7 @@ impl Fields {
         let (rows, k) = (rows as usize, config.dimension);
         Self {
             embeddings: parameters.add("embeddings", rows, k, Init::Normal(config.deviation)),
-            weights: parameters.add("first order", rows, 1, Init::Constant(0.0)),
+            rows,
             dense: columns.dense.len(),
             config,
             offsets,
@@ -107,21 +106,21 @@ impl Fields {
         self.dense
     }
 
-    /// The tables whose rows may be drawn to zero: embeddings and first order.
+    /// `n`: numbers of all fields together.
     #[must_use]
-    pub fn tables(&self) -> [Part; 2] {
-        [self.embeddings, self.weights]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// `V`.
+    #[must_use]
+    pub fn embeddings(&self) -> Part {
+        self.embeddings
     }
 
     /// `e`: `B × F·k`.
     pub fn embed<A: Algebra>(&self, a: &mut A, batch: &Batch) -> A::Var {
-        self.side_by_side(a, self.embeddings, batch)
-    }
-
-    /// `Σ_f w_f` and, where there are real features, nothing of them: `B × 1`.
-    pub fn first_order<A: Algebra>(&self, a: &mut A, batch: &Batch) -> A::Var {
-        let each = self.side_by_side(a, self.weights, batch);
-        a.sum_columns(each)
+        self.look_up(a, self.embeddings, batch)
     }
 
     /// `x`, where there is any.
@@ -137,7 +136,8 @@ impl Fields {
         }
     }
 
-    fn side_by_side<A: Algebra>(&self, a: &mut A, table: Part, batch: &Batch) -> A::Var {
+    /// Rows of any table of `n × c`, side by side: `B × F·c`.
+    pub fn look_up<A: Algebra>(&self, a: &mut A, table: Part, batch: &Batch) -> A::Var {
         let table = a.parameter(table);
         let mut ids = Vec::with_capacity(batch.len() * self.offsets.len());
         batch.side_by_side(&self.offsets, &mut ids);

@@ -1,5 +1,6 @@
 //! Layers behind one another: what every deep ranking model ends with.
 
+use super::bend::{Bend, Bending, Watched};
 use serde::{Deserialize, Serialize};
 use sottovoce_algebra::{Algebra, Init, Parameters, Part};
 
@@ -31,17 +32,25 @@ impl Default for MlpConfig {
     }
 }
 
-/// `h_{l+1} = relu(h_l W_l + b_l)`, and where asked for one number a row at the end.
+/// A layer: `W`, `b`, and what stands above them.
+#[derive(Clone, Copy, Debug)]
+struct Layer {
+    w: Part,
+    b: Part,
+    bend: Bend,
+}
+
+/// `h_{l+1} = f(h_l W_l + b_l)`, and where asked for some columns without an activation at the end.
 #[derive(Clone, Debug)]
 pub struct Mlp {
-    layers: Vec<(Part, Part)>,
+    layers: Vec<Layer>,
     output: Option<(Part, Part)>,
     dropout: f32,
     name: u64,
 }
 
 impl Mlp {
-    /// Above `input` numbers a row; `output` columns without an activation, or none.
+    /// Above `input` numbers a row, with relu between layers; `output` columns without an activation, or none.
     #[must_use]
     pub fn new(
         name: &str,
@@ -50,14 +59,31 @@ impl Mlp {
         output: Option<usize>,
         parameters: &mut Parameters<f32>,
     ) -> Self {
+        Self::bending(name, input, config, Bending::Relu, output, parameters)
+    }
+
+    /// The same with another activation.
+    #[must_use]
+    pub fn bending(
+        name: &str,
+        input: usize,
+        config: &MlpConfig,
+        bending: Bending,
+        output: Option<usize>,
+        parameters: &mut Parameters<f32>,
+    ) -> Self {
         let mut from = input;
-        let mut layer = |to: usize, what: String, init| {
-            let w = parameters.add(&format!("{name} {what} W"), from, to, init);
+        let mut layers = Vec::with_capacity(config.hidden.len());
+        for (to, l) in config.hidden.iter().copied().zip(1..) {
+            let w = parameters.add(&format!("{name} {l} W"), from, to, Init::He);
+            let b = parameters.add(&format!("{name} {l} b"), 1, to, Init::Constant(0.0));
+            layers.push(Layer { w, b, bend: Bend::new(&format!("{name} {l}"), bending, to, parameters) });
             from = to;
-            (w, parameters.add(&format!("{name} {what} b"), 1, to, Init::Constant(0.0)))
-        };
-        let layers = config.hidden.iter().zip(1..).map(|(to, l)| layer(*to, l.to_string(), Init::He)).collect();
-        let output = output.map(|to| layer(to, "out".to_owned(), Init::Glorot));
+        }
+        let output = output.map(|to| {
+            let w = parameters.add(&format!("{name} out W"), from, to, Init::Glorot);
+            (w, parameters.add(&format!("{name} out b"), 1, to, Init::Constant(0.0)))
+        });
         let name = name.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         Self { layers, output, dropout: config.dropout, name }
     }
@@ -65,16 +91,28 @@ impl Mlp {
     /// Columns of what comes out.
     #[must_use]
     pub fn width(&self, input: usize) -> usize {
-        self.output.or(self.layers.last().copied()).map_or(input, |(w, _)| w.columns as usize)
+        let last = self.output.map(|(w, _)| w).or(self.layers.last().map(|layer| layer.w));
+        last.map_or(input, |w| w.columns as usize)
     }
 
     /// `x`: `B × input`.
+    ///
+    /// # Panics
+    /// If its activation goes by moments: see [`Mlp::watching`].
     pub fn forward<A: Algebra>(&self, a: &mut A, x: A::Var, pass: Pass) -> A::Var {
+        let mut watched = Vec::new();
+        let y = self.watching(a, x, pass, &mut watched);
+        assert!(watched.is_empty(), "moments that nobody keeps");
+        y
+    }
+
+    /// The same; `watched` is told of what serving goes by.
+    pub fn watching<A: Algebra>(&self, a: &mut A, x: A::Var, pass: Pass, watched: &mut Vec<Watched<A::Var>>) -> A::Var {
         let mut h = x;
-        for ((w, b), l) in self.layers.iter().zip(1u64..) {
-            let (w, b) = (a.parameter(*w), a.parameter(*b));
+        for (layer, l) in self.layers.iter().zip(1u64..) {
+            let (w, b) = (a.parameter(layer.w), a.parameter(layer.b));
             h = a.linear(h, w, Some(b));
-            h = a.relu(h);
+            h = layer.bend.forward(a, h, pass, watched);
             if let (Pass::Train { seed }, true) = (pass, self.dropout > 0.0) {
                 h = a.dropout(h, self.dropout, seed ^ (self.name + l).wrapping_mul(0x9E37_79B9_7F4A_7C15));
             }

@@ -10,7 +10,7 @@
 //! | `wᵀ(e_1^{Res} ⊕ …) + b` | `logit` | B × 1 | |
 //! | AutoInt+ | [`AutoIntConfig::deep`] | B × 1 | a deep half beside it (§5.2.5) |
 
-use super::Ranker;
+use super::{Forward, Ranker};
 use crate::batches::{Batch, Columns};
 use crate::layers::{Fields, FieldsConfig, Mlp, MlpConfig, Pass};
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ impl AutoInt {
 }
 
 impl<A: Algebra> Ranker<A> for AutoInt {
-    fn logits(&self, a: &mut A, batch: &Batch, pass: Pass) -> Vec<A::Var> {
+    fn forward(&self, a: &mut A, batch: &Batch, pass: Pass) -> Forward<A::Var> {
         let embedded = self.fields.embed(a, batch);
         let mut e = embedded;
         for FieldWeights { query, key, value, residual } in &self.layers {
@@ -90,10 +90,10 @@ impl<A: Algebra> Ranker<A> for AutoInt {
             e = a.concat(&[e, h]);
         }
         let (w, b) = (a.parameter(self.logit.0), a.parameter(self.logit.1));
-        vec![a.linear(e, w, Some(b))]
+        Forward::of(a.linear(e, w, Some(b)))
     }
 
     fn tables(&self) -> Vec<Part> {
-        self.fields.tables().to_vec()
+        vec![self.fields.embeddings()]
     }
 }

@@ -12,7 +12,7 @@
 //!
 //! Left out: version 2's mixture of low-rank experts, and the stacked order.
 
-use super::Ranker;
+use super::{Forward, Ranker};
 use crate::batches::{Batch, Columns};
 use crate::layers::{Fields, FieldsConfig, Mlp, MlpConfig, Pass};
 use serde::{Deserialize, Serialize};
@@ -82,7 +82,7 @@ impl Dcn {
 }
 
 impl<A: Algebra> Ranker<A> for Dcn {
-    fn logits(&self, a: &mut A, batch: &Batch, pass: Pass) -> Vec<A::Var> {
+    fn forward(&self, a: &mut A, batch: &Batch, pass: Pass) -> Forward<A::Var> {
         let e = self.fields.embed(a, batch);
         let x0 = self.fields.with_reals(a, e, batch);
         let mut x = x0;
@@ -96,10 +96,10 @@ impl<A: Algebra> Ranker<A> for Dcn {
         let h = self.deep.forward(a, x0, pass);
         let both = a.concat(&[x, h]);
         let (w, b) = (a.parameter(self.logit.0), a.parameter(self.logit.1));
-        vec![a.linear(both, w, Some(b))]
+        Forward::of(a.linear(both, w, Some(b)))
     }
 
     fn tables(&self) -> Vec<Part> {
-        self.fields.tables().to_vec()
+        vec![self.fields.embeddings()]
     }
 }

@@ -7,11 +7,11 @@
 //! | `⟨w, x⟩` | [`Lr`] | B × 1 | the first order |
 //! | `Σ_{i<j} ⟨Vᵢ, Vⱼ⟩` | `Algebra::fm` | B × 1 | the pairs |
 //! | `y_DNN` | [`Mlp`] over the same embeddings | B × 1 | the deep half |
-//! | `ŷ = σ(y_FM + y_DNN)` | [`Ranker::logits`] | B × 1 | before σ |
+//! | `ŷ = σ(y_FM + y_DNN)` | [`Ranker::forward`] | B × 1 | before σ |
 //!
 //! Kept: one table of embeddings for both halves, which is the paper's point against Wide & Deep.
 
-use super::{Lr, Ranker};
+use super::{Forward, Lr, Ranker};
 use crate::batches::{Batch, Columns};
 use crate::layers::{Fields, FieldsConfig, Mlp, MlpConfig, Pass};
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ impl DeepFm {
 }
 
 impl<A: Algebra> Ranker<A> for DeepFm {
-    fn logits(&self, a: &mut A, batch: &Batch, pass: Pass) -> Vec<A::Var> {
+    fn forward(&self, a: &mut A, batch: &Batch, pass: Pass) -> Forward<A::Var> {
         let fields = self.linear.fields();
         let first = self.linear.logit(a, batch);
         let e = fields.embed(a, batch);
@@ -54,10 +54,10 @@ impl<A: Algebra> Ranker<A> for DeepFm {
         let fm = a.add(first, pairs);
         let all = fields.with_reals(a, e, batch);
         let deep = self.deep.forward(a, all, pass);
-        vec![a.add(fm, deep)]
+        Forward::of(a.add(fm, deep))
     }
 
     fn tables(&self) -> Vec<Part> {
-        self.linear.fields().tables().to_vec()
+        self.linear.tables()
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! Left out: regularisation by group, and alternating least squares; it is trained as all others here.
 
-use super::{Lr, Ranker};
+use super::{Forward, Lr, Ranker};
 use crate::batches::{Batch, Columns};
 use crate::layers::{Fields, FieldsConfig, Pass};
 use serde::{Deserialize, Serialize};
@@ -40,15 +40,15 @@ impl Fm {
 }
 
 impl<A: Algebra> Ranker<A> for Fm {
-    fn logits(&self, a: &mut A, batch: &Batch, _: Pass) -> Vec<A::Var> {
+    fn forward(&self, a: &mut A, batch: &Batch, _: Pass) -> Forward<A::Var> {
         let fields = self.linear.fields();
         let first = self.linear.logit(a, batch);
         let e = fields.embed(a, batch);
         let pairs = a.fm(e, fields.count());
-        vec![a.add(first, pairs)]
+        Forward::of(a.add(first, pairs))
     }
 
     fn tables(&self) -> Vec<Part> {
-        self.linear.fields().tables().to_vec()
+        self.linear.tables()
     }
 }

@@ -10,7 +10,7 @@
 //! | `Σ_{i<j} xᵢᵀ φᵢⱼ xⱼ` | `Algebra::kernel_fm` | B × 1 | with `φ = I` it is a factorisation machine, which is where it starts |
 //! | `ŷ_dnn` | [`Mlp`] | B × 1 | DeepKFM's deep half |
 
-use super::{Lr, Ranker};
+use super::{Forward, Lr, Ranker};
 use crate::batches::{Batch, Columns};
 use crate::layers::{Fields, FieldsConfig, Mlp, MlpConfig, Pass};
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,7 @@ impl DeepKfm {
 }
 
 impl<A: Algebra> Ranker<A> for DeepKfm {
-    fn logits(&self, a: &mut A, batch: &Batch, pass: Pass) -> Vec<A::Var> {
+    fn forward(&self, a: &mut A, batch: &Batch, pass: Pass) -> Forward<A::Var> {
         let fields = self.linear.fields();
         let first = self.linear.logit(a, batch);
         let e = fields.embed(a, batch);
@@ -71,10 +71,10 @@ impl<A: Algebra> Ranker<A> for DeepKfm {
             let deep = deep.forward(a, all, pass);
             y = a.add(y, deep);
         }
-        vec![y]
+        Forward::of(y)
     }
 
     fn tables(&self) -> Vec<Part> {
-        self.linear.fields().tables().to_vec()
+        self.linear.tables()
     }
 }

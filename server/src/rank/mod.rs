@@ -19,5 +19,5 @@ pub use fm::{Fm, FmConfig};
 pub use kfm::{DeepKfm, DeepKfmConfig};
 pub use lr::{Lr, LrConfig};
 pub use nfm::{Nfm, NfmConfig};
-pub use ranker::{Ranker, Trainable};
+pub use ranker::{Answer, Forward, Ranker, Trainable};
 pub use wide_deep::{WideDeep, WideDeepConfig};

@@ -10,7 +10,7 @@
 //!
 //! Left out: batch normalisation. DeepNFM ([`NfmConfig::deep`]) adds a second network over the fields side by side, as DeepFM has it.
 
-use super::{Lr, Ranker};
+use super::{Forward, Lr, Ranker};
 use crate::batches::{Batch, Columns};
 use crate::layers::{Fields, FieldsConfig, Mlp, MlpConfig, Pass};
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,7 @@ impl Nfm {
 }
 
 impl<A: Algebra> Ranker<A> for Nfm {
-    fn logits(&self, a: &mut A, batch: &Batch, pass: Pass) -> Vec<A::Var> {
+    fn forward(&self, a: &mut A, batch: &Batch, pass: Pass) -> Forward<A::Var> {
         let fields = self.linear.fields();
         let first = self.linear.logit(a, batch);
         let e = fields.embed(a, batch);
@@ -61,10 +61,10 @@ impl<A: Algebra> Ranker<A> for Nfm {
             let deep = over_fields.forward(a, all, pass);
             y = a.add(y, deep);
         }
-        vec![y]
+        Forward::of(y)
     }
 
     fn tables(&self) -> Vec<Part> {
-        self.linear.fields().tables().to_vec()
+        self.linear.tables()
     }
 }

@@ -1,13 +1,45 @@
 //! What every ranking model can do.
 
 use crate::batches::Batch;
-use crate::layers::Pass;
+use crate::layers::{Pass, Watched};
 use sottovoce_algebra::{Algebra, Part, Tape};
+
+/// What a model says of one task: of `B` rows, how probable it is.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<V> {
+    /// `p = σ(z)`, `z: B × 1`.
+    Logit(V),
+    /// `p = σ(a)·σ(b)`: that one thing happens and then another, as ESMM has it.
+    Joint(V, V),
+}
+
+/// What a model makes of a batch.
+#[derive(Clone, Debug)]
+pub struct Forward<V> {
+    /// An answer for each of the model's tasks, in their order.
+    pub answers: Vec<Answer<V>>,
+    /// A loss of the model's own (`1 × 1`), which learning adds to those of the tasks.
+    pub auxiliary: Option<V>,
+    /// Matrices whose moments serving goes by.
+    pub watched: Vec<Watched<V>>,
+}
+
+impl<V> Forward<V> {
+    /// One task.
+    pub(super) fn of(logit: V) -> Self {
+        Self::answering(vec![Answer::Logit(logit)])
+    }
+
+    /// Several.
+    pub(super) fn answering(answers: Vec<Answer<V>>) -> Self {
+        Self { answers, auxiliary: None, watched: Vec::new() }
+    }
+}
 
 /// A ranking model over some algebra.
 pub trait Ranker<A: Algebra>: core::fmt::Debug + Send + Sync {
-    /// A logit for each of the model's tasks: `B × 1` each.
-    fn logits(&self, a: &mut A, batch: &Batch, pass: Pass) -> Vec<A::Var>;
+    /// Answers for a batch.
+    fn forward(&self, a: &mut A, batch: &Batch, pass: Pass) -> Forward<A::Var>;
 
     /// Tables of rows that only some batches meet: what a trainer may draw to zero.
     fn tables(&self) -> Vec<Part>;

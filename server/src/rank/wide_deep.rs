@@ -9,7 +9,7 @@
 //!
 //! Kept: both halves are trained as one. Left out: FTRL for the wide half beside AdaGrad for the deep one; both take one optimiser.
 
-use super::{Lr, Ranker};
+use super::{Forward, Lr, Ranker};
 use crate::batches::{Batch, Columns};
 use crate::layers::{Fields, FieldsConfig, Mlp, MlpConfig, Pass};
 use serde::{Deserialize, Serialize};
@@ -44,16 +44,16 @@ impl WideDeep {
 }
 
 impl<A: Algebra> Ranker<A> for WideDeep {
-    fn logits(&self, a: &mut A, batch: &Batch, pass: Pass) -> Vec<A::Var> {
+    fn forward(&self, a: &mut A, batch: &Batch, pass: Pass) -> Forward<A::Var> {
         let fields = self.wide.fields();
         let wide = self.wide.logit(a, batch);
         let e = fields.embed(a, batch);
         let all = fields.with_reals(a, e, batch);
         let deep = self.deep.forward(a, all, pass);
-        vec![a.add(wide, deep)]
+        Forward::of(a.add(wide, deep))
     }
 
     fn tables(&self) -> Vec<Part> {
-        self.wide.fields().tables().to_vec()
+        self.wide.tables()
     }
 }

@@ -1,10 +1,10 @@
 //! A small server of vertical rounds, for the tests of whoever attacks them.
 
 use super::SplitWorld;
-use crate::federated::{BlockRules, Scenario, ServerOptimiser, Vertical, VerticalConfig};
+use crate::federated::{BlockRules, Scenario, ServerOptimiser, Vertical, VerticalConfig, exact_split};
 use crate::recall::{ItemTower, ItemTowerConfig};
 use sottovoce::ids::WeightsVersion;
-use sottovoce::protocol::{LocalPlan, TowerShape, TowerWeights};
+use sottovoce::protocol::{TowerShape, TowerWeights};
 use sottovoce::tower::initial_weights;
 
 /// Both towers over `world`, of eight dimensions, the whole catalogue as the block.
@@ -18,16 +18,12 @@ pub(crate) fn vertical(world: &SplitWorld, learning_rate: f32, lessons: u32) -> 
         popularity: world.popularity().unwrap(),
         task: 0,
     };
-    let plan = LocalPlan {
-        epochs: 1,
-        batch: 4096,
-        learning_rate: 1.0,
-        negatives: 1,
-        max_examples: 4096,
-        clip_norm: 1.0,
-        proximal: 0.0,
-    };
     let optimiser = ServerOptimiser::fed_adam(0.02);
-    let rules = VerticalConfig { plan, optimiser, blocks: BlockRules { size: 4096, ahead: 1, lessons }, noise: 0.0 };
+    let rules = VerticalConfig {
+        plan: exact_split(),
+        optimiser,
+        blocks: BlockRules { size: 4096, ahead: 1, lessons },
+        noise: 0.0,
+    };
     Vertical::new(rules, weights, vec![scenario], 1).unwrap()
 }

@@ -1,5 +1,6 @@
 //! How a model is trained.
 
+use super::Balance;
 use serde::{Deserialize, Serialize};
 
 /// Settings of a run, whatever the model.
@@ -18,6 +19,8 @@ pub struct TrainConfig {
     pub learning_rate: f32,
     /// `λ` of `λ‖V‖²` over embeddings and first order, which a step adds to its loss.
     pub shrink: f32,
+    /// How several tasks' losses become one step.
+    pub balance: Balance,
     /// Everything random follows from it.
     pub seed: u64,
 }
@@ -31,6 +34,7 @@ impl Default for TrainConfig {
             patience: 2,
             learning_rate: 1e-3,
             shrink: 1e-5,
+            balance: Balance::default(),
             seed: 2020,
         }
     }

@@ -22,10 +22,10 @@ pub enum TrainError {
         known: String,
     },
     /// The model and the settings do not speak of as many tasks.
-    #[error("the model has {logits} logits, the settings name {tasks} tasks")]
+    #[error("the model answers {answers} tasks, the settings name {tasks} tasks")]
     Tasks {
         /// The model's.
-        logits: usize,
+        answers: usize,
         /// The settings'.
         tasks: usize,
     },

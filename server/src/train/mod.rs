@@ -1,12 +1,19 @@
-//! Training of ranking models: columns and a model come in, weights and figures go out. The trainer knows no model, only that it has logits.
-//! May be imported by `cli`.
+//! The loop that trains a ranking model it does not know: columns and a model come in, the weights of its best epoch go out, with what every
+//! epoch came to. `config` says how, `trainer` is the loop, `step` one step of it, `balance` what several tasks make of one. May be imported by
+//! `cli`.
 
+mod balance;
 mod config;
 mod error;
-#[cfg(test)]
-mod model_tests;
+mod step;
 mod trainer;
 
+#[cfg(test)]
+mod balance_tests;
+#[cfg(test)]
+mod model_tests;
+
+pub use balance::{Balance, Balanced};
 pub use config::TrainConfig;
 pub use error::TrainError;
 pub use trainer::{Epoch, Trained, Trainer};

@@ -6,10 +6,10 @@
 use crate::batches::{Batch, Batches, Columns, IdColumn, ListColumn, Part, Ragged, TableHash, TaskColumn};
 use crate::eval::auc;
 use crate::layers::Pass;
-use crate::rank::DeepKfmConfig;
+use crate::rank::{Answer, DeepKfmConfig, Trainable};
 use crate::registry::RankSpec;
 use sottovoce::math::Rng;
-use sottovoce_algebra::{Adam, AdamConfig, Algebra as _, Optimiser as _, Parameters, Pool, Tape};
+use sottovoce_algebra::{Adam, AdamConfig, Algebra as _, Optimiser as _, Parameters, Pool, Tape, Var};
 
 const SPECS: [&str; 10] = [
     "name = 'lr'",
@@ -55,6 +55,14 @@ fn columns(rows: usize, sizes: &[u32], seed: u64, label: impl Fn(&[u32], &mut Rn
     }
 }
 
+/// The only answer's.
+fn logit<'p>(model: &Trainable, tape: &mut Tape<'p, f32>, batch: &Batch, pass: Pass) -> Var {
+    match model.forward(tape, batch, pass).answers[..] {
+        [Answer::Logit(logit)] => logit,
+        _ => panic!("not one task"),
+    }
+}
+
 fn coin(_: &[u32], rng: &mut Rng) -> f32 {
     f32::from(u8::from(rng.uniform() < 0.5))
 }
@@ -78,7 +86,7 @@ fn trained(
         batches = batches.at(crate::batches::Place { epoch: pass, position: 0 });
         while batches.next_into(&mut batch) {
             let mut tape = Tape::new(&parameters, &pool);
-            let logit = model.logits(&mut tape, &batch, Pass::Serve)[0];
+            let logit = logit(&*model, &mut tape, &batch, Pass::Serve);
             let task = &batch.tasks[0];
             let loss = tape.binary_cross_entropy(logit, &task.labels, Some(&task.weights));
             last = tape.value(loss)[0];
@@ -91,7 +99,7 @@ fn trained(
     let mut logits = Vec::new();
     while in_order.next_into(&mut batch) {
         let mut tape = Tape::new(&parameters, &pool);
-        let logit = model.logits(&mut tape, &batch, Pass::Serve)[0];
+        let logit = logit(&*model, &mut tape, &batch, Pass::Serve);
         logits.extend(tape.value(logit).iter().map(|z| f64::from(*z)));
     }
     (logits, last)
@@ -127,7 +135,7 @@ fn dropout_is_of_training_alone_and_follows_its_seed() {
     let logits = |pass| {
         let pool = Pool::default();
         let mut tape = Tape::new(&parameters, &pool);
-        let logit = model.logits(&mut tape, &batch, pass)[0];
+        let logit = logit(&*model, &mut tape, &batch, pass);
         tape.value(logit).to_vec()
     };
     assert_eq!(logits(Pass::Serve), logits(Pass::Serve));

@@ -1,11 +1,11 @@
 //! The loop: a step a batch, a figure an epoch, the weights of the best one.
 
-use super::{TrainConfig, TrainError};
+use super::{Balanced, TrainConfig, TrainError};
 use crate::batches::{Batch, Batches, Columns, Padding, Place};
 use crate::eval::auc;
 use crate::layers::Pass;
-use crate::rank::Trainable;
-use sottovoce_algebra::{Adam, AdamConfig, Algebra as _, Optimiser as _, Parameters, Part, Pool, Tape};
+use crate::rank::{Answer, Ranker, Trainable};
+use sottovoce_algebra::{Adam, AdamConfig, Parameters, Part, Pool, Tape};
 
 /// What an epoch came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,12 +41,13 @@ pub struct Trained {
 /// A model in training.
 #[derive(Debug)]
 pub struct Trainer<'m> {
-    config: TrainConfig,
-    model: &'m Trainable,
-    parameters: Parameters<f32>,
-    adam: Adam<f32>,
-    pool: Pool<f32>,
-    tables: Vec<Part>,
+    pub(super) config: TrainConfig,
+    pub(super) model: &'m Trainable,
+    pub(super) parameters: Parameters<f32>,
+    pub(super) adam: Adam<f32>,
+    pub(super) balanced: Balanced,
+    pub(super) pool: Pool<f32>,
+    pub(super) tables: Vec<Part>,
 }
 
 impl<'m> Trainer<'m> {
@@ -54,8 +55,8 @@ impl<'m> Trainer<'m> {
     #[must_use]
     pub fn new(config: TrainConfig, model: &'m Trainable, parameters: Parameters<f32>) -> Self {
         let adam = Adam::new(AdamConfig { rate: config.learning_rate, ..AdamConfig::default() });
-        let tables = tables(model);
-        Self { config, model, parameters, adam, pool: Pool::default(), tables }
+        let tables = Ranker::<Tape<'m, f32>>::tables(model);
+        Self { config, model, parameters, adam, balanced: Balanced::default(), pool: Pool::default(), tables }
     }
 
     /// Trains until the validation part says that it is enough. Calls `after` with every epoch.
@@ -63,12 +64,22 @@ impl<'m> Trainer<'m> {
     /// # Errors
     /// [`TrainError`].
     pub fn run(
+        self,
+        train: &Columns,
+        validation: &Columns,
+        after: impl FnMut(&Epoch) + Send,
+    ) -> Result<Trained, TrainError> {
+        // On one of the pool's own threads: from outside, every operation would hand itself over and wait.
+        rayon::scope(|_| self.epochs(train, validation, after))
+    }
+
+    fn epochs(
         mut self,
         train: &Columns,
         validation: &Columns,
         mut after: impl FnMut(&Epoch),
     ) -> Result<Trained, TrainError> {
-        let tasks = self.tasks(train)?;
+        let tasks = places(&self.config.tasks, train)?;
         let mut batches = Batches::shuffled(train, self.config.batch, self.config.seed)?;
         let mut best: Option<(u64, f64, Parameters<f32>)> = None;
         let mut epochs: Vec<Epoch> = Vec::new();
@@ -98,63 +109,24 @@ impl<'m> Trainer<'m> {
         let (best, _, parameters) = best.unwrap_or((0, 0.0, self.parameters));
         Ok(Trained { parameters, epochs, best })
     }
-
-    fn tasks(&self, columns: &Columns) -> Result<Vec<usize>, TrainError> {
-        let place = |task: &String| {
-            columns.tasks.iter().position(|column| column.name == *task).ok_or_else(|| TrainError::Task {
-                task: task.clone(),
-                known: columns.tasks.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", "),
-            })
-        };
-        self.config.tasks.iter().map(place).collect()
-    }
-
-    /// One step on one batch; its loss.
-    fn step(&mut self, batch: &Batch, tasks: &[usize], epoch: u64, step: u32) -> Result<f32, TrainError> {
-        let mut tape = Tape::new(&self.parameters, &self.pool);
-        let seed = self.config.seed ^ (epoch << 32 | u64::from(step));
-        let logits = self.model.logits(&mut tape, batch, Pass::Train { seed });
-        if logits.len() != tasks.len() {
-            return Err(TrainError::Tasks { logits: logits.len(), tasks: tasks.len() });
-        }
-        let mut total = None;
-        for (logit, task) in logits.into_iter().zip(tasks) {
-            let of = &batch.tasks[*task];
-            let loss = tape.binary_cross_entropy(logit, &of.labels, Some(&of.weights));
-            total = Some(total.map_or(loss, |sum| tape.add(sum, loss)));
-        }
-        let Some(total) = total else { return Ok(0.0) };
-        let loss = tape.value(total)[0];
-        if !loss.is_finite() {
-            let position = u64::from(step) * self.config.batch as u64;
-            return Err(TrainError::Diverged { loss, epoch, position });
-        }
-        let mut gradients = tape.grad(total);
-        drop(tape);
-        if self.config.shrink > 0.0 {
-            let twice = 2.0 * self.config.shrink;
-            for (part, g) in gradients.parts_mut().filter(|(part, _)| self.tables.contains(part)) {
-                g.iter_mut().zip(self.parameters.part(part)).for_each(|(g, w)| *g += twice * w);
-            }
-        }
-        self.adam.step(&mut self.parameters, &gradients);
-        Ok(loss)
-    }
 }
 
-fn tables(model: &Trainable) -> Vec<Part> {
-    // Whatever the tape's life, the answer is the same.
-    fn of<'p>(model: &(dyn crate::rank::Ranker<Tape<'p, f32>> + 'p)) -> Vec<Part> {
-        model.tables()
-    }
-    of(model)
+/// Where the settings' tasks stand among those of the columns.
+fn places(tasks: &[String], columns: &Columns) -> Result<Vec<usize>, TrainError> {
+    let place = |task: &String| {
+        columns.tasks.iter().position(|column| column.name == *task).ok_or_else(|| TrainError::Task {
+            task: task.clone(),
+            known: columns.tasks.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", "),
+        })
+    };
+    tasks.iter().map(place).collect()
 }
 
-/// A logit for every row and task, in the columns' order.
+/// How probable every row is for every task, in the columns' order.
 ///
 /// # Errors
 /// [`TrainError::Batch`].
-pub(super) fn scores(
+fn scores(
     model: &Trainable,
     parameters: &Parameters<f32>,
     pool: &Pool<f32>,
@@ -165,17 +137,23 @@ pub(super) fn scores(
     let (mut batch, mut all) = (Batch::default(), Vec::<Vec<f64>>::new());
     while batches.next_into(&mut batch) {
         let mut tape = Tape::new(parameters, pool);
-        let logits = model.logits(&mut tape, &batch, Pass::Serve);
-        all.resize(logits.len().max(all.len()), Vec::with_capacity(columns.len()));
-        for (all, logit) in all.iter_mut().zip(logits) {
-            all.extend(tape.value(logit).iter().map(|z| f64::from(*z)));
+        let answers = model.forward(&mut tape, &batch, Pass::Serve).answers;
+        all.resize(answers.len().max(all.len()), Vec::with_capacity(columns.len()));
+        let probable = |z: &f32| 1.0 / (1.0 + (-f64::from(*z)).exp());
+        for (all, answer) in all.iter_mut().zip(answers) {
+            match answer {
+                Answer::Logit(z) => all.extend(tape.value(z).iter().map(probable)),
+                Answer::Joint(a, b) => {
+                    all.extend(tape.value(a).iter().zip(tape.value(b)).map(|(a, b)| probable(a) * probable(b)));
+                }
+            }
         }
     }
     Ok(all)
 }
 
 /// The area for each task, over the rows that have a label for it.
-pub(super) fn areas(scores: &[Vec<f64>], columns: &Columns, tasks: &[usize]) -> Result<Vec<f64>, TrainError> {
+fn areas(scores: &[Vec<f64>], columns: &Columns, tasks: &[usize]) -> Result<Vec<f64>, TrainError> {
     let area = |(scores, task): (&Vec<f64>, &usize)| {
         let of = &columns.tasks[*task];
         let counts = |row: &usize| of.weights[*row] > 0.0;
@@ -193,7 +171,7 @@ impl Trained {
     /// # Errors
     /// [`TrainError`].
     pub fn measure(&self, model: &Trainable, columns: &Columns, config: &TrainConfig) -> Result<Vec<f64>, TrainError> {
-        let tasks = Trainer::new(config.clone(), model, Parameters::new(0)).tasks(columns)?;
+        let tasks = places(&config.tasks, columns)?;
         areas(&scores(model, &self.parameters, &Pool::default(), columns, config.batch)?, columns, &tasks)
     }
 }

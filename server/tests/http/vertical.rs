@@ -10,13 +10,13 @@ use sottovoce::client::Resident;
 use sottovoce::client::secure::Phase;
 use sottovoce::ids::{Millis, RoundId, SongId, WeightsVersion};
 use sottovoce::privacy::accountant::Budget;
-use sottovoce::protocol::{CandidateBlock, CatalogueShard, LocalPlan, MEDIA_TYPE, TowerShape, TowerWeights, decode};
+use sottovoce::protocol::{CandidateBlock, CatalogueShard, MEDIA_TYPE, TowerShape, TowerWeights, decode};
 use sottovoce::secagg::{Member, PublicKey};
 use sottovoce::session::Feedback;
 use sottovoce::tower::initial_weights;
 use sottovoce_server::catalog::{SHARD_SONGS, Song, shards};
 use sottovoce_server::data::{ListenerId, LoggedEvent};
-use sottovoce_server::federated::{BlockRules, Coordinator, CoordinatorConfig, Items, Scenario};
+use sottovoce_server::federated::{BlockRules, Coordinator, CoordinatorConfig, Items, Scenario, exact_split};
 use sottovoce_server::http::{App, Catalogue, HttpConfig, LimitConfig, router};
 use sottovoce_server::recall::{ItemTower, ItemTowerConfig};
 use sottovoce_server::simulate::{Reply, RoundDevice, SimulatedListener, Wire};
@@ -60,16 +60,7 @@ async fn vertical(http: HttpConfig) -> Vertical {
         task: 0,
     };
     let items = Items::new(BlockRules { size: 8, ahead: 1, lessons: 16 }, vec![scenario], D, 1).unwrap();
-    let plan = LocalPlan {
-        epochs: 1,
-        batch: 4096,
-        learning_rate: 1.0,
-        negatives: 1,
-        max_examples: 4096,
-        clip_norm: 1.0,
-        proximal: 0.0,
-    };
-    let rules = CoordinatorConfig { plan, cohort: 3, ..super::secure::secure_rules() };
+    let rules = CoordinatorConfig { plan: exact_split(), cohort: 3, ..super::secure::secure_rules() };
     let rounds = Coordinator::open_vertical(&state, rules, initial, items, None).await.unwrap();
     let (first, shards) = catalogue(&rows());
     let clock = Arc::new(AtomicU64::new(1000));
