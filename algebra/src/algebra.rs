@@ -71,6 +71,26 @@ pub struct GruWeights<V> {
     pub bias: V,
 }
 
+/// The maps of a long short-term memory, gates in the order input, forget, candidate, output; see [`Algebra::lstm`].
+#[derive(Clone, Copy, Debug)]
+pub struct LstmWeights<V> {
+    /// `[W^i | W^f | W^g | W^o]`, `d × 4h`.
+    pub input: V,
+    /// `[U^i | U^f | U^g | U^o]`, `h × 4h`.
+    pub state: V,
+    /// `[b^i | b^f | b^g | b^o]`, `1 × 4h`.
+    pub bias: V,
+}
+
+/// What [`Algebra::nearest`] found: for each example so many steps, in their order, with 0 behind where there are fewer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nearest {
+    /// `B·keep`: which steps of the example's own.
+    pub places: Vec<u32>,
+    /// `B·keep`: 1 where a step is.
+    pub mask: Vec<f32>,
+}
+
 /// What stands between two linear maps.
 #[derive(Clone, Copy, Debug)]
 pub enum Activation<V> {
@@ -283,6 +303,10 @@ pub trait Algebra {
     /// Source: Sun et al., *FM²: Field-matrixed Factorization Machines*, WWW 2021, eq. 4.
     fn kernel_fm(&mut self, x: Self::Var, fields: usize, phi: Self::Var) -> Self::Var;
 
+    /// Between values at points that lie evenly from −1 to 1 (`values: B × points`), read at `q` (`B × M`) on straight lines: `B × M`. Beyond
+    /// the ends it is the end's.
+    fn interpolate(&mut self, q: Self::Var, values: Self::Var) -> Self::Var;
+
     // Attention.
 
     /// `softmax(scale·Q·Kᵀ + bias)·V` in each head, with `q: B·Q × d` and `k`, `v`: `B·T × d`; see [`Attention`].
@@ -360,6 +384,16 @@ pub trait Algebra {
         mask: &[f32],
         steps: usize,
     ) -> Self::Var;
+    /// Every state of a long short-term memory over `T` steps: `x: B·T × d` to `B·T × h`, state and cell from zeros; where the mask is 0 both
+    /// stay. `i, f, o = σ(W x + U h + b)`, `g = tanh(W^g x + U^g h + b^g)`, `c' = f ⊙ c + i ⊙ g`, `h' = o ⊙ tanh(c')`.
+    ///
+    /// Source: Gers, Schmidhuber & Cummins, *Learning to Forget*, Neural Computation 12(10), 2000, §3.
+    fn lstm(&mut self, x: Self::Var, weights: LstmWeights<Self::Var>, mask: &[f32], steps: usize) -> Self::Var;
+    /// Of each example's `T` rows of `table` (`n × k`; `rows`, `mask`: `B·T`) the `keep` that have the largest inner product with its `query`
+    /// (`B × k`). Nothing flows back through the choice.
+    ///
+    /// Source: Pi et al., *Search-based Interest Model*, CIKM 2020, eq. 1 (soft search).
+    fn nearest(&self, table: Self::Var, rows: &[u32], mask: &[f32], query: Self::Var, keep: usize) -> Nearest;
     /// The last step of every sequence: `B·T × h` to `B × h`.
     fn last(&mut self, x: Self::Var, steps: usize) -> Self::Var {
         let (_, columns) = self.shape(x);

@@ -19,7 +19,9 @@ mod pool;
 mod real;
 mod tape;
 
-pub use algebra::{Activation, Algebra, Attention, FieldWeights, GruWeights, Moments, Samples, TimeBias};
+pub use algebra::{
+    Activation, Algebra, Attention, FieldWeights, GruWeights, LstmWeights, Moments, Nearest, Samples, TimeBias,
+};
 pub use embedding::{EmbeddingTable, RowOptimiser, Rows, TableConfig, TableError};
 pub use matrix::View;
 pub use optim::{Adagrad, Adam, AdamConfig, Optimiser, Sgd};

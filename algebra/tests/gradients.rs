@@ -6,7 +6,8 @@ mod oracle;
 
 use oracle::{gradients, weigh};
 use sottovoce_algebra::{
-    Activation, Algebra, Attention, FieldWeights, Gradients, GruWeights, Moments, Samples, Tape, TimeBias, Var, noise,
+    Activation, Algebra, Attention, FieldWeights, Gradients, GruWeights, LstmWeights, Moments, Samples, Tape, TimeBias,
+    Var, noise,
 };
 
 fn numbers(n: usize, seed: u64) -> Vec<f32> {
@@ -152,9 +153,20 @@ gradients! {
         let (all, last) = (weigh(a, y), weigh(a, last));
         a.add(all, last)
     }
+    lstm: [(12, 3), (3, 8), (2, 8), (1, 8)], |a, p| {
+        let y = a.lstm(p[0], LstmWeights { input: p[1], state: p[2], bias: p[3] }, &MASK, 4);
+        let last = a.last(y, 4);
+        let (all, last) = (weigh(a, y), weigh(a, last));
+        a.add(all, last)
+    }
     augru: [(12, 3), (3, 4), (3, 6), (2, 6), (1, 6)], |a, p| {
         let attention = a.sigmoid(p[1]);
         let y = a.augru(p[0], attention, GruWeights { input: p[2], state: p[3], bias: p[4] }, &MASK, 4);
+        weigh(a, y)
+    }
+    interpolate: [(3, 4), (3, 5)], |a, p| {
+        let q = a.tanh(p[0]);
+        let y = a.interpolate(q, p[1]);
         weigh(a, y)
     }
     capsules: [(12, 3)], |a, p| {

@@ -264,3 +264,33 @@ fn extreme_scores_have_finite_losses_and_slopes() {
         assert!(t.grad(loss).of(z).unwrap().iter().all(|g| g.is_finite()), "slopes of loss {i}");
     }
 }
+
+#[test]
+fn the_nearest_steps_are_those_of_a_full_sort_in_their_order() {
+    let (examples, steps, k, keep) = (40, 30, 5, 7);
+    let mut parameters = Parameters::<f32>::new(3);
+    let table = parameters.add("table", 50, k, Init::Normal(1.0));
+    let pool = Pool::default();
+    let mut tape = Tape::new(&parameters, &pool);
+    let queries = numbers(examples * k, 5);
+    let (table_var, query) = (tape.parameter(table), tape.input(k, &queries));
+    let rows: Vec<u32> = (0u64..).take(examples * steps).map(|i| (noise::bits(9, i) % 50) as u32).collect();
+    // The first example has nothing, the others more and more.
+    let mask: Vec<f32> = (0..examples * steps).map(|i| f32::from(u8::from(i % steps < i / steps))).collect();
+    let found = tape.nearest(table_var, &rows, &mask, query, keep);
+    for example in 0..examples {
+        let dot = |t: usize| {
+            let row = rows[example * steps + t] as usize;
+            let pairs = parameters.part(table)[row * k..][..k].iter().zip(&queries[example * k..][..k]);
+            pairs.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
+        };
+        let mut best: Vec<usize> = (0..steps.min(example)).collect();
+        best.sort_by(|a, b| dot(*b).total_cmp(&dot(*a)).then(b.cmp(a)));
+        best.truncate(keep);
+        let worst = best.last().map(|t| dot(*t));
+        let kept = &found.mask[example * keep..][..keep];
+        let places: Vec<usize> = found.places[example * keep..][..best.len()].iter().map(|t| *t as usize).collect();
+        assert!(kept[..best.len()].iter().all(|m| *m == 1.0) && kept[best.len()..].iter().all(|m| *m == 0.0));
+        assert!(places.is_sorted() && places.iter().all(|t| dot(*t) >= worst.unwrap() - 1e-5), "{places:?} {best:?}");
+    }
+}

@@ -1,11 +1,11 @@
 //! The tape as an [`Algebra`]: which file of `ops` each word is in.
 
-use crate::algebra::{Algebra, Attention, GruWeights, Moments, Samples};
+use crate::algebra::{Algebra, Attention, GruWeights, LstmWeights, Moments, Nearest, Samples};
 use crate::ops::activation::{self, Curve};
 use crate::ops::arithmetic::{self, numbers};
 use crate::ops::loss::{self, Apart};
-use crate::ops::{attention, capsule, cross, experts, gather, interaction, linear, norm};
-use crate::ops::{pooling, recurrent, shape, softmax, unit};
+use crate::ops::{attention, capsule, cross, experts, gather, interaction, interpolate, linear, lstm, norm};
+use crate::ops::{pooling, recurrent, search, shape, softmax, unit};
 use crate::parameters::Part;
 use crate::real::Real;
 use crate::tape::record::{Node, Values};
@@ -192,7 +192,11 @@ macro_rules! algebra_over {
                     interaction::kernel(self, x, fields, phi)
                 }
 
-                fn attention(&mut self, q: Var, k: Var, v: Var, with: Attention<'_, Var>) -> Var {
+                fn interpolate(&mut self, q: Var, values: Var) -> Var {
+                interpolate::interpolate(self, q, values)
+            }
+
+            fn attention(&mut self, q: Var, k: Var, v: Var, with: Attention<'_, Var>) -> Var {
                     attention::attention(self, q, k, v, with)
                 }
 
@@ -214,7 +218,16 @@ macro_rules! algebra_over {
                     recurrent::gru(self, mapped, weights.state, Some(a), mask, steps)
                 }
 
-                fn capsules(&mut self, x: Var, start: &[f32], mask: &[f32], steps: usize, iterations: usize) -> Var {
+                fn lstm(&mut self, x: Var, weights: LstmWeights<Var>, mask: &[f32], steps: usize) -> Var {
+                let mapped = linear::linear(self, x, weights.input, Some(weights.bias));
+                lstm::lstm(self, mapped, weights.state, mask, steps)
+            }
+
+            fn nearest(&self, table: Var, rows: &[u32], mask: &[f32], query: Var, keep: usize) -> Nearest {
+                search::nearest(self, table, rows, mask, query, keep)
+            }
+
+            fn capsules(&mut self, x: Var, start: &[f32], mask: &[f32], steps: usize, iterations: usize) -> Var {
                     capsule::capsules(self, x, start, mask, steps, iterations)
                 }
 

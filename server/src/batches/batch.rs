@@ -106,6 +106,8 @@ pub struct Batches<'a> {
     size: usize,
     seed: Option<u64>,
     padding: Padding,
+    /// Which lists are filled; all where absent.
+    read: Option<Vec<usize>>,
     /// The rows there are, by place.
     chosen: Vec<u32>,
     /// The same in this epoch's order.
@@ -136,14 +138,20 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// [`BatchError::Setting`] for no rows; [`BatchError::OutOfRange`] for a place that there is not.
     pub fn only(self, places: Vec<u32>) -> Result<Self, BatchError> {
-        let padding = self.padding;
-        Ok(Self { padding, ..Self::new(self.columns, self.size, self.seed, places)? })
+        let (padding, read) = (self.padding, self.read);
+        Ok(Self { padding, read, ..Self::new(self.columns, self.size, self.seed, places)? })
     }
 
     /// With lists of this length.
     #[must_use]
     pub fn padded(self, padding: Padding) -> Self {
         Self { padding, ..self }
+    }
+
+    /// With these lists only, by place; others are left empty, and cost nothing.
+    #[must_use]
+    pub fn reading(self, lists: Vec<usize>) -> Self {
+        Self { read: Some(lists), ..self }
     }
 
     /// Goes on from where another run was.
@@ -166,7 +174,7 @@ impl<'a> Batches<'a> {
             return Err(BatchError::OutOfRange { column, value: *place, size });
         }
         let (order, place) = (Vec::new(), Place::default());
-        Ok(Self { columns, size, seed, padding: Padding::Longest, chosen, order, place }.at(place))
+        Ok(Self { columns, size, seed, padding: Padding::Longest, read: None, chosen, order, place }.at(place))
     }
 
     /// The order of this epoch.
@@ -198,13 +206,13 @@ impl<'a> Batches<'a> {
             self.arrange();
             return false;
         }
-        fill(self.columns, places, self.padding, batch);
+        fill(self.columns, places, self.padding, self.read.as_deref(), batch);
         self.place.position = (start + places.len()) as u64;
         true
     }
 }
 
-fn fill(columns: &Columns, places: &[u32], padding: Padding, batch: &mut Batch) {
+fn fill(columns: &Columns, places: &[u32], padding: Padding, read: Option<&[usize]>, batch: &mut Batch) {
     batch.places.clear();
     batch.places.extend_from_slice(places);
     batch.listeners.clear();
@@ -222,7 +230,11 @@ fn fill(columns: &Columns, places: &[u32], padding: Padding, batch: &mut Batch) 
         into.zip(places).for_each(|(into, place)| *into = column.values[*place as usize]);
     }
     batch.lists.resize_with(columns.lists.len(), ListBatch::default);
-    for (into, column) in batch.lists.iter_mut().zip(&columns.lists) {
+    for (list, (into, column)) in batch.lists.iter_mut().zip(&columns.lists).enumerate() {
+        if read.is_some_and(|read| !read.contains(&list)) {
+            *into = ListBatch::default();
+            continue;
+        }
         let longest = || places.iter().map(|place| column.values.get(*place as usize).len()).max().unwrap_or(0);
         into.steps = match padding {
             Padding::Longest => longest().max(1),
@@ -277,6 +289,7 @@ mod tests {
                 bound: 3,
                 ordered: true,
                 shares: None,
+                names: vec![],
                 values: lists,
             }],
             tasks: vec![TaskColumn { name: "t".to_owned(), labels: real, weights: vec![1.0; rows as usize] }],

@@ -37,6 +37,8 @@ pub struct ListColumn {
     pub ordered: bool,
     /// The id feature whose embedding table it shares.
     pub shares: Option<String>,
+    /// What each number from 1 on stands for, where there are few: a model may treat a skip unlike a like. Empty for large vocabularies.
+    pub names: Vec<String>,
     /// The lists.
     pub values: Ragged,
 }
@@ -168,6 +170,7 @@ impl Columns {
             ink.text(&column.name);
             ink.numbers(&[column.size, column.bound, u32::from(column.ordered)]);
             ink.text(column.shares.as_deref().unwrap_or(""));
+            column.names.iter().for_each(|name| ink.text(name));
             column.values.stored().into_iter().for_each(|part| ink.numbers(part));
         }
         for task in &self.tasks {
@@ -227,15 +230,15 @@ pub(super) struct Header {
     /// (name, size).
     pub(super) ids: Vec<(String, u32)>,
     pub(super) dense: Vec<String>,
-    /// (name, size, bound, ordered, shares).
-    pub(super) lists: Vec<(String, u32, u32, bool, Option<String>)>,
+    /// (name, size, bound, ordered, shares, names).
+    pub(super) lists: Vec<(String, u32, u32, bool, Option<String>, Vec<String>)>,
     pub(super) tasks: Vec<String>,
     pub(super) hash: [u8; 32],
 }
 
 impl Header {
     pub(super) fn of(columns: &Columns) -> Self {
-        let list = |c: &ListColumn| (c.name.clone(), c.size, c.bound, c.ordered, c.shares.clone());
+        let list = |c: &ListColumn| (c.name.clone(), c.size, c.bound, c.ordered, c.shares.clone(), c.names.clone());
         Self {
             table: columns.table,
             part: columns.part,

@@ -10,6 +10,9 @@ use super::{BatchError, LogTable, Odds, Part, Ragged, RowSet, Split, TableHash, 
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
+/// Vocabularies of lists up to this size are named in what is encoded.
+const FEW: usize = 64;
+
 /// What was learned of one feature.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -291,16 +294,53 @@ impl Encoder {
         };
         let (names, codes) = lists_of(feature, table)?;
         let translation = vocabulary.translate(names);
+        let beside = match &feature.kind {
+            Kind::Sequence { beside: Some(other), .. } => Some(self.described(other, table)?),
+            _ => None,
+        };
         let (mut values, mut list) = (Ragged::default(), Vec::new());
         for row in rows {
             list.clear();
-            // What no vocabulary has says nothing, and takes up no place.
-            list.extend(codes.get(*row as usize).iter().map(|code| translation[*code as usize]).filter(|n| *n > 0));
+            let own = codes.get(*row as usize).iter().map(|code| translation[*code as usize]);
+            match &beside {
+                // What no vocabulary has says nothing, and takes up no place.
+                None => list.extend(own.filter(|n| *n > 0)),
+                Some((described, known)) => {
+                    let described = described.get(*row as usize);
+                    if described.len() != own.len() {
+                        let (column, what) = (feature.name.clone(), "entries beside another sequence's");
+                        let (expected, got) = (described.len(), own.len());
+                        return Err(BatchError::Shape { column, what, expected, got });
+                    }
+                    list.extend(own.zip(described).filter(|(_, code)| known[**code as usize] > 0).map(|(n, _)| n));
+                }
+            }
             let start = if ordered { list.len().saturating_sub(bound) } else { 0 };
             values.push(&list[start..list.len().min(start + bound)]);
         }
         let bound = u32::try_from(bound).unwrap_or(u32::MAX);
-        Ok(ListColumn { name: feature.name.clone(), size: vocabulary.size(), bound, ordered, shares, values })
+        let (name, size) = (feature.name.clone(), vocabulary.size());
+        let few = shares.is_none() && vocabulary.entries().len() <= FEW;
+        let names = if few { vocabulary.entries().to_vec() } else { Vec::new() };
+        Ok(ListColumn { name, size, bound, ordered, shares, names, values })
+    }
+
+    /// The lists of another sequence, and what its vocabulary makes of their codes.
+    fn described<'t>(&self, name: &str, table: &'t LogTable) -> Result<(&'t Ragged, Vec<u32>), BatchError> {
+        let unknown = || BatchError::UnknownFeature {
+            feature: name.to_owned(),
+            other: name.to_owned(),
+            known: super::table::listed(self.schema.features.iter().map(|f| f.name.as_str())),
+        };
+        let place = self.place(name).ok_or_else(unknown)?;
+        let feature = &self.schema.features[place];
+        let owner = match &feature.kind {
+            Kind::Sequence { shares: Some(owner), .. } => self.place(owner).unwrap_or(place),
+            _ => place,
+        };
+        let Learned::Names(vocabulary) = &self.learned[owner] else { return Err(unknown()) };
+        let (names, codes) = lists_of(feature, table)?;
+        Ok((codes, vocabulary.translate(names)))
     }
 
     /// The schema.

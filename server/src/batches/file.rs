@@ -238,8 +238,8 @@ fn read(file: File) -> Result<Columns, String> {
     for name in header.dense {
         dense.push(DenseColumn { name, values: reading.take::<FloatType>(None)? });
     }
-    for (name, size, bound, ordered, shares) in header.lists {
-        lists.push(ListColumn { name, size, bound, ordered, shares, values: reading.lists()? });
+    for (name, size, bound, ordered, shares, names) in header.lists {
+        lists.push(ListColumn { name, size, bound, ordered, shares, names, values: reading.lists()? });
     }
     for name in header.tasks {
         let labels = reading.take::<FloatType>(None)?;
@@ -278,6 +278,7 @@ mod tests {
                 bound: 4,
                 ordered: true,
                 shares: Some("x".to_owned()),
+                names: vec!["a".to_owned()],
                 values: lists,
             }],
             tasks: vec![TaskColumn { name: "t".to_owned(), labels: floats.clone(), weights: floats }],

@@ -9,6 +9,7 @@
 //! | `user_active_degree` … `onehot_feat17` | of the user, as the set has them: of the whole month, which nobody can date more exactly |
 //! | `watched`, `liked`, `long_watched` | up to 50 videos each from before the log's first day, oldest first |
 //! | `skipped` | those of `watched` that are in neither of the others |
+//! | `recent`, `recent_behaviour`, `recent_gap`, `recent_sitting` | the newest 50 videos shown before in this log; the best that came of each: `like`, `complete`, `long`, `click` or `skip`; how long ago; how many sittings ago |
 //! | `play_time_ms`, `is_like`, `is_follow`, `is_comment`, `is_forward`, `is_hate` | known only afterwards: for weights |
 //!
 //! The days up to 30 April are for training, 1 May for validation, 2 and 3 May for the test. The file of statistics counts the whole
@@ -16,6 +17,7 @@
 //!
 //! Source: Gao et al., *KuaiRand: An Unbiased Sequential Recommendation Dataset with Randomly Exposed Videos*, CIKM 2022.
 
+use super::recent::{Met, recent};
 use super::source::{Prepared, Side, each_row, needed, number};
 use super::{BatchError, Dictionary, LogTable, Part, Ragged, RawColumn, RawTask, Schema, Split, Values};
 use crate::data::{DataError, Style, named};
@@ -62,6 +64,11 @@ const VIDEO: [&str; 6] = ["author_id", "music_id", "video_type", "upload_type", 
 /// Outcomes beside the labels.
 const AFTER: [&str; 6] = ["play_time_ms", "is_like", "is_follow", "is_comment", "is_forward", "is_hate"];
 
+/// What can come of an impression, best first.
+const BEHAVIOURS: [&str; 5] = ["like", "complete", "long", "click", "skip"];
+/// So many impressions before a row are kept.
+const RECENT: usize = 50;
+
 struct Shown {
     user: u32,
     video: u32,
@@ -73,6 +80,18 @@ struct Shown {
     click: bool,
     long_view: bool,
     after: [f64; 6],
+}
+
+impl Shown {
+    fn complete(&self) -> bool {
+        self.after[0] >= self.duration
+    }
+
+    fn met(&self) -> Met {
+        let came = [self.after[1] > 0.5, self.complete(), self.long_view, self.click, true];
+        let best = came.iter().position(|came| *came).unwrap_or(BEHAVIOURS.len() - 1);
+        Met { listener: self.user, item: self.video, behaviour: u32::try_from(best).unwrap_or(0), at: self.at }
+    }
 }
 
 /// Reads a KuaiRand folder.
@@ -127,6 +146,7 @@ pub fn kuairand(folder: &Path) -> Result<Prepared, BatchError> {
     columns.push(tags(&video_side, &videos, &video_codes));
     columns.push(ages(&video_side, &videos, &shown));
     columns.extend(histories.columns(&videos, &shown));
+    columns.extend(recent(&shown.iter().map(Shown::met).collect::<Vec<_>>(), RECENT, &videos, &BEHAVIOURS));
     columns.push(RawColumn::known_before("user", Values::Names { names: users, codes: user_codes.clone() }));
     columns.push(RawColumn::known_before("video", Values::Names { names: videos, codes: video_codes }));
     columns.push(RawColumn::known_before("tab", Values::names(shown.iter().map(|s| s.tab.to_string()))));
@@ -144,7 +164,7 @@ pub fn kuairand(folder: &Path) -> Result<Prepared, BatchError> {
     let tasks = vec![
         task("click", &|s| s.click),
         task("long_view", &|s| s.long_view),
-        task("complete", &|s| s.after[0] >= s.duration),
+        task("complete", &Shown::complete),
         task("like", &|s| s.after[1] > 0.5),
     ];
     let at = shown.iter().map(|s| s.at).collect();

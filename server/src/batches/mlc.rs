@@ -7,6 +7,7 @@
 //! | `user`, `age`, `gender`, `occupation` | of the user |
 //! | `item`, `year`, `genres` | of the item; a year that is not known is 0 |
 //! | `history` | up to 50 items that the user rated 4 or 5 before, in the user's own order, oldest first |
+//! | `recent`, `recent_behaviour`, `recent_gap`, `recent_sitting` | the newest 50 items rated before, whatever the rating, in the same order; `5`, `4`, `3` or `low`; how long ago; how many sittings ago |
 //! | `rating` | known only afterwards |
 //!
 //! A user's rows are in order of time, then item. The first 80 % of them (rounded down) are for training, up to 90 % for validation, the
@@ -15,6 +16,7 @@
 //!
 //! Source: Harper & Konstan, *The MovieLens Datasets*, TiiS 5(4), 2015.
 
+use super::recent::{Met, recent};
 use super::source::{Prepared, Side, each_row, needed, number};
 use super::{BatchError, Dictionary, LogTable, Ragged, RawColumn, RawTask, Schema, Split, Values};
 use crate::data::Style;
@@ -89,6 +91,9 @@ pub fn mlc(folder: &Path) -> Result<Prepared, BatchError> {
     columns.push(genres(&item_side, &items, &item_codes));
     columns
         .push(RawColumn::known_before("history", Values::Lists { names: items.clone(), codes: history, latest: None }));
+    let met =
+        |r: &Rated| Met { listener: r.user, item: r.item, behaviour: 5 - u32::from(r.stars.max(2)), at: r.at * 1000 };
+    columns.extend(recent(&rated.iter().map(met).collect::<Vec<_>>(), HISTORY, &items, &["5", "4", "3", "low"]));
     columns.push(RawColumn::known_before("item", Values::Names { names: items, codes: item_codes }));
     columns.push(RawColumn::known_before("user", Values::Names { names: users, codes: user_codes.clone() }));
     columns.push(RawColumn::known_after("rating", Values::Numbers(rated.iter().map(|r| f64::from(r.stars)).collect())));

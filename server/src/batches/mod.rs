@@ -4,6 +4,7 @@
 //! what is made of which column; an [`Encoder`] learns vocabularies, cuts and means from the training part (`vocabulary`, `cuts`) and
 //! statistics of labels that leave a row's own label out (`odds`), and gives [`Columns`], in memory or as a Parquet `file`; `leak`
 //! asks whether a feature knows more than it can; `sample` and `weights` choose and weigh rows; [`Batches`] are what a trainer reads.
+//! `recent` is what a listener met before each row.
 //! `clicks` is a small world in which people look at a list from the top, for what samplers claim.
 //! No model is in sight. May be imported by every room that trains, and by `cli`.
 
@@ -23,6 +24,7 @@ mod mlc;
 mod odds;
 mod ragged;
 mod raw;
+mod recent;
 mod rows;
 mod sample;
 mod schema;

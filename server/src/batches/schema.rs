@@ -106,6 +106,9 @@ pub enum Kind {
         /// The `id` feature whose vocabulary, and so whose embedding, it shares.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         shares: Option<String>,
+        /// The sequence whose entries these describe, one each: what that one leaves out is left out here too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        beside: Option<String>,
     },
     /// A number.
     Dense {
@@ -229,8 +232,14 @@ impl Schema {
                         self.refer(feature, other, "a feature of one number a row (id, hashed, bucketised)", single)?;
                     }
                 }
-                Kind::Sequence { shares: Some(other), .. } => {
-                    self.refer(feature, other, "an id feature", |kind| matches!(kind, Kind::Id(_)))?;
+                Kind::Sequence { shares, beside, max_len, .. } => {
+                    if let Some(other) = shares {
+                        self.refer(feature, other, "an id feature", |kind| matches!(kind, Kind::Id(_)))?;
+                    }
+                    if let Some(other) = beside {
+                        let fits = |kind: &Kind| matches!(kind, Kind::Sequence { beside: None, max_len: own, .. } if own == max_len);
+                        self.refer(feature, other, "a sequence of the same max_len that is beside no other", fits)?;
+                    }
                 }
                 _ => {}
             }

@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 fn one(args: &Args, run: &Run, config: &TrainConfig, parts: [&Columns; 3]) -> anyhow::Result<Vec<f64>> {
     let [train, validation, test] = parts;
     let mut parameters = Parameters::new(config.seed);
-    let model = run.model.build(train, &mut parameters);
+    let model = run.model.build(train, &mut parameters)?;
     let weights = parameters.len();
     let target = if args.json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(config.epochs), target);

@@ -106,6 +106,18 @@ impl Fields {
         self.dense
     }
 
+    /// The lists among them, by their places in a batch.
+    #[must_use]
+    pub fn lists(&self) -> Vec<usize> {
+        self.lists.iter().map(|list| list.place).collect()
+    }
+
+    /// Numbers a row of `[e │ x]`.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.count() * self.dimension() + self.dense
+    }
+
     /// `n`: numbers of all fields together.
     #[must_use]
     pub fn rows(&self) -> usize {

@@ -14,20 +14,9 @@
 
 use super::{Forward, Ranker};
 use crate::batches::{Batch, Columns};
-use crate::layers::{Fields, FieldsConfig, Mlp, MlpConfig, Pass};
+use crate::layers::{Cross, Crossing, Fields, FieldsConfig, Mlp, MlpConfig, Pass};
 use serde::{Deserialize, Serialize};
 use sottovoce_algebra::{Algebra, Init, Parameters, Part};
-
-/// What a layer crosses with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Crossing {
-    /// Version 1.
-    Vector,
-    /// Version 2.
-    #[default]
-    Matrix,
-}
 
 /// Fields and layers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,8 +43,7 @@ impl Default for DcnConfig {
 #[derive(Clone, Debug)]
 pub struct Dcn {
     fields: Fields,
-    crossing: Crossing,
-    cross: Vec<(Part, Part)>,
+    cross: Cross,
     deep: Mlp,
     logit: (Part, Part),
 }
@@ -65,19 +53,12 @@ impl Dcn {
     #[must_use]
     pub fn new(columns: &Columns, config: &DcnConfig, parameters: &mut Parameters<f32>) -> Self {
         let fields = Fields::new(columns, config.fields, parameters);
-        let d = fields.count() * fields.dimension() + fields.dense();
-        let layer = |l: usize| {
-            let w = match config.crossing {
-                Crossing::Vector => parameters.add(&format!("cross {l} w"), 1, d, Init::Glorot),
-                Crossing::Matrix => parameters.add(&format!("cross {l} W"), d, d, Init::Glorot),
-            };
-            (w, parameters.add(&format!("cross {l} b"), 1, d, Init::Constant(0.0)))
-        };
-        let cross = (1..=config.depth).map(layer).collect();
+        let d = fields.width();
+        let cross = Cross::new(d, config.depth, config.crossing, parameters);
         let deep = Mlp::new("deep", d, &config.layers, None, parameters);
         let w = parameters.add("logit w", d + deep.width(d), 1, Init::Glorot);
         let b = parameters.add("logit b", 1, 1, Init::Constant(0.0));
-        Self { fields, crossing: config.crossing, cross, deep, logit: (w, b) }
+        Self { fields, cross, deep, logit: (w, b) }
     }
 }
 
@@ -85,18 +66,15 @@ impl<A: Algebra> Ranker<A> for Dcn {
     fn forward(&self, a: &mut A, batch: &Batch, pass: Pass) -> Forward<A::Var> {
         let e = self.fields.embed(a, batch);
         let x0 = self.fields.with_reals(a, e, batch);
-        let mut x = x0;
-        for (w, b) in &self.cross {
-            let (w, b) = (a.parameter(*w), a.parameter(*b));
-            x = match self.crossing {
-                Crossing::Vector => a.cross(x0, x, w, b),
-                Crossing::Matrix => a.cross_matrix(x0, x, w, b),
-            };
-        }
+        let x = self.cross.forward(a, x0);
         let h = self.deep.forward(a, x0, pass);
         let both = a.concat(&[x, h]);
         let (w, b) = (a.parameter(self.logit.0), a.parameter(self.logit.1));
         Forward::of(a.linear(both, w, Some(b)))
+    }
+
+    fn lists(&self) -> Vec<usize> {
+        self.fields.lists()
     }
 
     fn tables(&self) -> Vec<Part> {

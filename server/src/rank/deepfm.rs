@@ -57,6 +57,10 @@ impl<A: Algebra> Ranker<A> for DeepFm {
         Forward::of(a.add(fm, deep))
     }
 
+    fn lists(&self) -> Vec<usize> {
+        self.linear.fields().lists()
+    }
+
     fn tables(&self) -> Vec<Part> {
         self.linear.tables()
     }

@@ -48,6 +48,10 @@ impl<A: Algebra> Ranker<A> for Fm {
         Forward::of(a.add(first, pairs))
     }
 
+    fn lists(&self) -> Vec<usize> {
+        self.linear.fields().lists()
+    }
+
     fn tables(&self) -> Vec<Part> {
         self.linear.tables()
     }

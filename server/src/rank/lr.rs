@@ -78,6 +78,10 @@ impl<A: Algebra> Ranker<A> for Lr {
         Forward::of(self.logit(a, batch))
     }
 
+    fn lists(&self) -> Vec<usize> {
+        self.fields.lists()
+    }
+
     fn tables(&self) -> Vec<Part> {
         self.tables()
     }

@@ -3,21 +3,42 @@
 //! `registry`.
 
 mod autoint;
+mod bst;
+mod cgc;
 mod dcn;
 mod deepfm;
+mod dien;
+mod din;
+mod esmm;
 mod fm;
 mod kfm;
+#[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "tests")]
+mod kfm_tests;
 mod lr;
+mod mmoe;
 mod nfm;
 mod ranker;
+mod recurrent;
+mod sessions;
+mod utility;
 mod wide_deep;
 
 pub use autoint::{AutoInt, AutoIntConfig};
-pub use dcn::{Crossing, Dcn, DcnConfig};
+pub use bst::{Bst, BstConfig};
+pub use cgc::{Cgc, CgcConfig};
+pub use dcn::{Dcn, DcnConfig};
 pub use deepfm::{DeepFm, DeepFmConfig};
+pub use dien::{Dien, DienConfig};
+pub use din::{Din, DinConfig, Reading};
+pub use esmm::{Esmm, EsmmConfig};
 pub use fm::{Fm, FmConfig};
 pub use kfm::{DeepKfm, DeepKfmConfig};
 pub use lr::{Lr, LrConfig};
+pub use mmoe::{Mmoe, MmoeConfig};
 pub use nfm::{Nfm, NfmConfig};
 pub use ranker::{Answer, Forward, Ranker, Trainable};
+pub use recurrent::{Cell, Recurrent, RecurrentConfig};
+pub use sessions::{Sessions, SessionsConfig};
+pub use utility::{Judged, Utility, UtilityError};
 pub use wide_deep::{WideDeep, WideDeepConfig};

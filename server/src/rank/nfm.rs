@@ -64,6 +64,10 @@ impl<A: Algebra> Ranker<A> for Nfm {
         Forward::of(y)
     }
 
+    fn lists(&self) -> Vec<usize> {
+        self.linear.fields().lists()
+    }
+
     fn tables(&self) -> Vec<Part> {
         self.linear.tables()
     }

@@ -41,6 +41,9 @@ pub trait Ranker<A: Algebra>: core::fmt::Debug + Send + Sync {
     /// Answers for a batch.
     fn forward(&self, a: &mut A, batch: &Batch, pass: Pass) -> Forward<A::Var>;
 
+    /// Places of the lists that it reads; batches leave the others empty.
+    fn lists(&self) -> Vec<usize>;
+
     /// Tables of rows that only some batches meet: what a trainer may draw to zero.
     fn tables(&self) -> Vec<Part>;
 }

@@ -53,6 +53,10 @@ impl<A: Algebra> Ranker<A> for WideDeep {
         Forward::of(a.add(wide, deep))
     }
 
+    fn lists(&self) -> Vec<usize> {
+        self.wide.fields().lists()
+    }
+
     fn tables(&self) -> Vec<Part> {
         self.wide.tables()
     }

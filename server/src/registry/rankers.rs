@@ -1,9 +1,11 @@
 //! The names of the ranking models.
 
 use crate::batches::Columns;
+use crate::layers::LayerError;
 use crate::rank::{
-    AutoInt, AutoIntConfig, Dcn, DcnConfig, DeepFm, DeepFmConfig, DeepKfm, DeepKfmConfig, Fm, FmConfig, Lr, LrConfig,
-    Nfm, NfmConfig, Trainable, WideDeep, WideDeepConfig,
+    AutoInt, AutoIntConfig, Bst, BstConfig, Cgc, CgcConfig, Dcn, DcnConfig, DeepFm, DeepFmConfig, DeepKfm,
+    DeepKfmConfig, Dien, DienConfig, Din, DinConfig, Esmm, EsmmConfig, Fm, FmConfig, Lr, LrConfig, Mmoe, MmoeConfig,
+    Nfm, NfmConfig, Recurrent, RecurrentConfig, Sessions, SessionsConfig, Trainable, WideDeep, WideDeepConfig,
 };
 use serde::{Deserialize, Serialize};
 use sottovoce_algebra::Parameters;
@@ -24,25 +26,51 @@ pub enum RankSpec {
     DeepFm(DeepFmConfig),
     /// Deep & cross network, version 1 or 2.
     Dcn(DcnConfig),
-    /// Kernel factorisation machine; with `deep` DeepKFM.
+    /// Kernel factorisation machine; with `deep` DeepKFM, and what may stand on that.
     Kfm(DeepKfmConfig),
     /// AutoInt; with `deep` AutoInt+.
     AutoInt(AutoIntConfig),
+    /// Deep interest network; by `reading` also a mean of the history, or none.
+    Din(DinConfig),
+    /// Deep interest evolution network.
+    Dien(DienConfig),
+    /// A GRU or LSTM over the history.
+    Recurrent(RecurrentConfig),
+    /// Behaviour sequence transformer.
+    Bst(BstConfig),
+    /// Sittings of many behaviours.
+    Sessions(SessionsConfig),
+    /// Entire space multi-task model.
+    Esmm(EsmmConfig),
+    /// Multi-gate mixture of experts; with one expert a shared bottom.
+    Mmoe(MmoeConfig),
+    /// Customized gate control; with more levels PLE.
+    Cgc(CgcConfig),
 }
 
 impl RankSpec {
     /// The model over the columns of a training part; its weights are the last of `parameters`.
-    #[must_use]
-    pub fn build(&self, columns: &Columns, parameters: &mut Parameters<f32>) -> Box<Trainable> {
-        match self {
+    ///
+    /// # Errors
+    /// [`LayerError`]: the model asks for what the columns do not have, or a setting means nothing.
+    pub fn build(&self, columns: &Columns, parameters: &mut Parameters<f32>) -> Result<Box<Trainable>, LayerError> {
+        Ok(match self {
             Self::Lr(config) => Box::new(Lr::new(columns, *config, parameters)),
             Self::Fm(config) => Box::new(Fm::new(columns, *config, parameters)),
             Self::Nfm(config) => Box::new(Nfm::new(columns, config, parameters)),
             Self::WideDeep(config) => Box::new(WideDeep::new(columns, config, parameters)),
             Self::DeepFm(config) => Box::new(DeepFm::new(columns, config, parameters)),
             Self::Dcn(config) => Box::new(Dcn::new(columns, config, parameters)),
-            Self::Kfm(config) => Box::new(DeepKfm::new(columns, config, parameters)),
+            Self::Kfm(config) => Box::new(DeepKfm::new(columns, config, parameters)?),
             Self::AutoInt(config) => Box::new(AutoInt::new(columns, config, parameters)),
-        }
+            Self::Din(config) => Box::new(Din::new(columns, config, parameters)?),
+            Self::Dien(config) => Box::new(Dien::new(columns, config, parameters)?),
+            Self::Recurrent(config) => Box::new(Recurrent::new(columns, config, parameters)?),
+            Self::Bst(config) => Box::new(Bst::new(columns, config, parameters)?),
+            Self::Sessions(config) => Box::new(Sessions::new(columns, config, parameters)?),
+            Self::Esmm(config) => Box::new(Esmm::new(columns, config, parameters)),
+            Self::Mmoe(config) => Box::new(Mmoe::new(columns, config, parameters)?),
+            Self::Cgc(config) => Box::new(Cgc::new(columns, config, parameters)?),
+        })
     }
 }

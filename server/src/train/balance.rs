@@ -24,11 +24,6 @@ pub enum Balance {
     /// Their sum.
     #[default]
     Equal,
-    /// Their sum with given weights, a task each.
-    Fixed {
-        /// `w_i`.
-        weights: Vec<f32>,
-    },
     /// Weights that learn, so that tasks pull alike.
     GradNorm {
         /// `α`: how much more those may pull that learn slowly; 0 makes all alike, the paper takes up to 1.5.
@@ -56,11 +51,9 @@ pub struct Balanced {
 
 impl Balanced {
     /// `w_i` for so many tasks.
-    pub(super) fn weights(&mut self, balance: &Balance, tasks: usize) -> &[f32] {
-        match balance {
-            Balance::Fixed { weights } => self.weights.clone_from(weights),
-            _ if self.weights.is_empty() => self.weights = vec![1.0; tasks],
-            _ => {}
+    pub(super) fn weights(&mut self, tasks: usize) -> &[f32] {
+        if self.weights.is_empty() {
+            self.weights = vec![1.0; tasks];
         }
         &self.weights
     }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use super::balance::{Balance, Balanced, project};
+use super::balance::{Balanced, project};
 use sottovoce::math::Rng;
 use sottovoce_algebra::{Algebra as _, Gradients, Init, Parameters, Part, Pool, Tape};
 
@@ -61,9 +61,8 @@ fn gradients_that_conflict_end_at_right_angles_and_others_are_left() {
 fn a_task_that_pulls_ten_times_as_hard_is_weighed_down_to_the_other() {
     let each = vec![vec![10.0, 0.0], vec![0.0, 1.0]];
     gradients(&each, &Pool::default(), |found, _, _| {
-        let balance = Balance::GradNorm { alpha: 0.0, rate: 0.01 };
         let mut balanced = Balanced::default();
-        assert_eq!(balanced.weights(&balance, 2), [1.0, 1.0]);
+        assert_eq!(balanced.weights(2), [1.0, 1.0]);
         for _ in 0..2000 {
             balanced.normalise(0.0, 0.01, &[1.0, 1.0], &found);
         }
@@ -79,7 +78,7 @@ fn a_task_that_learns_slowly_gets_more_of_a_say() {
     let each = vec![vec![1.0, 0.0], vec![0.0, 1.0]];
     gradients(&each, &Pool::default(), |found, _, _| {
         let mut balanced = Balanced::default();
-        balanced.weights(&Balance::GradNorm { alpha: 1.0, rate: 0.01 }, 2);
+        balanced.weights(2);
         balanced.normalise(1.0, 0.01, &[1.0, 1.0], &found);
         for _ in 0..500 {
             balanced.normalise(1.0, 0.01, &[0.9, 0.3], &found);

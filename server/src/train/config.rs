@@ -19,6 +19,8 @@ pub struct TrainConfig {
     pub learning_rate: f32,
     /// `λ` of `λ‖V‖²` over embeddings and first order, which a step adds to its loss.
     pub shrink: f32,
+    /// What each task's loss is multiplied by before anything else; 1 each where there are none.
+    pub scales: Vec<f32>,
     /// How several tasks' losses become one step.
     pub balance: Balance,
     /// Everything random follows from it.
@@ -34,6 +36,7 @@ impl Default for TrainConfig {
             patience: 2,
             learning_rate: 1e-3,
             shrink: 1e-5,
+            scales: vec![],
             balance: Balance::default(),
             seed: 2020,
         }

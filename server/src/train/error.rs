@@ -29,6 +29,14 @@ pub enum TrainError {
         /// The settings'.
         tasks: usize,
     },
+    /// Scales that are not one a task.
+    #[error("train.scales has {scales} numbers for {tasks} tasks; give one a task, or leave it out")]
+    Scales {
+        /// How many there are.
+        scales: usize,
+        /// How many there should be.
+        tasks: usize,
+    },
     /// The loss left the numbers.
     #[error(
         "the loss is {loss} in epoch {epoch} at row {position}; lower train.learning_rate, or look for extreme features"

@@ -12,6 +12,10 @@ mod trainer;
 mod balance_tests;
 #[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod sequence_tests;
+#[cfg(test)]
+mod task_tests;
 
 pub use balance::{Balance, Balanced};
 pub use config::TrainConfig;

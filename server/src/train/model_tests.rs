@@ -11,7 +11,7 @@ use crate::registry::RankSpec;
 use sottovoce::math::Rng;
 use sottovoce_algebra::{Adam, AdamConfig, Algebra as _, Optimiser as _, Parameters, Pool, Tape, Var};
 
-const SPECS: [&str; 10] = [
+const SPECS: [&str; 14] = [
     "name = 'lr'",
     "name = 'fm'",
     "name = 'nfm'",
@@ -22,9 +22,13 @@ const SPECS: [&str; 10] = [
     "name = 'dcn'\ncrossing = 'matrix'",
     "name = 'kfm'",
     "name = 'auto_int'",
+    "name = 'kfm'\ncross = 2",
+    "name = 'kfm'\ncross = 2\n[interacting]\ndepth = 1",
+    "name = 'kfm'\ncross = 2\n[interacting]\ndepth = 1\n[bits]\nunits = 16",
+    "name = 'kfm'\n[bits]\nunits = 16\nbins = 33",
 ];
 
-fn spec(text: &str) -> RankSpec {
+pub(super) fn spec(text: &str) -> RankSpec {
     toml::from_str(text).unwrap()
 }
 
@@ -41,7 +45,15 @@ fn columns(rows: usize, sizes: &[u32], seed: u64, label: impl Fn(&[u32], &mut Rn
         labels.push(label(&row, &mut rng));
     }
     let id = |(i, values): (usize, Vec<u32>)| IdColumn { name: format!("field {i}"), size: sizes[i], values };
-    let list = ListColumn { name: "tags".into(), size: 5, bound: 4, ordered: false, shares: None, values: lists };
+    let list = ListColumn {
+        name: "tags".into(),
+        size: 5,
+        bound: 4,
+        ordered: false,
+        shares: None,
+        names: vec![],
+        values: lists,
+    };
     Columns {
         table: TableHash([0; 32]),
         part: Some(Part::Train),
@@ -68,7 +80,7 @@ fn coin(_: &[u32], rng: &mut Rng) -> f32 {
 }
 
 /// Trains for so many passes over everything in batches of `size`; logits of `measured`, and the last loss.
-fn trained(
+pub(super) fn trained(
     spec: &RankSpec,
     train: &Columns,
     measured: &Columns,
@@ -77,7 +89,7 @@ fn trained(
     rate: f32,
 ) -> (Vec<f64>, f32) {
     let mut parameters = Parameters::new(3);
-    let model = spec.build(train, &mut parameters);
+    let model = spec.build(train, &mut parameters).unwrap();
     let mut adam = Adam::new(AdamConfig { rate, ..AdamConfig::default() });
     let (pool, mut last) = (Pool::default(), f32::NAN);
     let mut batch = Batch::default();
@@ -105,7 +117,7 @@ fn trained(
     (logits, last)
 }
 
-fn area(spec: &RankSpec, train: &Columns, test: &Columns) -> f64 {
+pub(super) fn area(spec: &RankSpec, train: &Columns, test: &Columns) -> f64 {
     let (logits, _) = trained(spec, train, test, 12, 128, 0.01);
     let labels: Vec<bool> = test.tasks[0].labels.iter().map(|label| *label > 0.5).collect();
     auc(&logits, &labels).unwrap()
@@ -129,7 +141,7 @@ fn eight_examples_are_learned_by_heart_and_twice_the_same() {
 fn dropout_is_of_training_alone_and_follows_its_seed() {
     let rows = columns(16, &[8, 5, 3], 2, coin);
     let mut parameters = Parameters::new(3);
-    let model = spec("name = 'deep_fm'").build(&rows, &mut parameters);
+    let model = spec("name = 'deep_fm'").build(&rows, &mut parameters).unwrap();
     let mut batch = Batch::default();
     assert!(Batches::in_order(&rows, 16).unwrap().next_into(&mut batch));
     let logits = |pass| {

@@ -20,10 +20,17 @@ impl Trainer<'_> {
         if answers.len() != tasks.len() {
             return Err(TrainError::Tasks { answers: answers.len(), tasks: tasks.len() });
         }
-        let losses: Vec<Var> =
-            answers.iter().zip(tasks).map(|(answer, task)| loss(&mut tape, answer, batch, *task)).collect();
+        let scales = &self.config.scales;
+        if !scales.is_empty() && scales.len() != tasks.len() {
+            return Err(TrainError::Scales { scales: scales.len(), tasks: tasks.len() });
+        }
+        let scaled = |(i, (answer, task)): (usize, (&Answer<Var>, &usize))| {
+            let loss = loss(&mut tape, answer, batch, *task);
+            scales.get(i).map_or(loss, |scale| tape.affine(loss, *scale, 0.0))
+        };
+        let losses: Vec<Var> = answers.iter().zip(tasks).enumerate().map(scaled).collect();
         let values: Vec<f32> = losses.iter().chain(&auxiliary).map(|loss| tape.value(*loss)[0]).collect();
-        let mut weights = self.balanced.weights(&self.config.balance, tasks.len()).to_vec();
+        let mut weights = self.balanced.weights(tasks.len()).to_vec();
         weights.extend(auxiliary.map(|_| 1.0));
         let total = weights.iter().zip(&values).map(|(w, loss)| w * loss).sum::<f32>();
         if !total.is_finite() {
@@ -31,7 +38,7 @@ impl Trainer<'_> {
             return Err(TrainError::Diverged { loss: total, epoch, position });
         }
         let mut gradients = match &self.config.balance {
-            Balance::Equal | Balance::Fixed { .. } => together(&mut tape, &losses, auxiliary, &weights),
+            Balance::Equal => together(&mut tape, &losses, auxiliary, &weights),
             Balance::GradNorm { alpha, rate } => {
                 let each: Vec<_> = losses.iter().map(|loss| tape.grad(*loss)).collect();
                 self.balanced.normalise(*alpha, *rate, &values[..tasks.len()], &each);

@@ -81,6 +81,7 @@ impl<'m> Trainer<'m> {
     ) -> Result<Trained, TrainError> {
         let tasks = places(&self.config.tasks, train)?;
         let mut batches = Batches::shuffled(train, self.config.batch, self.config.seed)?;
+        batches = batches.reading(Ranker::<Tape<'_, f32>>::lists(self.model));
         let mut best: Option<(u64, f64, Parameters<f32>)> = None;
         let mut epochs: Vec<Epoch> = Vec::new();
         let mut batch = Batch::default();
@@ -133,7 +134,8 @@ fn scores(
     columns: &Columns,
     size: usize,
 ) -> Result<Vec<Vec<f64>>, TrainError> {
-    let mut batches = Batches::in_order(columns, size)?.padded(Padding::Longest);
+    let mut batches = Batches::in_order(columns, size)?;
+    batches = batches.padded(Padding::Longest).reading(Ranker::<Tape<'_, f32>>::lists(model));
     let (mut batch, mut all) = (Batch::default(), Vec::<Vec<f64>>::new());
     while batches.next_into(&mut batch) {
         let mut tape = Tape::new(parameters, pool);

@@ -1,0 +1,145 @@
+//! Deep Interest Evolution Network.
+//!
+//! Source: Zhou et al., *Deep Interest Evolution Network for Click-Through Rate Prediction*, AAAI 2019, eqs. (2)–(15).
+//!
+//! | paper | here | shape | meaning |
+//! |---|---|---|---|
+//! | `b_1 … b_T` | [`History::steps`] | B·T × k | behaviours |
+//! | `h_t` | `Algebra::gru` | B·T × k | interest states, eqs. (2)–(5) |
+//! | `L_aux` | `auxiliary` | 1 × 1 | each state foretells the next behaviour against one drawn at random, eq. (7) |
+//! | `a_t = softmax(h_t W e_a)` | `attention` | B × T | eq. (12) |
+//! | `h'_T` | `Algebra::augru` | B × k | eqs. (14)–(15): the interest as it evolved towards the candidate |
+//!
+//! Kept: the extractor's states are as long as embeddings, so that `L_aux` needs no map.
+
+use super::{Forward, Ranker};
+use crate::batches::{Batch, Columns};
+use crate::layers::{Bending, Fields, FieldsConfig, History, LayerError, Mlp, MlpConfig, Pass};
+use serde::{Deserialize, Serialize};
+use sottovoce::math::Rng;
+use sottovoce_algebra::{Algebra, GruWeights, Init, Parameters, Part};
+
+/// Fields, history and layers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DienConfig {
+    /// How fields are embedded.
+    pub fields: FieldsConfig,
+    /// Which list is the history; the first that shares a vocabulary where absent.
+    pub history: Option<String>,
+    /// `α` of the auxiliary loss; the paper's 1. 0 leaves it out.
+    pub auxiliary: f32,
+    /// The layers above.
+    pub layers: MlpConfig,
+    /// What stands between them.
+    pub bending: Bending,
+}
+
+impl Default for DienConfig {
+    fn default() -> Self {
+        let (fields, layers) = (FieldsConfig::default(), MlpConfig::default());
+        Self { fields, history: None, auxiliary: 1.0, layers, bending: Bending::Dice }
+    }
+}
+
+/// The model.
+#[derive(Clone, Debug)]
+pub struct Dien {
+    fields: Fields,
+    history: History,
+    vocabulary: u32,
+    auxiliary: f32,
+    extractor: GruWeights<Part>,
+    attention: Part,
+    evolution: GruWeights<Part>,
+    layers: Mlp,
+}
+
+impl Dien {
+    /// Over the columns of a training part.
+    ///
+    /// # Errors
+    /// [`LayerError`] for a history that there is not.
+    pub fn new(columns: &Columns, config: &DienConfig, parameters: &mut Parameters<f32>) -> Result<Self, LayerError> {
+        let fields = Fields::new(columns, config.fields, parameters);
+        let history = History::new(columns, &fields, config.history.as_deref())?;
+        let k = fields.dimension();
+        let extractor = gru("extractor", k, k, parameters);
+        let attention = parameters.add("attention W", k, k, Init::Glorot);
+        let evolution = gru("evolution", k, k, parameters);
+        let layers = Mlp::bending("layers", fields.width() + k, &config.layers, config.bending, Some(1), parameters);
+        let vocabulary = columns.lists[history.list()].size;
+        Ok(Self { fields, history, vocabulary, auxiliary: config.auxiliary, extractor, attention, evolution, layers })
+    }
+
+    /// Eq. (7): what a state foretells at step `t + 1`, against a behaviour drawn at random.
+    fn foretell<A: Algebra>(&self, a: &mut A, batch: &Batch, b: A::Var, h: A::Var, seed: u64) -> Option<A::Var> {
+        let list = &batch.lists[self.history.list()];
+        let (steps, k) = (list.steps, self.fields.dimension());
+        if steps < 2 || self.vocabulary < 2 {
+            return None;
+        }
+        let (states, next) = (a.reshape(h, steps * k), a.reshape(b, steps * k));
+        let (states, next) = (a.slice(states, 0, (steps - 1) * k), a.slice(next, k, (steps - 1) * k));
+        let (states, next) = (a.reshape(states, k), a.reshape(next, k));
+        let there: Vec<f32> = list.mask.chunks_exact(steps).flat_map(|mask| &mask[1..]).copied().collect();
+        let mut rng = Rng::new(seed).split("negatives");
+        let drawn: Vec<u32> = there.iter().map(|_| 1 + rng.below(self.vocabulary - 1)).collect();
+        let other = self.history.embed(a, &drawn);
+        let (right, wrong) = (a.row_dot(states, next), a.row_dot(states, other));
+        let right = a.binary_cross_entropy(right, &vec![1.0; there.len()], Some(&there));
+        let wrong = a.binary_cross_entropy(wrong, &vec![0.0; there.len()], Some(&there));
+        let both = a.add(right, wrong);
+        Some(a.affine(both, self.auxiliary, 0.0))
+    }
+}
+
+/// Maps of a recurrent unit of `h` over steps of `d`.
+fn gru(name: &str, d: usize, h: usize, parameters: &mut Parameters<f32>) -> GruWeights<Part> {
+    GruWeights {
+        input: parameters.add(&format!("{name} W"), d, 3 * h, Init::Glorot),
+        state: parameters.add(&format!("{name} U"), h, 3 * h, Init::Glorot),
+        bias: parameters.add(&format!("{name} b"), 1, 3 * h, Init::Constant(0.0)),
+    }
+}
+
+fn read<A: Algebra>(a: &mut A, weights: GruWeights<Part>) -> GruWeights<A::Var> {
+    let [input, state, bias] = [weights.input, weights.state, weights.bias].map(|part| a.parameter(part));
+    GruWeights { input, state, bias }
+}
+
+impl<A: Algebra> Ranker<A> for Dien {
+    fn forward(&self, a: &mut A, batch: &Batch, pass: Pass) -> Forward<A::Var> {
+        let list = &batch.lists[self.history.list()];
+        let (b, e_a) = (self.history.steps(a, batch), self.history.candidate(a, batch));
+        let extractor = read(a, self.extractor);
+        let h = a.gru(b, extractor, &list.mask, list.steps);
+        let auxiliary = match pass {
+            Pass::Train { seed } if self.auxiliary > 0.0 => self.foretell(a, batch, b, h, seed),
+            _ => None,
+        };
+        let w = a.parameter(self.attention);
+        let asked = a.linear(e_a, w, None);
+        let asked = a.repeat(asked, list.steps);
+        let scores = a.row_dot(h, asked);
+        let scores = a.reshape(scores, list.steps);
+        let attention = a.softmax(scores, Some(&list.mask));
+        let evolution = read(a, self.evolution);
+        let evolved = a.augru(h, attention, evolution, &list.mask, list.steps);
+        let interest = a.last(evolved, list.steps);
+        let e = self.fields.embed(a, batch);
+        let x = self.fields.with_reals(a, e, batch);
+        let x = a.concat(&[x, interest]);
+        let mut watched = Vec::new();
+        let logit = self.layers.watching(a, x, pass, &mut watched);
+        Forward { auxiliary, watched, ..Forward::of(logit) }
+    }
+
+    fn lists(&self) -> Vec<usize> {
+        self.fields.lists().into_iter().chain([self.history.list()]).collect()
+    }
+
+    fn tables(&self) -> Vec<Part> {
+        vec![self.fields.embeddings()]
+    }
+}
