@@ -109,6 +109,7 @@ fn one(args: &Args, run: &Run, config: &TrainConfig, parts: [&Columns; 3]) -> an
     let areas = trained.measure(&*model, test, config)?;
     #[allow(clippy::cast_precision_loss, reason = "a handful of epochs")]
     let each = seconds / trained.epochs.len() as f64;
+    let areas: Vec<f64> = areas.iter().map(|figures| figures.auc).collect();
     let rounded: Vec<f64> = areas.iter().map(|area| round4(*area)).collect();
     if args.json {
         let chosen =

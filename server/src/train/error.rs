@@ -1,5 +1,6 @@
 //! What can go wrong in training.
 
+use super::sealed::SealError;
 use crate::batches::BatchError;
 use crate::eval::EvalError;
 
@@ -11,10 +12,26 @@ pub enum TrainError {
     #[error(transparent)]
     Batch(#[from] BatchError),
     /// A score that is no number, or a part in which every label is the same.
-    #[error(transparent)]
-    Measure(#[from] EvalError),
+    #[error("task {task:?}, {part} part: {source}")]
+    Measure {
+        /// The task.
+        task: String,
+        /// Of which part.
+        part: String,
+        /// What cannot be measured.
+        source: EvalError,
+    },
+    /// A checkpoint that training cannot go on from.
+    #[error("the checkpoint cannot be gone on from: {0}; begin anew with --again")]
+    Checkpoint(#[from] SealError),
+    /// Whoever watched the training wanted no more of it.
+    #[error("the training was ended from outside: {why}")]
+    Stopped {
+        /// Why.
+        why: String,
+    },
     /// A task that the columns have not.
-    #[error("there is no task {task:?}; the columns have {known}")]
+    #[error("there is no task {task:?}; the columns have {known}; name one of these in train.tasks")]
     Task {
         /// What was asked for.
         task: String,
