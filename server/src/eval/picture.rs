@@ -2,6 +2,7 @@
 //! other file.
 
 use super::Interval;
+use super::chart::escaped;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::fmt::Write;
@@ -89,19 +90,88 @@ pub fn whiskers(across: &str, rows: &[Whisker]) -> String {
     })
 }
 
+/// What every page looks like: dark where the reader's screen is, narrow where it is. Pictures of [`lines`] and [`whiskers`] stay on white paper.
+const STYLE: &str = "\
+:root{color-scheme:light dark;--paper:#fff;--ink:#1c1d20;--soft:#61646b;--rule:#dfe1e5;--card:#f6f7f8;\
+--c0:#0072b2;--c1:#d55e00;--c2:#009e73;--c3:#b0528f;--c4:#3a93c4;--c5:#787878}\
+@media(prefers-color-scheme:dark){:root{--paper:#16171a;--ink:#e6e7ea;--soft:#9da1a9;--rule:#33363c;--card:#1f2125;\
+--c0:#58b4f0;--c1:#ff9447;--c2:#35cfa3;--c3:#e49ac6;--c4:#8fd0f5;--c5:#a8a8a8}}\
+*{box-sizing:border-box}\
+body{font:16px/1.55 system-ui,sans-serif;max-width:76rem;margin:0 auto;padding:1.5rem clamp(.9rem,3vw,2.5rem) 4rem;color:var(--ink);background:var(--paper)}\
+h1{font-size:clamp(1.35rem,4.5vw,1.9rem);line-height:1.2;margin:.4rem 0 .6rem}h2{font-size:1.12rem;margin:2.2rem 0 .7rem}\
+p{max-width:46rem;margin:.6rem 0}p,summary{overflow-wrap:anywhere}\
+svg{max-width:100%;height:auto}\
+.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.87rem}\
+td,th{padding:.28rem .75rem;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}th{color:var(--soft);font-weight:600}\
+td:first-child,th:first-child{text-align:left;padding-left:0}\
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.6rem,1fr));gap:.7rem}\
+.tile{background:var(--card);border-radius:.6rem;padding:.7rem .9rem}.tile b{display:block;font-size:1.55rem;line-height:1.3;font-variant-numeric:tabular-nums}\
+.tile span{color:var(--soft);font-size:.84rem;display:block}\
+.row{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1rem}\
+.chart{margin:0;background:var(--card);border-radius:.6rem;padding:.8rem .9rem .6rem;max-width:38rem}.chart figcaption{font-weight:600;font-size:.92rem}\
+.legend{display:flex;flex-wrap:wrap;gap:.1rem 1rem;font-size:.82rem;color:var(--soft);margin:.15rem 0 .5rem}\
+.legend span::before{content:'';display:inline-block;width:1.1rem;height:0;border-top:3px solid var(--c);margin-right:.4rem;vertical-align:middle}\
+.legend .faint::before{border-top:2px dashed var(--c)}\
+.plot{display:grid;grid-template-columns:3rem 1fr;grid-template-rows:13rem 1.5rem}.plot svg{width:100%;height:100%;overflow:visible;display:block}\
+.up,.across{position:relative;font-size:.76rem;color:var(--soft);font-variant-numeric:tabular-nums}.across{grid-column:2}\
+.up span{position:absolute;right:.5rem;transform:translateY(50%)}.across span{position:absolute;top:.3rem;transform:translateX(-50%)}\
+.below{font-size:.8rem;color:var(--soft);text-align:center;padding-left:3rem}\
+.plot path{fill:none;vector-effect:non-scaling-stroke}.grid{stroke:var(--rule);stroke-width:1}.mark{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 4}\
+.line{stroke-width:2;stroke-linejoin:round}.line.faint{stroke-width:1.5;stroke-dasharray:5 5}.dots{stroke-width:7;stroke-linecap:round}\
+details{margin:1.4rem 0;border-top:1px solid var(--rule);padding-top:.7rem}summary{cursor:pointer;font-weight:600}\
+pre{background:var(--card);border-radius:.6rem;padding:.8rem 1rem;overflow-x:auto;font-size:.84rem;line-height:1.45}";
+
 /// A whole page around pictures and tables.
 #[must_use]
 pub fn page(title: &str, parts: &[String]) -> String {
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>{0}</title>\n<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
-         color:#222;background:#fff}}svg{{max-width:100%;height:auto}}table{{border-collapse:collapse;font-variant-numeric:\
-         tabular-nums;font-size:.9rem}}td,th{{padding:.15rem .7rem;text-align:right;border-bottom:1px solid #ddd}}\
-         td:first-child,th:first-child{{text-align:left}}.wide{{overflow-x:auto}}</style>\n<h1>{0}</h1>\n",
+         <title>{0}</title>\n<style>{STYLE}</style>\n<h1>{0}</h1>\n",
         escaped(title)
     );
     parts.iter().for_each(|part| html.push_str(part));
     html
+}
+
+/// A figure that is to be seen first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// What it is.
+    pub name: String,
+    /// How much.
+    pub value: String,
+    /// What to know beside it.
+    pub note: String,
+}
+
+/// Figures side by side under a heading.
+#[must_use]
+pub fn tiles(heading: &str, tiles: &[Tile]) -> String {
+    let mut html = format!("<h2>{}</h2>\n<div class=\"tiles\">", escaped(heading));
+    for Tile { name, value, note } in tiles {
+        let [name, value, note] = [name, value, note].map(|text| escaped(text));
+        let _ = write!(html, "<div class=\"tile\"><span>{name}</span><b>{value}</b><span>{note}</span></div>");
+    }
+    html.push_str("</div>\n");
+    html
+}
+
+/// Charts side by side under a heading, below one another where there is no room.
+#[must_use]
+pub fn row(heading: &str, charts: &[String]) -> String {
+    format!("<h2>{}</h2>\n<div class=\"row\">{}</div>\n", escaped(heading), charts.concat())
+}
+
+/// What is there for whoever asks.
+#[must_use]
+pub fn details(summary: &str, part: &str) -> String {
+    format!("<details><summary>{}</summary>\n{part}</details>\n", escaped(summary))
+}
+
+/// A text as it stands.
+#[must_use]
+pub fn preformatted(text: &str) -> String {
+    format!("<pre>{}</pre>\n", escaped(text))
 }
 
 /// A paragraph.
@@ -151,10 +221,6 @@ fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {
     }
     let room = ((high - low) * 0.06).max(1e-6);
     (low - room, high + room)
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ fn whoever_goes_on_ends_with_the_same_bits() {
     let (whole, all) = train(None, usize::MAX);
     let whole = whole.unwrap();
     // Every 40 rows of 150, at the end of each epoch, and at the beginning.
-    assert!(all.len() >= 1 + 4 * 3, "{}", all.len());
+    assert!(all.len() > 4 * 3, "{}", all.len());
     for (place, from) in all.iter().enumerate() {
         let (again, later) = train(Some(from), usize::MAX);
         assert_eq!(bits(&again.unwrap()), bits(&whole), "from checkpoint {place}");

@@ -39,7 +39,9 @@ pub enum TrainError {
         known: String,
     },
     /// The model and the settings do not speak of as many tasks.
-    #[error("the model answers {answers} tasks, the settings name {tasks} tasks")]
+    #[error(
+        "the model answers {answers} task(s), and train.tasks has {tasks}; name as many tasks as the model answers, or take another model"
+    )]
     Tasks {
         /// The model's.
         answers: usize,

@@ -3,6 +3,7 @@
 use super::figures::{Figures, figures, places, scores};
 use super::{Balanced, TrainConfig, TrainError};
 use crate::batches::{Batch, Batches, Columns, Place};
+use crate::layers::Pass;
 use crate::rank::{Ranker, Trainable};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -119,6 +120,19 @@ impl<'m> Trainer<'m> {
         let identity = self.identity(train, validation);
         self.restore(&identity, train.len(), checkpoint)?;
         Ok(self)
+    }
+
+    /// That model, settings and columns speak of the same tasks: what would end the first step.
+    ///
+    /// # Errors
+    /// [`TrainError::Task`], [`TrainError::Tasks`], [`TrainError::Batch`].
+    pub fn check(&self, train: &Columns) -> Result<(), TrainError> {
+        let tasks = places(&self.config.tasks, train)?.len();
+        let mut batch = Batch::default();
+        Batches::in_order(train, 1)?.next_into(&mut batch);
+        let mut tape = Tape::new(&self.parameters, &self.pool);
+        let answers = self.model.forward(&mut tape, &batch, Pass::Serve).answers.len();
+        if answers == tasks { Ok(()) } else { Err(TrainError::Tasks { answers, tasks }) }
     }
 
     /// How many epochs are over.
