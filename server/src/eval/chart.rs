@@ -96,15 +96,15 @@ impl Chart {
 }
 
 /// From the least to the largest, with round numbers between.
-struct Axis {
+pub(super) struct Axis {
     low: f64,
     high: f64,
-    ticks: Vec<f64>,
+    pub(super) ticks: Vec<f64>,
     decimals: usize,
 }
 
 impl Axis {
-    fn over(values: impl Iterator<Item = f64>, counted: bool) -> Self {
+    pub(super) fn over(values: impl Iterator<Item = f64>, counted: bool) -> Self {
         let (mut low, mut high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
         if low > high {
             (low, high) = (0.0, 1.0);
@@ -127,11 +127,15 @@ impl Axis {
     }
 
     /// From 0 to 1.
-    fn at(&self, value: f64) -> f64 {
+    pub(super) fn at(&self, value: f64) -> f64 {
         (value - self.low) / (self.high - self.low)
     }
 
-    fn shown(&self, value: f64) -> String {
+    pub(super) fn middle(&self) -> f64 {
+        f64::midpoint(self.low, self.high)
+    }
+
+    pub(super) fn shown(&self, value: f64) -> String {
         // No minus before nothing.
         format!("{:.*}", self.decimals, if value.abs() < 1e-12 { 0.0 } else { value })
     }

@@ -6,4 +6,5 @@ mod asked;
 mod bad_input;
 mod folders;
 mod killed;
+mod served;
 mod world;
