@@ -19,6 +19,7 @@ pub mod rank;
 pub mod recall;
 pub mod registry;
 pub mod replay;
+pub mod runs;
 pub mod simulate;
 pub mod stage;
 pub mod state;

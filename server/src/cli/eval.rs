@@ -1,6 +1,7 @@
 //! `eval`: every recall channel and their merge, on songs that nobody trained on.
 
 use super::bar::Bar;
+use super::compare;
 use super::frontier;
 use super::interests;
 use super::leakage;
@@ -31,6 +32,7 @@ Examples:
   sottovoce-server eval interests --data lastfm-s3rec
   sottovoce-server eval pfedrec --data ml-100k
   sottovoce-server eval leakage --data ml-100k
+  sottovoce-server eval run --run runs/deepfm-2020 --against runs/lr-2020
 
 Logs of totals (no times): a random fifth of each listener's songs is held out, drawn as numpy draws it, so that figures can be
 compared with other people's. Logs with an order: each listener's last finished song. The whole catalogue is ranked. Choose
@@ -73,6 +75,8 @@ enum Verb {
     /// A federated recommender with personal halves (PFedRec), beside its ablations, popularity and centralised factors
     #[command(name = "pfedrec")]
     PFedRec(pfedrec::Args),
+    /// One trained ranking model against another, on the same rows
+    Run(compare::Args),
     /// What a curious server reads out of rounds: one update, a cohort's sum, the sum with noise, a masked report
     Leakage(leakage::Args),
 }
@@ -92,6 +96,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Some(Verb::Portrait(args)) => return portrait::run(args).await,
         Some(Verb::Interests(args)) => return interests::run(args).await,
         Some(Verb::PFedRec(args)) => return pfedrec::run(args).await,
+        Some(Verb::Run(args)) => return compare::run(args).await,
         Some(Verb::Leakage(args)) => return leakage::run(args).await,
         None => {}
     }

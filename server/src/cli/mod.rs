@@ -2,8 +2,11 @@
 //! uses `anyhow`; every verb answers `--help` with examples and `--json` with one object a line.
 
 mod bar;
+mod clock;
+mod compare;
 mod data;
 mod eval;
+mod explain;
 mod frontier;
 mod interests;
 mod leakage;
@@ -46,6 +49,8 @@ enum Command {
     Eval(eval::Args),
     /// Fit the recall channels and keep them in a state file
     Train(train::Args),
+    /// Say which feature of a row does what to a ranking model's answer
+    Explain(explain::Args),
     /// Replay real impressions through the device's engine, with feedback on and off
     Replay(replay::Args),
     /// Run federated rounds over simulated listeners and measure what they learn
@@ -59,6 +64,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Serve(args) => serve::run(args).await,
         Command::Eval(args) => eval::run(args).await,
         Command::Train(args) => train::run(args).await,
+        Command::Explain(args) => explain::run(args).await,
         Command::Replay(args) => replay::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
     };

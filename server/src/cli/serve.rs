@@ -10,6 +10,7 @@ use crate::data::{Artefact, Dataset, SyntheticConfig, load_artefact, load_datase
 use crate::federated::{Coordinator, CoordinatorConfig, LogKey, SecureConfig, UpdateKey, exact_split};
 use crate::http::{AdminTokens, App, HttpConfig, Open, SignedTokens, Tls, router};
 use crate::registry::Channels;
+use crate::runs::LiveRanker;
 use crate::simulate::{Companions, RoundDevice, secure_companions};
 use crate::state::State;
 use crate::store::Store;
@@ -38,6 +39,7 @@ Examples:
   sottovoce-server serve --cohort 200 --noise 0.7                less noise in larger rounds
   sottovoce-server serve --vertical --companions 8               rounds that train the songs' embeddings too
   sottovoce-server serve --rounds postgres://app@db/rounds       rounds in PostgreSQL, for several servers together
+  sottovoce-server serve --ranker runs/deepfm-2020               scores of a trained ranking model, replaced when it is trained again
   sottovoce-server serve --host 0.0.0.0 --tls-cert site.crt --tls-key site.key --admin-token-file token";
 
 /// Operators' tokens, where no file has them.
@@ -61,6 +63,9 @@ pub(crate) struct Args {
     /// Folder with the player's files
     #[arg(long, value_name = "DIR")]
     www: Option<PathBuf>,
+    /// Folder of a finished run: its ranking model answers POST /v1/ranker/scores, and a new one in the folder takes its place
+    #[arg(long, value_name = "DIR")]
+    ranker: Option<PathBuf>,
     /// Simulated listeners who take part in the rounds
     #[arg(long, value_name = "N", default_value_t = 0)]
     companions: u32,
@@ -154,6 +159,7 @@ impl Args {
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let bar = Bar::new(args.json);
     let doors = Doors::of(&args)?; // what is wrong with a file is told before anything takes long
+    let ranker = args.ranker.as_deref().map(LiveRanker::open).transpose()?.map(Arc::new);
     let (state, data) = begin(&args).await?;
     let data = Arc::new(data);
     let seed = args.seed;
@@ -197,6 +203,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         drop(world); // its songs are those of `data` once more
         app
     };
+    let app = match &ranker {
+        Some(ranker) => app.ranking(Arc::clone(ranker)),
+        None => app,
+    };
     app.tick().await; // opens the first round, or takes up the one that a kill left behind
     let router = router(app.clone(), &config)?;
     let count = args.companions as usize;
@@ -227,6 +237,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             tokio::time::sleep(Duration::from_millis(20)).await; // a crowd of reports needs no crowd of ticks
         }
     });
+    if let Some(ranker) = ranker {
+        work.spawn(follow(ranker));
+    }
     match companions {
         Company::Open(companions) => {
             work.spawn(accompany(companions, rounds, args.round_seconds, seed));
@@ -327,6 +340,21 @@ impl Company {
         match self {
             Self::Open(companions) => companions.len(),
             Self::Secure(devices) => devices.len(),
+        }
+    }
+}
+
+/// Looks now and then whether the run's folder holds another model.
+async fn follow(ranker: Arc<LiveRanker>) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let looked = Arc::clone(&ranker);
+        match tokio::task::spawn_blocking(move || looked.refresh()).await {
+            Ok(Ok(false)) => {}
+            Ok(Ok(true)) => tracing::info!(model = ranker.serving().version, "another ranking model is served"),
+            // The one before goes on being served.
+            Ok(Err(error)) => tracing::error!(%error, "the ranking model is not replaced"),
+            Err(error) => tracing::error!(%error, "the ranking model is not replaced"),
         }
     }
 }

@@ -8,8 +8,8 @@ use super::EvalError;
 /// Rows by rising score, with their labels and listeners; asked again and again with other weights.
 #[derive(Clone, Debug)]
 pub struct Sorted {
-    /// Runs of equal score: rows as (listener, label).
-    rows: Vec<(u32, bool)>,
+    /// Runs of equal score: rows as (listener, label, weight).
+    rows: Vec<(u32, bool, f64)>,
     ends: Vec<usize>,
 }
 
@@ -19,13 +19,23 @@ impl Sorted {
     /// # Errors
     /// [`EvalError::NonFiniteRow`].
     pub fn new(scores: &[f64], labels: &[bool], listeners: &[u32]) -> Result<Self, EvalError> {
+        Self::weighted(scores, labels, &vec![1.0; scores.len()], listeners)
+    }
+
+    /// The same for rows that do not all count alike.
+    ///
+    /// # Errors
+    /// [`EvalError::NonFiniteRow`].
+    pub fn weighted(scores: &[f64], labels: &[bool], weights: &[f64], listeners: &[u32]) -> Result<Self, EvalError> {
         if let Some((row, score)) = scores.iter().enumerate().find(|(_, s)| !s.is_finite()) {
             return Err(EvalError::NonFiniteRow { row, score: *score });
         }
-        let mut order: Vec<usize> = (0..scores.len().min(labels.len()).min(listeners.len())).collect();
+        let rows = scores.len().min(labels.len()).min(listeners.len()).min(weights.len());
+        let mut order: Vec<usize> = (0..rows).collect();
         order.sort_by(|a, b| scores[*a].total_cmp(&scores[*b]));
-        let rows = order.iter().map(|i| (listeners[*i], labels[*i])).collect();
-        let runs = order.chunk_by(|a, b| scores[*a].total_cmp(&scores[*b]).is_eq());
+        let rows = order.iter().map(|i| (listeners[*i], labels[*i], weights[*i])).collect();
+        // 0 and −0 are one score.
+        let runs = order.chunk_by(|a, b| scores[*a] >= scores[*b]);
         let ends = runs.scan(0, |end, run| {
             *end += run.len();
             Some(*end)
@@ -39,8 +49,8 @@ impl Sorted {
         let (mut start, mut below, mut positive, mut area) = (0, 0.0, 0.0, 0.0);
         for end in &self.ends {
             let (mut yes, mut no) = (0.0, 0.0);
-            for (listener, label) in &self.rows[start..*end] {
-                *(if *label { &mut yes } else { &mut no }) += weights[*listener as usize];
+            for (listener, label, weight) in &self.rows[start..*end] {
+                *(if *label { &mut yes } else { &mut no }) += weight * weights[*listener as usize];
             }
             area += yes * (below + no / 2.0);
             below += no;

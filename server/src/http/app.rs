@@ -9,10 +9,11 @@ use super::following::Published;
 use super::limits::{LimitConfig, Limits};
 use super::tower::EncodedWeights;
 use crate::federated::{Coordinator, RoundError};
+use crate::runs::LiveRanker;
 use metrics_exporter_prometheus::PrometheusHandle;
 use sottovoce::ids::Millis;
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -77,6 +78,7 @@ pub(super) struct Shared {
     pub(super) prometheus: PrometheusHandle,
     pub(super) weights: RwLock<Option<EncodedWeights>>,
     pub(super) blocks: RwLock<Option<Blocks>>,
+    pub(super) ranker: OnceLock<Arc<LiveRanker>>,
     /// Somebody has sent what may move a round on.
     due: Notify,
 }
@@ -109,6 +111,7 @@ impl App {
             prometheus: super::ops::recorder(),
             weights: RwLock::new(None),
             blocks: RwLock::new(None),
+            ranker: OnceLock::new(),
             due: Notify::new(),
         });
         Ok(Self(shared, Arc::new(Doors { admin: None, admission: Box::new(Open) })))

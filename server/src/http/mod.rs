@@ -20,6 +20,7 @@ mod log;
 mod negotiate;
 mod ops;
 mod problem;
+mod ranker;
 mod recall;
 mod rounds;
 mod router;

@@ -2,8 +2,8 @@
 
 use super::app::{App, HttpConfig, HttpError};
 use super::{
-    admin, blocks, candidates, catalogue, headers, limits, log, ops, problem, recall, rounds, secure, static_files,
-    tower,
+    admin, blocks, candidates, catalogue, headers, limits, log, ops, problem, ranker, recall, rounds, secure,
+    static_files, tower,
 };
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -34,6 +34,7 @@ pub(super) struct Cbor(Vec<u8>);
         (name = "catalogue", description = "What there is to hear"),
         (name = "candidates", description = "Recall on the server"),
         (name = "recall", description = "Songs for devices that ask with a noised question instead of holding the catalogue"),
+        (name = "ranker", description = "Scores of a ranking model, where one is served"),
         (name = "rounds", description = "Federated training of the user tower"),
         (name = "secure rounds", description = "Rounds whose sum the server cannot open but as a whole"),
         (name = "log", description = "Every version of the weights, chained and signed"),
@@ -65,6 +66,7 @@ fn v1() -> OpenApiRouter<App> {
         .routes(routes!(candidates::candidates))
         .routes(routes!(recall::recall))
         .routes(routes!(recall::songs))
+        .routes(routes!(ranker::scores))
         .routes(routes!(tower::weights))
         .routes(routes!(rounds::next))
         .routes(routes!(rounds::list))

@@ -1,5 +1,6 @@
 //! What can go wrong in training.
 
+use super::sealed::SealError;
 use crate::batches::BatchError;
 use crate::eval::EvalError;
 
@@ -11,10 +12,26 @@ pub enum TrainError {
     #[error(transparent)]
     Batch(#[from] BatchError),
     /// A score that is no number, or a part in which every label is the same.
-    #[error(transparent)]
-    Measure(#[from] EvalError),
+    #[error("task {task:?}, {part} part: {source}")]
+    Measure {
+        /// The task.
+        task: String,
+        /// Of which part.
+        part: String,
+        /// What cannot be measured.
+        source: EvalError,
+    },
+    /// A checkpoint that training cannot go on from.
+    #[error("the checkpoint cannot be gone on from: {0}; begin anew with --again")]
+    Checkpoint(#[from] SealError),
+    /// Whoever watched the training wanted no more of it.
+    #[error("the training was ended from outside: {why}")]
+    Stopped {
+        /// Why.
+        why: String,
+    },
     /// A task that the columns have not.
-    #[error("there is no task {task:?}; the columns have {known}")]
+    #[error("there is no task {task:?}; the columns have {known}; name one of these in train.tasks")]
     Task {
         /// What was asked for.
         task: String,
@@ -22,7 +39,9 @@ pub enum TrainError {
         known: String,
     },
     /// The model and the settings do not speak of as many tasks.
-    #[error("the model answers {answers} tasks, the settings name {tasks} tasks")]
+    #[error(
+        "the model answers {answers} task(s), and train.tasks has {tasks}; name as many tasks as the model answers, or take another model"
+    )]
     Tasks {
         /// The model's.
         answers: usize,

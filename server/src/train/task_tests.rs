@@ -43,7 +43,7 @@ fn areas(text: &str, config: &TrainConfig, parts: [&Columns; 3]) -> Vec<f64> {
     let mut parameters = Parameters::new(config.seed);
     let model = spec(text).build(train, &mut parameters).unwrap();
     let trained = Trainer::new(config.clone(), &*model, parameters).run(train, validation, |_| ()).unwrap();
-    trained.measure(&*model, test, config).unwrap()
+    trained.measure(&*model, test, config).unwrap().iter().map(|figures| figures.auc).collect()
 }
 
 fn config(tasks: &[&str], balance: Balance) -> TrainConfig {

@@ -1,31 +1,59 @@
 //! The loop: a step a batch, a figure an epoch, the weights of the best one.
 
+use super::figures::{Figures, figures, places, scores};
 use super::{Balanced, TrainConfig, TrainError};
-use crate::batches::{Batch, Batches, Columns, Padding, Place};
-use crate::eval::auc;
+use crate::batches::{Batch, Batches, Columns, Place};
 use crate::layers::Pass;
-use crate::rank::{Answer, Ranker, Trainable};
+use crate::rank::{Ranker, Trainable};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use sottovoce_algebra::{Adam, AdamConfig, Parameters, Part, Pool, Tape};
 
 /// What an epoch came to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// Which, from 1.
     pub epoch: u64,
     /// Mean loss of its steps.
     pub loss: f64,
-    /// Area under the ROC curve on the validation part, for each task.
-    pub validation: Vec<f64>,
+    /// What the model is then worth on the validation part, for each task.
+    pub validation: Vec<Figures>,
 }
 
 impl Epoch {
-    /// What epochs are chosen by: the mean over the tasks.
+    /// What epochs are chosen by: the mean area over the tasks.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "a handful of tasks")]
     pub fn figure(&self) -> f64 {
-        self.validation.iter().sum::<f64>() / self.validation.len().max(1) as f64
+        self.validation.iter().map(|figures| figures.auc).sum::<f64>() / self.validation.len().max(1) as f64
     }
 }
+
+/// What is told while a model learns.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Moment<'a> {
+    /// A step was taken.
+    Step {
+        /// In which epoch, from 1.
+        epoch: u64,
+        /// Rows of it so far.
+        rows: u64,
+        /// Rows of a whole one.
+        of: u64,
+        /// Mean loss of its steps so far.
+        loss: f64,
+    },
+    /// The steps of an epoch are taken; what comes now is measuring.
+    Learned,
+    /// An epoch is over.
+    Epoch(&'a Epoch),
+    /// Time to keep this: a run goes on from it with [`Trainer::resumed`].
+    Checkpoint(Vec<u8>),
+}
+
+/// Takes what is told; an error ends the training.
+pub type Watch<'w> = dyn FnMut(Moment<'_>) -> Result<(), TrainError> + Send + 'w;
 
 /// A model at its best epoch.
 #[derive(Clone, Debug)]
@@ -38,6 +66,28 @@ pub struct Trained {
     pub best: u64,
 }
 
+/// How far a training is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Way {
+    /// Where the next batch begins.
+    pub(super) place: Place,
+    /// Steps of this epoch.
+    pub(super) steps: u32,
+    /// The sum of their losses.
+    pub(super) loss: f64,
+    /// The epochs that are over.
+    pub(super) epochs: Vec<Epoch>,
+}
+
+/// The best epoch so far.
+#[derive(Clone, Debug)]
+pub(super) struct Best {
+    pub(super) epoch: u64,
+    pub(super) figure: f64,
+    pub(super) values: Vec<f32>,
+}
+
 /// A model in training.
 #[derive(Debug)]
 pub struct Trainer<'m> {
@@ -48,6 +98,8 @@ pub struct Trainer<'m> {
     pub(super) balanced: Balanced,
     pub(super) pool: Pool<f32>,
     pub(super) tables: Vec<Part>,
+    pub(super) way: Way,
+    pub(super) best: Option<Best>,
 }
 
 impl<'m> Trainer<'m> {
@@ -56,7 +108,43 @@ impl<'m> Trainer<'m> {
     pub fn new(config: TrainConfig, model: &'m Trainable, parameters: Parameters<f32>) -> Self {
         let adam = Adam::new(AdamConfig { rate: config.learning_rate, ..AdamConfig::default() });
         let tables = Ranker::<Tape<'m, f32>>::tables(model);
-        Self { config, model, parameters, adam, balanced: Balanced::default(), pool: Pool::default(), tables }
+        let (balanced, pool, way) = (Balanced::default(), Pool::default(), Way::default());
+        Self { config, model, parameters, adam, balanced, pool, tables, way, best: None }
+    }
+
+    /// Goes on from a checkpoint of the same settings and data, to the very bits of a training that nobody stopped.
+    ///
+    /// # Errors
+    /// [`TrainError::Checkpoint`].
+    pub fn resumed(mut self, train: &Columns, validation: &Columns, checkpoint: &[u8]) -> Result<Self, TrainError> {
+        let identity = self.identity(train, validation);
+        self.restore(&identity, train.len(), checkpoint)?;
+        Ok(self)
+    }
+
+    /// That model, settings and columns speak of the same tasks: what would end the first step.
+    ///
+    /// # Errors
+    /// [`TrainError::Task`], [`TrainError::Tasks`], [`TrainError::Batch`].
+    pub fn check(&self, train: &Columns) -> Result<(), TrainError> {
+        let tasks = places(&self.config.tasks, train)?.len();
+        let mut batch = Batch::default();
+        Batches::in_order(train, 1)?.next_into(&mut batch);
+        let mut tape = Tape::new(&self.parameters, &self.pool);
+        let answers = self.model.forward(&mut tape, &batch, Pass::Serve).answers.len();
+        if answers == tasks { Ok(()) } else { Err(TrainError::Tasks { answers, tasks }) }
+    }
+
+    /// How many epochs are over.
+    #[must_use]
+    pub fn epochs(&self) -> &[Epoch] {
+        &self.way.epochs
+    }
+
+    /// Where the next batch begins.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.way.place
     }
 
     /// Trains until the validation part says that it is enough. Calls `after` with every epoch.
@@ -67,113 +155,120 @@ impl<'m> Trainer<'m> {
         self,
         train: &Columns,
         validation: &Columns,
-        after: impl FnMut(&Epoch) + Send,
+        mut after: impl FnMut(&Epoch) + Send,
     ) -> Result<Trained, TrainError> {
-        // On one of the pool's own threads: from outside, every operation would hand itself over and wait.
-        rayon::scope(|_| self.epochs(train, validation, after))
+        let mut watch = |moment: Moment<'_>| {
+            if let Moment::Epoch(epoch) = moment {
+                after(epoch);
+            }
+            Ok(())
+        };
+        self.watched(train, validation, None, &mut watch)
     }
 
-    fn epochs(
+    /// The same, telling more. With `keep` checkpoints come too: every so many rows, after each epoch, and before the first step.
+    ///
+    /// # Errors
+    /// [`TrainError`], those of `watch` among them.
+    pub fn watched(
+        self,
+        train: &Columns,
+        validation: &Columns,
+        keep: Option<u64>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Trained, TrainError> {
+        // On one of the pool's own threads: from outside, every operation would hand itself over and wait.
+        rayon::scope(|_| self.trained(train, validation, keep, watch))
+    }
+
+    fn trained(
         mut self,
         train: &Columns,
         validation: &Columns,
-        mut after: impl FnMut(&Epoch),
+        keep: Option<u64>,
+        watch: &mut Watch<'_>,
     ) -> Result<Trained, TrainError> {
         let tasks = places(&self.config.tasks, train)?;
-        let mut batches = Batches::shuffled(train, self.config.batch, self.config.seed)?;
-        batches = batches.reading(Ranker::<Tape<'_, f32>>::lists(self.model));
-        let mut best: Option<(u64, f64, Parameters<f32>)> = None;
-        let mut epochs: Vec<Epoch> = Vec::new();
+        let identity = self.identity(train, validation);
+        let lists = Ranker::<Tape<'_, f32>>::lists(self.model);
+        let batches = Batches::shuffled(train, self.config.batch, self.config.seed)?.reading(lists);
+        let mut batches = batches.at(self.way.place);
+        let of = batches.rows() as u64;
         let mut batch = Batch::default();
-        for epoch in 1..=self.config.epochs {
-            batches = batches.at(Place { epoch: epoch - 1, position: 0 });
-            let (mut loss, mut steps) = (0.0, 0u32);
-            while batches.next_into(&mut batch) {
-                let step = self.step(&batch, &tasks, epoch, steps)?;
-                loss += f64::from(step);
-                steps += 1;
-            }
-            let scores = scores(self.model, &self.parameters, &self.pool, validation, self.config.batch)?;
-            let validation = areas(&scores, validation, &tasks)?;
-            let done = Epoch { epoch, loss: loss / f64::from(steps.max(1)), validation };
-            after(&done);
-            let figure = done.figure();
-            epochs.push(done);
-            match &best {
-                Some((_, held, _)) if figure <= *held => {}
-                _ => best = Some((epoch, figure, self.parameters.clone())),
-            }
-            if best.as_ref().is_some_and(|(of, ..)| epoch - of >= self.config.patience) {
-                break;
-            }
+        if keep.is_some() && self.way == Way::default() {
+            watch(Moment::Checkpoint(self.checkpoint(&identity)?))?;
         }
-        let (best, _, parameters) = best.unwrap_or((0, 0.0, self.parameters));
-        Ok(Trained { parameters, epochs, best })
-    }
-}
-
-/// Where the settings' tasks stand among those of the columns.
-fn places(tasks: &[String], columns: &Columns) -> Result<Vec<usize>, TrainError> {
-    let place = |task: &String| {
-        columns.tasks.iter().position(|column| column.name == *task).ok_or_else(|| TrainError::Task {
-            task: task.clone(),
-            known: columns.tasks.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", "),
-        })
-    };
-    tasks.iter().map(place).collect()
-}
-
-/// How probable every row is for every task, in the columns' order.
-///
-/// # Errors
-/// [`TrainError::Batch`].
-fn scores(
-    model: &Trainable,
-    parameters: &Parameters<f32>,
-    pool: &Pool<f32>,
-    columns: &Columns,
-    size: usize,
-) -> Result<Vec<Vec<f64>>, TrainError> {
-    let mut batches = Batches::in_order(columns, size)?;
-    batches = batches.padded(Padding::Longest).reading(Ranker::<Tape<'_, f32>>::lists(model));
-    let (mut batch, mut all) = (Batch::default(), Vec::<Vec<f64>>::new());
-    while batches.next_into(&mut batch) {
-        let mut tape = Tape::new(parameters, pool);
-        let answers = model.forward(&mut tape, &batch, Pass::Serve).answers;
-        all.resize(answers.len().max(all.len()), Vec::with_capacity(columns.len()));
-        let probable = |z: &f32| 1.0 / (1.0 + (-f64::from(*z)).exp());
-        for (all, answer) in all.iter_mut().zip(answers) {
-            match answer {
-                Answer::Logit(z) => all.extend(tape.value(z).iter().map(probable)),
-                Answer::Joint(a, b) => {
-                    all.extend(tape.value(a).iter().zip(tape.value(b)).map(|(a, b)| probable(a) * probable(b)));
+        while !self.is_enough() {
+            let (epoch, mut since) = (self.way.place.epoch + 1, 0);
+            while batches.next_into(&mut batch) {
+                let loss = self.step(&batch, &tasks, epoch, self.way.steps)?;
+                self.way.loss += f64::from(loss);
+                self.way.steps += 1;
+                self.way.place = batches.place();
+                let rows = self.way.place.position;
+                watch(Moment::Step { epoch, rows, of, loss: self.mean_loss() })?;
+                since += batch.len() as u64;
+                if keep.is_some_and(|every| since >= every) {
+                    since = 0;
+                    watch(Moment::Checkpoint(self.checkpoint(&identity)?))?;
                 }
             }
+            watch(Moment::Learned)?;
+            let scores = scores(self.model, &self.parameters, &self.pool, validation, self.config.batch)?;
+            let validation = figures(&scores, validation, &self.config.tasks)?;
+            let done = Epoch { epoch, loss: self.mean_loss(), validation };
+            let figure = done.figure();
+            if self.best.as_ref().is_none_or(|best| figure > best.figure) {
+                self.best = Some(Best { epoch, figure, values: self.parameters.values().to_vec() });
+            }
+            watch(Moment::Epoch(&done))?;
+            self.way.epochs.push(done);
+            self.way =
+                Way { place: batches.place(), steps: 0, loss: 0.0, epochs: std::mem::take(&mut self.way.epochs) };
+            if keep.is_some() {
+                watch(Moment::Checkpoint(self.checkpoint(&identity)?))?;
+            }
         }
+        let best = self.best.take();
+        if let Some(best) = &best {
+            self.parameters.values_mut().copy_from_slice(&best.values);
+        }
+        let best = best.map_or(0, |best| best.epoch);
+        Ok(Trained { parameters: self.parameters, epochs: self.way.epochs, best })
     }
-    Ok(all)
-}
 
-/// The area for each task, over the rows that have a label for it.
-fn areas(scores: &[Vec<f64>], columns: &Columns, tasks: &[usize]) -> Result<Vec<f64>, TrainError> {
-    let area = |(scores, task): (&Vec<f64>, &usize)| {
-        let of = &columns.tasks[*task];
-        let counts = |row: &usize| of.weights[*row] > 0.0;
-        let rows: Vec<usize> = (0..columns.len()).filter(counts).collect();
-        let labels: Vec<bool> = rows.iter().map(|row| of.labels[*row] > 0.5).collect();
-        let scores: Vec<f64> = rows.iter().map(|row| scores[*row]).collect();
-        Ok(auc(&scores, &labels)?)
-    };
-    scores.iter().zip(tasks).map(area).collect()
+    fn is_enough(&self) -> bool {
+        let over = self.way.epochs.len() as u64;
+        over >= self.config.epochs
+            || self.best.as_ref().is_some_and(|best| over >= best.epoch + self.config.patience.max(1))
+    }
+
+    fn mean_loss(&self) -> f64 {
+        self.way.loss / f64::from(self.way.steps.max(1))
+    }
+
+    /// What makes two trainings the same one: settings and data. A checkpoint bears it.
+    fn identity(&self, train: &Columns, validation: &Columns) -> String {
+        let mut sha = Sha256::new();
+        // Settings are plain numbers and names: they have a text.
+        sha.update(format!("{:?}", self.config));
+        sha.update(train.hash());
+        sha.update(validation.hash());
+        sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 impl Trained {
-    /// Areas on another part, for each task of the settings.
+    /// What it is worth on another part, for each task of the settings.
     ///
     /// # Errors
     /// [`TrainError`].
-    pub fn measure(&self, model: &Trainable, columns: &Columns, config: &TrainConfig) -> Result<Vec<f64>, TrainError> {
-        let tasks = places(&config.tasks, columns)?;
-        areas(&scores(model, &self.parameters, &Pool::default(), columns, config.batch)?, columns, &tasks)
+    pub fn measure(
+        &self,
+        model: &Trainable,
+        columns: &Columns,
+        config: &TrainConfig,
+    ) -> Result<Vec<Figures>, TrainError> {
+        figures(&scores(model, &self.parameters, &Pool::default(), columns, config.batch)?, columns, &config.tasks)
     }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "small numbers")]
 
 mod admin;
+mod ranker;
 mod secure;
 mod vertical;
 mod world;
@@ -217,6 +218,7 @@ async fn every_promised_status_is_kept_and_none_is_left_out() {
     admin::every_status_of_the_operators_api(&mut seen).await;
     secure::every_status_of_secure_rounds(&mut seen).await;
     vertical::every_status_of_blocks(&mut seen).await;
+    ranker::every_status_of_the_ranker(&mut seen).await;
     assert_eq!(promised(), seen, "left: /openapi.json; right: what was seen");
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct World {
     pub(crate) operated: Router,
     /// The same, open to devices with a token alone.
     pub(crate) admitting: Router,
+    /// What the routers are made of.
+    pub(crate) app: App,
     pub(crate) pool: SqlitePool,
     pub(crate) clock: Arc<AtomicU64>,
 }
@@ -72,7 +74,8 @@ pub(crate) async fn world(config: CoordinatorConfig, http: HttpConfig) -> World 
     World {
         operated: router(operated, &http).unwrap(),
         admitting: router(app.clone().guarded(None, devices), &http).unwrap(),
-        router: router(app, &http).unwrap(),
+        router: router(app.clone(), &http).unwrap(),
+        app,
         pool,
         clock,
     }

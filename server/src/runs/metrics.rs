@@ -1,0 +1,62 @@
+//! The lines of `metrics.jsonl`.
+
+use super::SegmentLine;
+use crate::train::Figures;
+use serde::{Deserialize, Serialize};
+
+/// What an epoch came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochLine {
+    /// The run's seed.
+    pub seed: u64,
+    /// Which, from 1.
+    pub epoch: u64,
+    /// Mean loss of its steps.
+    pub loss: f64,
+    /// On the validation part, for each task.
+    pub validation: Vec<TaskLine>,
+    /// Rows a second while learning, wall clock; of an epoch that was gone on with, those of its last stretch.
+    pub examples_per_s: f64,
+    /// Seconds of processor time, measuring with it; absent where the system does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_s: Option<f64>,
+    /// Seconds of the wall clock, measuring with it.
+    pub wall_s: f64,
+}
+
+/// An epoch's figures for a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskLine {
+    /// The task.
+    pub task: String,
+    /// Area under the ROC curve.
+    pub auc: f64,
+    /// The same within listeners.
+    pub gauc: f64,
+    /// Mean `−ln p` of what happened.
+    pub log_loss: f64,
+}
+
+impl From<&Figures> for TaskLine {
+    fn from(figures: &Figures) -> Self {
+        let Figures { task, auc, gauc, log_loss, .. } = figures;
+        Self { task: task.clone(), auc: *auc, gauc: gauc.value, log_loss: *log_loss }
+    }
+}
+
+/// The last line: what the best epoch's weights are worth on the test part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestLine {
+    /// The run's seed.
+    pub seed: u64,
+    /// The epoch whose weights count.
+    pub best: u64,
+    /// Of so many.
+    pub epochs: u64,
+    /// Numbers that were learned.
+    pub weights: usize,
+    /// For each task.
+    pub test: Vec<Figures>,
+    /// For whom it is good.
+    pub segments: Vec<SegmentLine>,
+}

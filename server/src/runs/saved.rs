@@ -1,0 +1,164 @@
+//! A model with all that it needs to be asked: settings, encoder, shapes, weights. One file.
+
+use super::{RunError, RunFolder, RunRecord};
+use crate::batches::{Columns, DenseColumn, Encoder, IdColumn, ListColumn, Part, Ragged, TableHash, TaskColumn};
+use crate::rank::Trainable;
+use crate::train::{Fields, Named, Seal, SealError, TrainError, named, put_json, put_reals, same, scores};
+use serde::{Deserialize, Serialize};
+use sottovoce_algebra::{Parameters, Pool};
+use std::io::ErrorKind;
+use std::path::Path;
+
+const MODEL: Seal = Seal { name: "model", magic: *b"sv-model", version: 1 };
+const NEXT: &str = "train it again with --again";
+
+/// A list's name, size, bound, order, whose vocabulary it shares, and what its entries are called.
+type Listed = (String, u32, u32, bool, Option<String>, Vec<String>);
+
+/// What a model has to know of columns: all but the rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shape {
+    /// (name, size).
+    ids: Vec<(String, u32)>,
+    dense: Vec<String>,
+    lists: Vec<Listed>,
+    tasks: Vec<String>,
+}
+
+impl Shape {
+    fn of(columns: &Columns) -> Self {
+        let list = |c: &ListColumn| (c.name.clone(), c.size, c.bound, c.ordered, c.shares.clone(), c.names.clone());
+        Self {
+            ids: columns.ids.iter().map(|c| (c.name.clone(), c.size)).collect(),
+            dense: columns.dense.iter().map(|c| c.name.clone()).collect(),
+            lists: columns.lists.iter().map(list).collect(),
+            tasks: columns.tasks.iter().map(|c| c.name.clone()).collect(),
+        }
+    }
+
+    /// Columns of this shape without a row.
+    fn columns(&self) -> Columns {
+        let id = |(name, size): &(String, u32)| IdColumn { name: name.clone(), size: *size, values: vec![] };
+        let list = |(name, size, bound, ordered, shares, names): &Listed| ListColumn {
+            name: name.clone(),
+            size: *size,
+            bound: *bound,
+            ordered: *ordered,
+            shares: shares.clone(),
+            names: names.clone(),
+            values: Ragged::default(),
+        };
+        Columns {
+            table: TableHash([0; 32]),
+            part: Some(Part::Train),
+            rows: vec![],
+            listeners: vec![],
+            at: vec![],
+            ids: self.ids.iter().map(id).collect(),
+            dense: self.dense.iter().map(|name| DenseColumn { name: name.clone(), values: vec![] }).collect(),
+            lists: self.lists.iter().map(list).collect(),
+            tasks: (self.tasks.iter())
+                .map(|name| TaskColumn { name: name.clone(), labels: vec![], weights: vec![] })
+                .collect(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    record: RunRecord,
+    best: u64,
+    shape: Shape,
+    parts: Vec<Named>,
+}
+
+/// A trained model, ready to be asked.
+#[derive(Debug)]
+pub struct SavedModel {
+    /// What was trained on what.
+    pub record: RunRecord,
+    /// The epoch these weights are of.
+    pub best: u64,
+    /// From raw names to numbers.
+    pub encoder: Encoder,
+    /// The weights.
+    pub parameters: Parameters<f32>,
+    model: Box<Trainable>,
+}
+
+impl SavedModel {
+    /// As bytes.
+    ///
+    /// # Errors
+    /// [`RunError::Batch`], [`RunError::Train`].
+    pub(super) fn bytes(
+        record: &RunRecord,
+        best: u64,
+        encoder: &Encoder,
+        train: &Columns,
+        parameters: &Parameters<f32>,
+    ) -> Result<Vec<u8>, RunError> {
+        let head = Head { record: record.clone(), best, shape: Shape::of(train), parts: named(parameters) };
+        let mut payload = Vec::new();
+        put_json(&mut payload, &head).map_err(TrainError::from)?;
+        let text = encoder.to_json()?;
+        payload.extend_from_slice(&(text.len() as u64).to_le_bytes());
+        payload.extend_from_slice(text.as_bytes());
+        put_reals(&mut payload, parameters.values());
+        Ok(MODEL.close(&payload))
+    }
+
+    /// From bytes.
+    ///
+    /// # Errors
+    /// [`SealError`], for bytes that were cut, changed, or are something else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SealError> {
+        let content = |detail: String| SealError::Content { detail };
+        let mut fields = Fields(MODEL.open(bytes)?);
+        let head: Head = fields.json()?;
+        let length = usize::try_from(fields.u64()?).unwrap_or(usize::MAX);
+        let text = std::str::from_utf8(fields.take(length)?).map_err(|error| content(error.to_string()))?;
+        let encoder = Encoder::from_json(text).map_err(|error| content(error.to_string()))?;
+        // Before anything is made of these sizes: as many numbers must be there.
+        let numbers = |part: &Named| u64::from(part.rows) * u64::from(part.columns);
+        let announced = head.parts.iter().map(numbers).fold(0, u64::saturating_add);
+        let weights = fields.reals(usize::try_from(announced).unwrap_or(usize::MAX))?;
+        fields.end()?;
+        let mut parameters = Parameters::new(head.record.seed);
+        let model = head.record.config.model.build(&head.shape.columns(), &mut parameters);
+        let model = model.map_err(|error| content(error.to_string()))?;
+        same(&head.parts, &parameters)?;
+        parameters.values_mut().copy_from_slice(&weights);
+        Ok(Self { record: head.record, best: head.best, encoder, parameters, model })
+    }
+
+    /// From a run's folder.
+    ///
+    /// # Errors
+    /// [`RunError::NoModel`], [`RunError::Io`], [`RunError::Damaged`].
+    pub fn load(folder: &Path) -> Result<Self, RunError> {
+        let path = folder.join(RunFolder::MODEL);
+        let bytes = std::fs::read(&path).map_err(|source| match source.kind() {
+            ErrorKind::NotFound => RunError::NoModel { path: folder.to_owned() },
+            _ => RunError::Io { doing: "read", path: path.clone(), source },
+        })?;
+        Self::from_bytes(&bytes).map_err(|source| RunError::Damaged { path, source, next: NEXT })
+    }
+
+    /// The tasks it answers for, in their order.
+    #[must_use]
+    pub fn tasks(&self) -> &[String] {
+        &self.record.config.train.tasks
+    }
+
+    /// How probable every row is, a column for each of [`SavedModel::tasks`].
+    ///
+    /// # Errors
+    /// [`RunError::Train`].
+    pub fn scores(&self, columns: &Columns) -> Result<Vec<Vec<f64>>, RunError> {
+        let size = self.record.config.train.batch;
+        Ok(scores(&*self.model, &self.parameters, &Pool::default(), columns, size)?)
+    }
+}
