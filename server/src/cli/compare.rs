@@ -50,7 +50,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 fn told(args: &Args) -> anyhow::Result<()> {
     let found = compare(&args.run, &args.against, args.data.as_deref(), args.draws, args.seed)?;
     if let Some(path) = &args.html {
-        let page = found.html(&args.run, &args.against)?;
+        let page = found.html(&args.run, &args.against);
         std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
     }
     if args.json { lines(args, &found) } else { text(args, &found) }

@@ -2,7 +2,7 @@
 
 use super::record::short;
 use super::report::{grouped, model_name};
-use super::{RunData, RunError, RunFolder, SavedModel};
+use super::{RunData, RunError, SavedModel};
 use crate::eval::{Bootstrap, Interval, Resampling, Whisker, page, paragraph, table, whiskers};
 use crate::train::predictions;
 use serde::Serialize;
@@ -39,6 +39,8 @@ impl Difference {
 /// Two runs on the same rows.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comparison {
+    /// The models' names.
+    pub models: [String; 2],
     /// Rows of the test part.
     pub rows: usize,
     /// How often listeners were drawn.
@@ -52,13 +54,12 @@ pub struct Comparison {
 /// # Errors
 /// [`RunError::OtherData`] for runs on different tables, [`RunError::NoCommonTask`], [`RunError::NoModel`] and whatever reading gives.
 pub fn compare(a: &Path, b: &Path, data: Option<&Path>, draws: u64, seed: u64) -> Result<Comparison, RunError> {
-    // The records say at once what would not fit, before a table is read.
-    let records = (RunFolder::record(a)?, RunFolder::record(b)?);
-    if records.0.table_hash != records.1.table_hash {
-        let [a_hash, b_hash] = [&records.0, &records.1].map(|record| short(&record.table_hash));
+    // What the models say of themselves: a folder's record may already be that of a training over it.
+    let (one, other) = (SavedModel::load(a)?, SavedModel::load(b)?);
+    if one.record.table_hash != other.record.table_hash {
+        let [a_hash, b_hash] = [&one, &other].map(|model| short(&model.record.table_hash));
         return Err(RunError::OtherData { a: a.to_owned(), b: b.to_owned(), a_hash, b_hash });
     }
-    let (one, other) = (SavedModel::load(a)?, SavedModel::load(b)?);
     let folder = data.unwrap_or(&one.record.data);
     let ours = RunData::with(&one.record.config, one.encoder.clone(), &one.record.table_hash, folder)?;
     let theirs = RunData::with(&other.record.config, other.encoder.clone(), &other.record.table_hash, folder)?;
@@ -82,19 +83,17 @@ pub fn compare(a: &Path, b: &Path, data: Option<&Path>, draws: u64, seed: u64) -
     if differences.is_empty() {
         return Err(RunError::NoCommonTask { a: one.tasks().join(", "), b: other.tasks().join(", ") });
     }
-    Ok(Comparison { rows: ours.test.len(), draws, differences })
+    let models = [&one, &other].map(|model| model_name(&model.record));
+    Ok(Comparison { models, rows: ours.test.len(), draws, differences })
 }
 
 impl Comparison {
-    /// A page about it.
-    ///
-    /// # Errors
-    /// As [`RunFolder::record`].
-    pub fn html(&self, a: &Path, b: &Path) -> Result<String, RunError> {
-        let names = (model_name(&RunFolder::record(a)?), model_name(&RunFolder::record(b)?));
-        let title = format!("{} against {}", names.0, names.1);
+    /// A page about it; the folders are for its words.
+    #[must_use]
+    pub fn html(&self, a: &Path, b: &Path) -> String {
+        let title = format!("{} against {}", self.models[0], self.models[1]);
         let mut parts = vec![paragraph(&format!(
-            "{} against {}: {} rows of the test part, listeners drawn anew {} times, both runs on the same draws. An interval that does not touch zero is a difference.",
+            "{} against {}: {} rows of the test part, listeners drawn anew {} times, both runs on the same draws. An interval that does not touch zero is a difference. Of the log loss less is better, of the areas more.",
             a.display(),
             b.display(),
             grouped(self.rows),
@@ -116,6 +115,6 @@ impl Comparison {
         };
         let head = ["figure", "first run", "second run", "difference", "the first is"];
         parts.push(table(&head, &self.differences.iter().map(row).collect::<Vec<_>>()));
-        Ok(page(&title, &parts))
+        page(&title, &parts)
     }
 }

@@ -85,7 +85,7 @@ impl RunFolder {
         refuse(path, how)
     }
 
-    /// What was trained there.
+    /// What is trained there.
     ///
     /// # Errors
     /// [`RunError::NoModel`], [`RunError::Io`], [`RunError::Record`].
