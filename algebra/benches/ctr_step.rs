@@ -7,8 +7,8 @@
 
 use rustix::time::{ClockId, clock_gettime};
 use sottovoce_algebra::{
-    Adam, AdamConfig, Algebra, Attention, EmbeddingTable, Init, Optimiser, Parameters, Part, Pool, RowOptimiser,
-    TableConfig, TableError, Tape, noise,
+    Adam, AdamConfig, Algebra, Attention, EmbeddingTable, Init, LocalServer, Optimiser, ParameterServer, Parameters,
+    Part, Pool, RowOptimiser, TableConfig, TableError, Tape, noise,
 };
 use std::time::Instant;
 
@@ -338,5 +338,23 @@ fn updates(arguments: &Arguments) -> Result<(), TableError> {
             Ok(rows.rows()[0])
         })?;
     }
-    Ok(())
+    through_shares(arguments, &batches)
+}
+
+/// The same through a parameter server: four shares pulled and pushed at once. Rows that move are counted: what shares have in common
+/// moves once.
+fn through_shares(arguments: &Arguments, batches: &[Vec<u64>]) -> Result<(), TableError> {
+    let mut server = LocalServer::new(TableConfig::new(K, RowOptimiser::adagrad(0.05)))?;
+    let mut distinct = batches[0].clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    measure(arguments, "server_updates", "updates", distinct.len(), |i| {
+        let ids = &batches[i as usize];
+        let shares: Vec<&[u64]> = ids.chunks(ids.len() / 4).collect();
+        let lent = server.pull(server.step() + 1, &shares)?;
+        let gradients: Vec<Vec<f32>> =
+            lent.iter().map(|rows| rows.rows().iter().map(|v| 0.1 * v + 0.01).collect()).collect();
+        server.push(&lent, &gradients.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+        Ok(lent[0].rows()[0])
+    })
 }

@@ -22,7 +22,10 @@ mod tape;
 pub use algebra::{
     Activation, Algebra, Attention, FieldWeights, GruWeights, LstmWeights, Moments, Nearest, Samples, TimeBias,
 };
-pub use embedding::{EmbeddingTable, RowOptimiser, Rows, TableConfig, TableError};
+pub use embedding::{
+    EmbeddingTable, HashedFtrl, HashedFtrlConfig, Lent, LocalServer, ParameterServer, RowFile, RowFileError,
+    RowOptimiser, Rows, SparseRows, TableConfig, TableError, Used,
+};
 pub use matrix::View;
 pub use optim::{Adagrad, Adam, AdamConfig, Optimiser, Sgd};
 pub use parameters::{Init, Parameters, Part};

@@ -32,8 +32,22 @@ pub enum TableError {
         /// Its generation now.
         now: u64,
     },
+    /// A step that was pushed before: a restart goes on behind the last one.
+    #[error("step {step} is done, the last one pushed is {last}: go on with step {next}", next = last + 1)]
+    Done {
+        /// Which step.
+        step: u64,
+        /// The last one that was pushed.
+        last: u64,
+    },
+    /// A step whose rows are lent and not yet pushed.
+    #[error("step {step} is open: push it first")]
+    Open {
+        /// Which step.
+        step: u64,
+    },
     /// Bytes that are no snapshot of a table.
-    #[error("not a snapshot of an embedding table")]
+    #[error("not a snapshot of such a table")]
     NotATable,
     /// A snapshot of a version that this program does not read.
     #[error("a snapshot of version {got}, this program reads {expected}")]

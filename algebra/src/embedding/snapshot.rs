@@ -13,6 +13,7 @@
 //!
 //! Little-endian throughout. Waiting ids are sorted, so that one table has one snapshot.
 
+use crate::embedding::bytes::Reader;
 use crate::embedding::shard::{Shard, Waiting};
 use crate::embedding::{EmbeddingTable, RowOptimiser, TableConfig, TableError};
 use crate::parameters::Init;
@@ -74,30 +75,13 @@ impl EmbeddingTable {
     /// # Errors
     /// A [`TableError`] that says what is wrong with them; nothing larger than the bytes themselves is ever allocated for them.
     pub fn restore(bytes: &[u8]) -> Result<Self, TableError> {
-        let mut reader = Reader { bytes, at: 0 };
-        if reader.take(8, "its name").ok() != Some(MAGIC.as_slice()) {
-            return Err(TableError::NotATable);
-        }
-        let version = u16::from_le_bytes(reader.array("the version")?);
-        if version != VERSION {
-            return Err(TableError::Version { expected: VERSION, got: version });
-        }
-        let Some((body, checksum)) = bytes.split_last_chunk::<4>().filter(|(body, _)| body.len() >= reader.at) else {
-            return Err(TableError::Truncated { what: "the checksum", at: bytes.len() });
-        };
-        reader.bytes = body;
+        let (mut reader, checksum) = Reader::open(bytes, MAGIC, VERSION)?;
         let config = reader.config()?;
         let mut table = Self::new(config)?;
         for i in 0..config.shards {
             table.shards[i] = reader.shard(&table, i)?;
         }
-        if reader.at != body.len() {
-            return Err(TableError::Contradiction { what: "bytes behind the last shard" });
-        }
-        let (expected, got) = (u32::from_le_bytes(*checksum), crc32fast::hash(body));
-        if expected != got {
-            return Err(TableError::Damaged { expected, got });
-        }
+        reader.close(checksum)?;
         Ok(table)
     }
 }
@@ -107,47 +91,7 @@ fn whole(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8], TableError> {
-        let rest = &self.bytes[self.at..];
-        let taken = rest.get(..len).ok_or(TableError::Truncated { what, at: self.bytes.len() })?;
-        self.at += len;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], TableError> {
-        let taken = self.take(N, what)?;
-        taken.try_into().map_err(|_| TableError::Truncated { what, at: self.at })
-    }
-
-    fn f32(&mut self, what: &'static str) -> Result<f32, TableError> {
-        Ok(f32::from_le_bytes(self.array(what)?))
-    }
-
-    fn u32(&mut self, what: &'static str) -> Result<u32, TableError> {
-        Ok(u32::from_le_bytes(self.array(what)?))
-    }
-
-    fn u64(&mut self, what: &'static str) -> Result<u64, TableError> {
-        Ok(u64::from_le_bytes(self.array(what)?))
-    }
-
-    /// `count` items of `N` bytes; the bytes are there before room for the items is made.
-    fn list<T, const N: usize>(
-        &mut self,
-        count: usize,
-        what: &'static str,
-        read: impl Fn([u8; N]) -> T,
-    ) -> Result<Vec<T>, TableError> {
-        let len = count.checked_mul(N).ok_or(TableError::Truncated { what, at: self.bytes.len() })?;
-        Ok(self.take(len, what)?.as_chunks::<N>().0.iter().map(|bytes| read(*bytes)).collect())
-    }
-
+impl Reader<'_> {
     fn config(&mut self) -> Result<TableConfig, TableError> {
         let columns = self.u32("the columns")? as usize;
         let [tag] = self.array("the optimiser")?;
@@ -179,7 +123,7 @@ impl<'a> Reader<'a> {
     fn shard(&mut self, table: &EmbeddingTable, index: usize) -> Result<Shard, TableError> {
         let (k, s) = (table.config.columns, table.config.optimiser.state_len(table.config.columns));
         let what = "a shard's lengths";
-        let too_many = TableError::Truncated { what, at: self.bytes.len() };
+        let too_many = TableError::Truncated { what, at: self.len() };
         let rows = usize::try_from(self.u64(what)?).map_err(|_| too_many.clone())?;
         let waiting = usize::try_from(self.u64(what)?).map_err(|_| too_many.clone())?;
         let ids = self.list(rows, "ids", u64::from_le_bytes)?;
@@ -199,7 +143,7 @@ impl<'a> Reader<'a> {
             }
         }
         for bytes in self.list(waiting, "waiting ids", |bytes: [u8; 20]| bytes)? {
-            let mut fields = Reader { bytes: &bytes, at: 0 };
+            let mut fields = Reader::over(&bytes);
             let id = fields.u64("a waiting id")?;
             let waiting = Waiting { count: fields.u32("a waiting id")?, seen: fields.u64("a waiting id")? };
             if table.shard_of(id) != index

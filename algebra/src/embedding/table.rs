@@ -4,6 +4,7 @@ use crate::embedding::shard::{Found, Kind, Shard, spread};
 use crate::embedding::{RowOptimiser, TableError};
 use crate::parameters::Init;
 use rayon::prelude::*;
+use std::collections::HashMap;
 
 /// What a table is like.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -222,22 +223,61 @@ impl EmbeddingTable {
     /// # Errors
     /// [`TableError::ShapeMismatch`] if it has another number of them; [`TableError::Stale`] if the table has evicted rows since.
     pub fn push(&mut self, rows: &Rows, gradient: &[f32]) -> Result<(), TableError> {
-        if rows.generation != self.generation {
-            return Err(TableError::Stale { lent: rows.generation, now: self.generation });
-        }
+        self.check(rows, gradient)?;
         let (k, kind) = (self.config.columns, self.config.kind());
-        if gradient.len() != rows.len() * k {
-            return Err(TableError::ShapeMismatch {
-                what: "the gradient",
-                expected: rows.len() * k,
-                got: gradient.len(),
-            });
-        }
         let mut rest = gradient;
         let own: Vec<&[f32]> =
             rows.of_shards.iter().map(|rows| rest.split_off(..rows.len() * k).unwrap_or(&[])).collect();
         let each = self.shards.par_iter_mut().zip(own).zip(&rows.of_shards);
         each.for_each(|((shard, gradient), rows)| shard.learn(&kind, rows, gradient));
+        Ok(())
+    }
+
+    /// Takes back what several loans learnt of the same rows: what they say of one row is added in their order, and it takes one step.
+    ///
+    /// # Errors
+    /// As [`EmbeddingTable::push`]; [`TableError::ShapeMismatch`] too if there are not as many gradients as loans.
+    pub fn push_summed(&mut self, lent: &[Rows], gradients: &[&[f32]]) -> Result<(), TableError> {
+        if lent.len() != gradients.len() {
+            let (expected, got) = (lent.len(), gradients.len());
+            return Err(TableError::ShapeMismatch { what: "the list of gradients", expected, got });
+        }
+        if let ([rows], [gradient]) = (lent, gradients) {
+            return self.push(rows, gradient);
+        }
+        let k = self.config.columns;
+        for (rows, gradient) in lent.iter().zip(gradients) {
+            self.check(rows, gradient)?;
+        }
+        let kind = self.config.kind();
+        self.shards.par_iter_mut().enumerate().for_each(|(i, shard)| {
+            let (mut rows, mut sums, mut places) = (Vec::new(), Vec::new(), HashMap::new());
+            for (lent, gradient) in lent.iter().zip(gradients) {
+                let own = &lent.of_shards[i];
+                let before: usize = lent.of_shards[..i].iter().map(Vec::len).sum();
+                for (row, g) in own.iter().zip(gradient[before * k..].chunks_exact(k)) {
+                    let place = *places.entry(*row).or_insert(rows.len());
+                    if place == rows.len() {
+                        rows.push(*row);
+                        sums.extend_from_slice(g);
+                    } else {
+                        sums[place * k..][..k].iter_mut().zip(g).for_each(|(sum, g)| *sum += g);
+                    }
+                }
+            }
+            shard.learn(&kind, &rows, &sums);
+        });
+        Ok(())
+    }
+
+    fn check(&self, rows: &Rows, gradient: &[f32]) -> Result<(), TableError> {
+        if rows.generation != self.generation {
+            return Err(TableError::Stale { lent: rows.generation, now: self.generation });
+        }
+        let (expected, got) = (rows.len() * self.config.columns, gradient.len());
+        if expected != got {
+            return Err(TableError::ShapeMismatch { what: "the gradient", expected, got });
+        }
         Ok(())
     }
 
