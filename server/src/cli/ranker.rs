@@ -131,7 +131,7 @@ fn tell(args: &Args, path: &std::path::Path, seed: u64, outcome: &Outcome) -> an
         let line = json!({
             "ranker": args.config, "run": path, "seed": seed, "weights": test.weights, "epochs": test.epochs, "best": test.best,
             "validation_auc": chosen.map(round4), "test_auc": areas, "test_gauc": all(&|f| f.gauc.value),
-            "test_log_loss": all(&|f| f.log_loss), "epoch_s": (epoch_s * 1e3).round() / 1e3,
+            "test_log_loss": all(&|f| f.log_loss), "fusion": test.fusion, "epoch_s": (epoch_s * 1e3).round() / 1e3,
         });
         return say(&line.to_string());
     }

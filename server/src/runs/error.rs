@@ -3,6 +3,7 @@
 use crate::batches::BatchError;
 use crate::eval::EvalError;
 use crate::layers::LayerError;
+use crate::rank::UtilityError;
 use crate::train::{SealError, TrainError};
 use std::path::PathBuf;
 
@@ -19,6 +20,9 @@ pub enum RunError {
     /// The model asks for what the table has not.
     #[error(transparent)]
     Layer(#[from] LayerError),
+    /// Several tasks' scores as one.
+    #[error(transparent)]
+    Utility(#[from] UtilityError),
     /// A figure.
     #[error(transparent)]
     Eval(#[from] EvalError),

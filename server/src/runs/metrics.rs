@@ -1,6 +1,7 @@
 //! The lines of `metrics.jsonl`.
 
 use super::SegmentLine;
+use crate::rank::Utility;
 use crate::train::Figures;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,20 @@ pub struct TestLine {
     pub weights: usize,
     /// For each task.
     pub test: Vec<Figures>,
+    /// What all tasks' probabilities are worth as one score; absent for one task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fusion: Option<Fusion>,
     /// For whom it is good.
     pub segments: Vec<SegmentLine>,
+}
+
+/// Rows ordered by `Π p_t^{w_t}`, a row being worth as many tasks as came true.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fusion {
+    /// Tuned on the validation part, a task each.
+    pub utility: Utility,
+    /// What the first ten rows of a test listener are worth, over the worth of the best ten.
+    pub value_at_10: f64,
+    /// The same by each task alone.
+    pub alone: Vec<f64>,
 }

@@ -3,13 +3,15 @@
 //!
 //! In the order of the data: `settings` is the file that a person writes, `prepared` the table it names, cut and encoded; `folder` keeps files
 //! whole or not at all, `record` says what was trained on what, `training` fills a folder and takes up one that was left, `saved` is a model
-//! with all that it needs. What is asked of runs: `segments` (for whom is it good), `report` (the page), `compare` (which of two is better),
+//! with all that it needs. `fusion` makes one score of several
+//! tasks. What is asked of runs: `segments` (for whom is it good), `report` (the page), `compare` (which of two is better),
 //! `explain` (why this score), `live` (a model that is served and replaced). Names no model. May be imported by `http` and `cli`.
 
 mod compare;
 mod error;
 mod explain;
 mod folder;
+mod fusion;
 mod live;
 mod metrics;
 mod prepared;
@@ -25,7 +27,7 @@ pub use error::RunError;
 pub use explain::{Explanation, FeaturePart, explain};
 pub use folder::{Begin, RunFolder};
 pub use live::{AskError, LiveRanker, MOST_ROWS, Scores, Serving};
-pub use metrics::{EpochLine, TestLine};
+pub use metrics::{EpochLine, Fusion, TestLine};
 pub use prepared::RunData;
 pub use record::RunRecord;
 pub use report::report;

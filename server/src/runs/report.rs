@@ -1,6 +1,6 @@
 //! The page about a run: what it is worth at a glance, how it came to that, for whom, and what to type to have it again. One file, no script.
 
-use super::metrics::{EpochLine, TestLine};
+use super::metrics::{EpochLine, Fusion, TestLine};
 use super::record::short;
 use super::{RunRecord, SegmentLine};
 use crate::eval::{Chart, Curve, Tile, details, page, paragraph, row, table, tiles};
@@ -21,6 +21,7 @@ pub fn report(record: &RunRecord, epochs: &[EpochLine], test: &TestLine, sizes: 
         grouped(test.weights),
     ))];
     parts.extend(test.test.iter().map(glance));
+    parts.extend(test.fusion.as_ref().map(|fusion| fused(fusion, &test.test)));
     parts.push(row("How it learned", &curves(epochs, test)));
     let mut calibrations: Vec<String> = test.test.iter().map(calibration).collect();
     calibrations.push(paragraph(
@@ -55,6 +56,17 @@ fn glance(figures: &Figures) -> String {
         ),
     ];
     tiles(&format!("On the test part: {task}"), &all)
+}
+
+/// What one score of all tasks is worth beside each alone.
+fn fused(fusion: &Fusion, tasks: &[Figures]) -> String {
+    let tile = |name: String, value: f64, note: String| Tile { name, value: format!("{value:.4}"), note };
+    let power = |(task, w): (&Figures, &f64)| format!("{}^{w:.2}", task.task);
+    let formula: Vec<String> = tasks.iter().zip(&fusion.utility.weights).map(power).collect();
+    let mut all = vec![tile("as one score".to_owned(), fusion.value_at_10, formula.join(" · "))];
+    let alone = tasks.iter().zip(&fusion.alone);
+    all.extend(alone.map(|(task, value)| tile(format!("by {} alone", task.task), *value, String::new())));
+    tiles("Value of a listener's first ten, over the best ten; weights tuned on the validation part", &all)
 }
 
 fn curves(epochs: &[EpochLine], test: &TestLine) -> Vec<String> {

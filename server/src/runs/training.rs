@@ -1,6 +1,7 @@
 //! A run from its first step, or from where it was stopped, to a folder that is finished.
 
 use super::folder::{Begin, Left, RunFolder};
+use super::fusion::fusion;
 use super::metrics::{EpochLine, TaskLine, TestLine};
 use super::{RunData, RunError, RunRecord, SavedModel, report, segment_lines};
 use crate::rank::Trainable;
@@ -212,13 +213,16 @@ fn finish(
     mut log: Log<'_>,
 ) -> Result<Outcome, RunError> {
     let config = &record.config.train;
-    let scores = scores(model, &trained.parameters, &Pool::default(), &data.test, config.batch)?;
+    let of = |columns| scores(model, &trained.parameters, &Pool::default(), columns, config.batch);
+    let (scores, of_validation) = (of(&data.test)?, of(&data.validation)?);
+    let fusion = fusion(&config.tasks, (&data.validation, &of_validation), (&data.test, &scores))?;
     let test = TestLine {
         seed: record.seed,
         best: trained.best,
         epochs: trained.epochs.len() as u64,
         weights: trained.parameters.len(),
         test: figures(&scores, &data.test, &config.tasks)?,
+        fusion,
         segments: segment_lines(record.config.table, data, &config.tasks, &scores)?,
     };
     let epochs: Vec<EpochLine> = log.lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
