@@ -82,6 +82,9 @@ impl Measured {
 pub(super) fn text(line: &Value) -> String {
     let word = |key: &str| line[key].as_str().unwrap_or("?").to_owned();
     let number = |value: &Value| value.as_f64().map_or("?".to_owned(), short);
+    if let Some(missing) = line["missing"].as_str() {
+        return format!("{} {}: left out, there is no {missing}", word("bench"), word("op"));
+    }
     let both = |key: &str| format!("{} to {}", number(&line[key][0]), number(&line[key][1]));
     let mut out =
         format!("{} {}: {} {} ({})", word("bench"), word("op"), number(&line["own"]), word("unit"), both("spread"));
