@@ -123,7 +123,8 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Box<dyn Error + Send + Sync
     let (mut vectors, mut singles) = (EmbeddingTable::new(table(K))?, EmbeddingTable::new(table(1))?);
     // Every id has its row before anything is timed, as the peer's has.
     let all: Vec<u64> = (0..(FIELDS as f32 * IDS) as u64).collect();
-    (vectors.pull(&all, 0), singles.pull(&all, 0));
+    vectors.pull(&all, 0);
+    singles.pull(&all, 0);
     let (pool, mut adam) = (Pool::default(), Adam::new(AdamConfig::default()));
     let mut now = 0;
     measure(settings, OP, ("examples", ROWS), found, |i| {
