@@ -2,7 +2,7 @@
 
 use super::line::Bar;
 
-const RATIOS: [(&str, &str, f64); 18] = [
+const RATIOS: [(&str, &str, f64); 27] = [
     ("forward", "js", 7.0),
     ("forward", "ort", 25.0),
     ("forward", "tfjs", 40.0),
@@ -22,9 +22,19 @@ const RATIOS: [(&str, &str, f64); 18] = [
     // At most .42 of its bytes, and within 1.5 times of its time.
     ("upload", "flower", 1.0 / 0.42),
     ("expand", "openssl", 1.0 / 1.5),
+    // Counts only at an area that is equal or better (`ranking/models`).
+    ("deepfm", "deepctr-torch", 20.0),
+    ("dcn", "deepctr-torch", 20.0),
+    ("autoint", "deepctr-torch", 20.0),
+    ("din", "deepctr-torch", 20.0),
+    ("esmm", "deepctr-torch", 20.0),
+    ("mmoe", "deepctr-torch", 20.0),
+    ("ctr_step", "torch", 1.3),
+    ("sasrec_full", "torch", 2.0),
+    ("tiny_mlp", "torch", 5.0),
 ];
 
-const OWN: [(&str, Bar); 11] = [
+const OWN: [(&str, Bar); 13] = [
     // The scan alone, as a share of what it is bound by: memory or arithmetic.
     ("score_kernel_share", Bar::Least(0.55)),
     ("dpp_1000_64_20_native", Bar::Median(0.15)),
@@ -39,6 +49,9 @@ const OWN: [(&str, Bar); 11] = [
     ("k100_n1000", Bar::Median(10.0)),
     ("durable_reports", Bar::Least(1000.0)),
     ("round_10k", Bar::Median(15.0)),
+    // A second of one core.
+    ("embedding_updates", Bar::Least(1_000_000.0)),
+    ("ftrl", Bar::Least(1_600_000.0)),
 ];
 
 /// Milliseconds from a killed server's end to the next one's first answer, at worst.

@@ -12,7 +12,7 @@ const SAMPLES: usize = 200;
 const WARM_UP: usize = 20;
 
 /// The slate of 30 from 500 beside pyversity's, and of 20 from 1000 for its absolute bar.
-pub(super) fn dpp(workspace: &Workspace, how: Run) -> Result<Vec<Measured>> {
+pub(super) fn dpp(workspace: &Workspace, how: &Run) -> Result<Vec<Measured>> {
     let python = how.peers.then(|| peers::pyversity(workspace)).transpose()?;
     let mut lines = Vec::new();
     for (n, k) in [(500, 30), (1000, 20)] {

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Deaths a database; five fall on a round.
 const DEATHS: u32 = 520;
 
-pub(super) fn run(workspace: &Workspace, _how: Run) -> Result<Vec<Value>> {
+pub(super) fn run(workspace: &Workspace, _how: &Run) -> Result<Vec<Value>> {
     // Dropped, and so stopped and removed, when this ends.
     let postgres = Postgres::start()?.map(|postgres| Shared(Arc::new(Mutex::new(Some(postgres)))));
     let mut cargo = Command::new("cargo");

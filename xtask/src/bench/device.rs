@@ -16,7 +16,7 @@ const BENCH: &str = "device";
 const PAGES: [&str; 4] = ["ops", "requeue", "recall", "cold"];
 
 /// Builds what is served, opens the pages, judges.
-pub(super) fn run(workspace: &Workspace, how: Run) -> Result<Vec<Value>> {
+pub(super) fn run(workspace: &Workspace, how: &Run) -> Result<Vec<Value>> {
     let browser = Browser::ready(workspace)?;
     web::build_package(workspace)?;
     let kernels = web::build_kernels(workspace)?;

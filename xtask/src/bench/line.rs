@@ -82,6 +82,9 @@ impl Measured {
 pub(super) fn text(line: &Value) -> String {
     let word = |key: &str| line[key].as_str().unwrap_or("?").to_owned();
     let number = |value: &Value| value.as_f64().map_or("?".to_owned(), short);
+    if let Some(missing) = line["missing"].as_str() {
+        return format!("{} {}: left out, there is no {missing}", word("bench"), word("op"));
+    }
     let both = |key: &str| format!("{} to {}", number(&line[key][0]), number(&line[key][1]));
     let mut out =
         format!("{} {}: {} {} ({})", word("bench"), word("op"), number(&line["own"]), word("unit"), both("spread"));
@@ -91,6 +94,17 @@ pub(super) fn text(line: &Value) -> String {
         if line["ratio_spread"].is_array() {
             out += &format!(" ({})", both("ratio_spread"));
         }
+    }
+    for (key, what) in [("auc", "AUC"), ("peer_auc", "the peer's")] {
+        let tasks = line[key].as_array().cloned().unwrap_or_else(|| vec![line[key].clone()]);
+        for area in tasks.iter().filter(|area| area["mean"].is_number()) {
+            out += &format!("; {what} {} ± {}", area["mean"], area["sd"]);
+        }
+    }
+    if let Some(reproduces) = line["reproduces"].as_bool() {
+        out += &format!("; {} from {}", line["step"]["mean"], word("step_from"));
+        out += &format!(", 95 % within {} and {}", line["step_interval"][0], line["step_interval"][1]);
+        out += if reproduces { ": reproduces" } else { ": does NOT reproduce" };
     }
     if let Some(holds) = line["holds"].as_bool() {
         let is = line["bar_is"].as_str().map(|is| format!("{is} ")).unwrap_or_default();
@@ -166,5 +180,23 @@ mod tests {
         assert_eq!(line["holds"], true);
         let words = "device requeue: 51.0 ms (6.00 to 96.0); js: 102, 2.00 times that (2.00 to 2.00); bar ratio at least 2.0: holds";
         assert_eq!(text(&line), words);
+    }
+
+    #[test]
+    fn areas_steps_and_what_is_missing_are_said() {
+        let mut found = Measured { bench: "ranking", op: "ladder B".into(), unit: "AUC".into(), ..Measured::default() };
+        found.own = vec![0.8];
+        for (key, value) in [
+            ("auc", json!({ "mean": 0.8, "sd": 0.001 })),
+            ("step_from", json!("A")),
+            ("step", json!({ "mean": 0.002 })),
+            ("step_interval", json!([-0.001, 0.005])),
+            ("reproduces", json!(false)),
+        ] {
+            found.more.insert(key.into(), value);
+        }
+        let words = "ranking ladder B: 0.8000 AUC (0.8000 to 0.8000); AUC 0.8 ± 0.001; 0.002 from A, 95 % within -0.001 and 0.005: does NOT reproduce";
+        assert_eq!(text(&found.json()), words);
+        assert_eq!(text(&json!({ "bench": "b", "op": "x", "missing": "f.toml" })), "b x: left out, there is no f.toml");
     }
 }

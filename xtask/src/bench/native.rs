@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::process::Command;
 
 /// `benches/rerank.rs`; its peer is part of it and needs no installing.
-pub(super) fn rerank(workspace: &Workspace, _how: Run) -> Result<Vec<Value>> {
+pub(super) fn rerank(workspace: &Workspace, _how: &Run) -> Result<Vec<Value>> {
     cargo_bench(workspace, "sottovoce", "rerank")
 }
 

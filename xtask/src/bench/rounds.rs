@@ -21,7 +21,7 @@ const ALONE: [(&str, usize); 2] = [("complete_graph_100", 9), ("k100_n1000", 2)]
 /// Over a SQLite file, by themselves: the operation, and its samples or the parameters of its one.
 const STORED: [(&str, usize); 2] = [("durable_reports", 5), ("round_10k", 10_000)];
 
-pub(super) fn run(workspace: &Workspace, how: Run) -> Result<Vec<Value>> {
+pub(super) fn run(workspace: &Workspace, how: &Run) -> Result<Vec<Value>> {
     let flower = if how.peers { peers::flower(workspace)? } else { None };
     let mut lines = Vec::new();
     lines.extend(beside_flower(
@@ -144,7 +144,7 @@ fn beside_flower(workspace: &Workspace, flower: Option<(&Path, &Path)>) -> Resul
 }
 
 /// `expand`: seconds for 10⁹ bytes of AES-128 in counter mode; ours also adds them to a vector.
-fn beside_openssl(workspace: &Workspace, how: Run) -> Result<Vec<Measured>> {
+fn beside_openssl(workspace: &Workspace, how: &Run) -> Result<Vec<Measured>> {
     run::say("bench rounds: expanding masks");
     let openssl = how.peers.then(|| run::find_on_path("openssl")).flatten();
     let mut all = own(workspace, "expand", 1)?;
