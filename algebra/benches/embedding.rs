@@ -17,12 +17,15 @@ use sottovoce_algebra::{EmbeddingTable, LocalServer, ParameterServer as _, RowOp
 use std::error::Error;
 use std::time::Instant;
 
+/// Whatever went wrong.
+type Failure = Box<dyn Error + Send + Sync>;
+
 const K: usize = 16;
 const FIELDS: u64 = 20;
 const BATCH: u64 = 2048;
 const BATCHES: u64 = 32;
 
-fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+fn main() -> Result<(), Failure> {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let value = |name: &str| given.iter().position(|a| a == name).and_then(|i| given.get(i + 1)).cloned();
     let threads = value("--threads").map_or(Ok(0), |t| t.parse())?;
@@ -91,13 +94,7 @@ fn batches(rows: u64, power: i32) -> Vec<Vec<u64>> {
     (0..BATCHES).map(|batch| (0..BATCH * FIELDS).map(|i| id(batch, i)).collect()).collect()
 }
 
-fn measure(
-    op: &'static str,
-    optimiser: RowOptimiser,
-    power: i32,
-    rows: u64,
-    seconds: f64,
-) -> Result<Line, Box<dyn Error + Send + Sync>> {
+fn measure(op: &'static str, optimiser: RowOptimiser, power: i32, rows: u64, seconds: f64) -> Result<Line, Failure> {
     let mut table = EmbeddingTable::new(TableConfig::new(K, optimiser))?;
     for first in (0..rows).step_by(1 << 18) {
         table.pull(&(first..rows.min(first + (1 << 18))).collect::<Vec<u64>>(), 0);
@@ -105,7 +102,7 @@ fn measure(
     let batches = batches(rows, power);
     let mut now = 0;
     let mut gradient = Vec::new();
-    let mut step = |ids: &[u64]| -> Result<usize, Box<dyn Error + Send + Sync>> {
+    let mut step = |ids: &[u64]| -> Result<usize, Failure> {
         now += 1;
         let lent = table.pull(ids, now);
         gradient.clear();
@@ -118,10 +115,10 @@ fn measure(
 }
 
 /// The same through a parameter server: four shares pulled and pushed at once. What shares have in common moves once, and counts once.
-fn through_shares(rows: u64, seconds: f64) -> Result<Line, Box<dyn Error + Send + Sync>> {
+fn through_shares(rows: u64, seconds: f64) -> Result<Line, Failure> {
     let mut server = LocalServer::new(TableConfig::new(K, RowOptimiser::adagrad(0.05)))?;
     let batches = batches(rows, 3);
-    let mut step = |ids: &[u64]| -> Result<usize, Box<dyn Error + Send + Sync>> {
+    let mut step = |ids: &[u64]| -> Result<usize, Failure> {
         let shares: Vec<&[u64]> = ids.chunks(ids.len() / 4).collect();
         let lent = server.pull(server.step() + 1, &shares)?;
         let gradients: Vec<Vec<f32>> =
@@ -141,8 +138,8 @@ fn through_shares(rows: u64, seconds: f64) -> Result<Line, Box<dyn Error + Send 
 fn timed(
     batches: &[Vec<u64>],
     seconds: f64,
-    step: &mut dyn FnMut(&[u64]) -> Result<usize, Box<dyn Error + Send + Sync>>,
-) -> Result<(f64, f64), Box<dyn Error + Send + Sync>> {
+    step: &mut dyn FnMut(&[u64]) -> Result<usize, Failure>,
+) -> Result<(f64, f64), Failure> {
     for ids in batches {
         step(ids)?;
     }

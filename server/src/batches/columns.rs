@@ -220,6 +220,9 @@ impl Columns {
     }
 }
 
+/// A list's name, size, bound, order, whose vocabulary it shares, and what its entries are called.
+type Listed = (String, u32, u32, bool, Option<String>, Vec<String>);
+
 /// What a file says of its columns beside their values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -230,8 +233,7 @@ pub(super) struct Header {
     /// (name, size).
     pub(super) ids: Vec<(String, u32)>,
     pub(super) dense: Vec<String>,
-    /// (name, size, bound, ordered, shares, names).
-    pub(super) lists: Vec<(String, u32, u32, bool, Option<String>, Vec<String>)>,
+    pub(super) lists: Vec<Listed>,
     pub(super) tasks: Vec<String>,
     pub(super) hash: [u8; 32],
 }

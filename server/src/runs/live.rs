@@ -178,24 +178,23 @@ impl Holds {
 }
 
 impl Serving {
-    /// Scores the rows of a question: `{"rows": [{"user": "196", "genres": ["Folk"], …}]}`, each with every raw column that the model's features
-    /// read, and no other. A name that training never met is one that nobody knows.
+    /// Scores the rows of a question: `{"rows": [{"user": "196", "genres": ["Folk"], …}]}`, each with every raw column that the schema's features
+    /// read, and no other; a list that this model passes over may be left out. A name that training never met is one that nobody knows.
     ///
     /// # Errors
     /// [`AskError`].
     pub fn score(&self, question: &[u8]) -> Result<Scores, AskError> {
         let rows = rows_of(question)?;
         let fields = self.fields();
-        let known = || fields.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let known = || fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
         for (row, asked) in rows.iter().enumerate() {
-            if let Some(field) = asked.keys().find(|field| fields.iter().all(|(name, _)| name != field)) {
+            if let Some(field) = asked.keys().find(|asked| fields.iter().all(|field| field.name != *asked)) {
                 // A question's own words are shown only so far.
                 let field = field.chars().take(60).collect();
                 return Err(AskError::UnknownField { row, field, known: known() });
             }
         }
-        let columns =
-            fields.iter().map(|(name, holds)| Ok(RawColumn::known_before(name, column(&rows, name, *holds)?)));
+        let columns = fields.iter().map(|field| Ok(RawColumn::known_before(field.name, column(&rows, *field)?)));
         let columns = columns.collect::<Result<Vec<_>, AskError>>()?;
         let count = rows.len();
         let table = LogTable::new("question", vec![0; count], vec![0; count], columns, vec![])?;
@@ -208,22 +207,35 @@ impl Serving {
     }
 
     /// The raw columns that features read, each once.
-    fn fields(&self) -> Vec<(&str, Holds)> {
-        let mut fields: Vec<(&str, Holds)> = Vec::new();
+    fn fields(&self) -> Vec<Field<'_>> {
+        let (mut fields, mut list) = (Vec::<Field<'_>>::new(), 0);
+        let read = self.model.lists();
         for feature in &self.model.encoder.schema().features {
-            let holds = match feature.kind {
-                Kind::Id(_) | Kind::Hashed { .. } | Kind::Odds { .. } => Holds::Name,
-                Kind::Multi { .. } | Kind::Sequence { .. } => Holds::Names,
-                Kind::Bucketised { .. } | Kind::Dense { .. } => Holds::Number,
+            let (holds, needed) = match feature.kind {
+                Kind::Id(_) | Kind::Hashed { .. } | Kind::Odds { .. } => (Holds::Name, true),
+                Kind::Multi { .. } | Kind::Sequence { .. } => {
+                    list += 1;
+                    (Holds::Names, read.contains(&(list - 1)))
+                }
+                Kind::Bucketised { .. } | Kind::Dense { .. } => (Holds::Number, true),
                 // Made of two others, which are among these.
                 Kind::Cross { .. } => continue,
             };
-            if fields.iter().all(|(name, _)| *name != feature.column()) {
-                fields.push((feature.column(), holds));
+            match fields.iter_mut().find(|field| field.name == feature.column()) {
+                Some(field) => field.needed |= needed,
+                None => fields.push(Field { name: feature.column(), holds, needed }),
             }
         }
         fields
     }
+}
+
+/// A raw column, and whether a row must have it.
+#[derive(Clone, Copy)]
+struct Field<'a> {
+    name: &'a str,
+    holds: Holds,
+    needed: bool,
 }
 
 fn rows_of(question: &[u8]) -> Result<Vec<Map<String, Value>>, AskError> {
@@ -240,7 +252,7 @@ fn rows_of(question: &[u8]) -> Result<Vec<Map<String, Value>>, AskError> {
     }
 }
 
-fn column(rows: &[Map<String, Value>], field: &str, holds: Holds) -> Result<Values, AskError> {
+fn column(rows: &[Map<String, Value>], Field { name: field, holds, needed }: Field<'_>) -> Result<Values, AskError> {
     let expected = holds.expected();
     let wrong = |row, value: &Value| {
         let got = match value {
@@ -256,8 +268,14 @@ fn column(rows: &[Map<String, Value>], field: &str, holds: Holds) -> Result<Valu
     let (mut dictionary, mut codes, mut lists) = (Dictionary::default(), Vec::new(), Ragged::default());
     let (mut numbers, mut list) = (Vec::new(), Vec::new());
     for (row, asked) in rows.iter().enumerate() {
-        let missing = || AskError::MissingField { row, field: field.to_owned(), expected };
-        let value = asked.get(field).ok_or_else(missing)?;
+        let value = match asked.get(field) {
+            Some(value) => value,
+            None if needed => return Err(AskError::MissingField { row, field: field.to_owned(), expected }),
+            None => {
+                lists.push(&[]);
+                continue;
+            }
+        };
         match (holds, value) {
             (Holds::Name, Value::String(name)) => codes.push(dictionary.code(name)),
             (Holds::Names, Value::Array(names)) => {

@@ -2,10 +2,10 @@
 
 use super::{RunError, RunFolder, RunRecord};
 use crate::batches::{Columns, DenseColumn, Encoder, IdColumn, ListColumn, Part, Ragged, TableHash, TaskColumn};
-use crate::rank::Trainable;
+use crate::rank::{Ranker, Trainable};
 use crate::train::{Fields, Named, Seal, SealError, TrainError, named, put_json, put_reals, same, scores};
 use serde::{Deserialize, Serialize};
-use sottovoce_algebra::{Parameters, Pool};
+use sottovoce_algebra::{Parameters, Pool, Tape};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -132,6 +132,12 @@ impl SavedModel {
         same(&head.parts, &parameters)?;
         parameters.values_mut().copy_from_slice(&weights);
         Ok(Self { record: head.record, best: head.best, encoder, parameters, model })
+    }
+
+    /// Places of the lists that the model reads, among the schema's.
+    #[must_use]
+    pub(super) fn lists(&self) -> Vec<usize> {
+        Ranker::<Tape<'_, f32>>::lists(&*self.model)
     }
 
     /// From a run's folder.
