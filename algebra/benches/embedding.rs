@@ -12,7 +12,10 @@
     reason = "counts of a benchmark are small"
 )]
 
-use rustix::time::{ClockId, clock_gettime};
+#[path = "steps/clock.rs"]
+mod clock;
+
+use clock::{cpu, peak};
 use sottovoce_algebra::{EmbeddingTable, LocalServer, ParameterServer as _, RowOptimiser, TableConfig, noise};
 use std::error::Error;
 use std::time::Instant;
@@ -151,17 +154,4 @@ fn timed(
         }
     }
     Ok((moved as f64 / start.elapsed().as_secs_f64(), moved as f64 / (cpu() - start_cpu)))
-}
-
-/// Processor time of this process, all threads.
-fn cpu() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
-
-/// The most memory that this process held, in MB; 0 where nobody says.
-fn peak() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }

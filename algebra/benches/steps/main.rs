@@ -11,6 +11,7 @@
     reason = "counts of a benchmark are small"
 )]
 
+mod clock;
 mod ctr;
 mod measure;
 mod peer;

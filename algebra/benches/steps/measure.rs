@@ -1,7 +1,7 @@
 //! Running steps for a while, and what they cost.
 
+use crate::clock::{cpu, peak};
 use crate::peer::Same;
-use rustix::time::{ClockId, clock_gettime};
 use sottovoce_algebra::noise;
 use std::error::Error;
 use std::path::PathBuf;
@@ -21,19 +21,6 @@ impl Settings {
     pub(crate) fn skips(&self, op: &str) -> bool {
         self.only.as_ref().is_some_and(|only| only != op)
     }
-}
-
-/// Processor time of this process, all threads.
-fn cpu() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
-
-/// The most memory that this process held, in MB; 0 where nobody says.
-fn peak() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }
 
 /// Runs steps for a while and prints what they cost; `units` are done in each.

@@ -55,6 +55,9 @@ impl EmbeddingTable {
         let failed = |source| RowFileError::Io { path: path.to_owned(), source };
         let beside = path.with_extension("writing");
         let written = self.write_to(&beside).and_then(|()| std::fs::rename(&beside, path));
+        if written.is_err() {
+            let _ = std::fs::remove_file(&beside);
+        }
         written.map_err(failed)
     }
 

@@ -5,7 +5,7 @@
 //! metadata, with the hash of everything, so that a file that was changed is noticed even where Parquet reads it without complaint.
 
 use super::columns::{Columns, DenseColumn, Header, IdColumn, ListColumn, TaskColumn};
-use super::{BatchError, Ragged};
+use super::{BatchError, Ragged, whole};
 use parquet::basic::{Compression, ConvertedType, Repetition, Type as Physical, ZstdLevel};
 use parquet::column::reader::get_typed_column_reader;
 use parquet::data_type::{DataType, FloatType, Int32Type, Int64Type};
@@ -30,22 +30,9 @@ impl Columns {
     /// # Errors
     /// [`BatchError::Io`] where the folder cannot be written, [`BatchError::Damaged`] where the columns do not fit each other.
     pub fn save(&self, path: &Path) -> Result<(), BatchError> {
-        let io = |doing| move |source| BatchError::Io { doing, path: path.to_owned(), source };
-        let beside = beside(path);
-        let written = (|| {
-            let mut file = File::create(&beside).map_err(io("write"))?;
-            let unfit = |error: ParquetError| BatchError::Damaged { path: path.to_owned(), detail: error.to_string() };
-            write(self, &mut file).map_err(unfit)?;
-            // A rename may reach the disk before the bytes do: after a power cut the name would stand over nothing.
-            file.sync_all().map_err(io("write"))?;
-            std::fs::rename(&beside, path).map_err(io("put in place"))
-        })();
-        if written.is_err() {
-            let _ = std::fs::remove_file(&beside);
-            return written;
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("put in place"))
+        let unfit = |error: ParquetError| BatchError::Damaged { path: path.to_owned(), detail: error.to_string() };
+        let io = |doing, source| BatchError::Io { doing, path: path.to_owned(), source };
+        whole(path, &beside(path), |file| write(self, file).map_err(unfit), io)
     }
 
     /// Reads what [`Columns::save`] wrote.
@@ -62,7 +49,7 @@ impl Columns {
     }
 }
 
-/// A name of this process's own in the same folder: a rename across file systems is a copy.
+/// A name of this process's own in the same folder.
 fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{}.part", std::process::id()))

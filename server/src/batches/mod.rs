@@ -2,7 +2,7 @@
 //!
 //! In the order of the data: a source (`mlc`, `kuairand`) makes a [`LogTable`]; a [`Split`] says what is learned from; a [`Schema`] says
 //! what is made of which column; an [`Encoder`] learns vocabularies, cuts and means from the training part (`vocabulary`, `cuts`) and
-//! statistics of labels that leave a row's own label out (`odds`), and gives [`Columns`], in memory or as a Parquet `file`; `leak`
+//! statistics of labels that leave a row's own label out (`odds`), and gives [`Columns`], in memory or as a Parquet `file` (`whole` or not there); `leak`
 //! asks whether a feature knows more than it can; `sample` and `weights` choose and weigh rows; [`Batches`] are what a trainer reads.
 //! `recent` is what a listener met before each row.
 //! `clicks` is a small world in which people look at a list from the top, for what samplers claim.
@@ -32,6 +32,7 @@ mod source;
 mod table;
 mod vocabulary;
 mod weights;
+mod whole;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::float_cmp, clippy::cast_possible_truncation, reason = "tests")]
@@ -57,3 +58,4 @@ pub use source::Prepared;
 pub use table::LogTable;
 pub use vocabulary::Vocabulary;
 pub use weights::{Behaviour, BehaviourWeights};
+pub(crate) use whole::{settle, whole};

@@ -123,6 +123,13 @@ impl Sessions {
         let mut beside = |what| Beside::new(columns, &format!("{}_{what}", config.past), k, parameters);
         let (behaviour, gap, sitting) = (beside("behaviour")?, beside("gap")?, beside("sitting")?);
         let kinds = behaviour.names().len();
+        if kinds == 0 {
+            let (setting, expected) = (
+                "the size of the list of behaviours beside model.past",
+                "from 2 to 65: a name each, and one for the unknown",
+            );
+            return Err(LayerError::Setting { setting, expected, got: columns.lists[behaviour.list].size as usize });
+        }
         let marked = |names: &[String]| -> Result<Vec<bool>, LayerError> {
             let mut marked = vec![false; kinds + 1];
             for name in names {
@@ -134,7 +141,7 @@ impl Sessions {
         let read: Vec<bool> = marked(&config.leave_out)?.iter().map(|left_out| !left_out).collect();
         let within = Transformer::new("within sittings", k, config.transformer, parameters);
         let between = Transformer::new("between sittings", k, config.transformer, parameters);
-        let interests = Units::of_many("interests", (k, k), &config.units, config.weights, kinds.max(1), parameters);
+        let interests = Units::of_many("interests", (k, k), &config.units, config.weights, kinds, parameters);
         let of_sittings = Units::new("of sittings", k, &config.units, config.weights, parameters);
         let against = Units::new("against", k, &config.units, config.weights, parameters);
         let width = fields.width() + (kinds + 2) * k;

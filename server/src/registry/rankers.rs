@@ -10,7 +10,7 @@ use crate::rank::{
 use serde::{Deserialize, Serialize};
 use sottovoce_algebra::Parameters;
 
-/// Which model, and its settings: `model = "deepfm"`, then its own fields.
+/// Which model, and its settings: `name = "deep_fm"`, then its own fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum RankSpec {

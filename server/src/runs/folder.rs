@@ -9,6 +9,7 @@
 //! | `report.html` | a page about it |
 
 use super::{RunError, RunRecord};
+use crate::batches::{settle, whole};
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -111,31 +112,16 @@ impl RunFolder {
     /// Writes a file, whole or not at all: beside it first, then in its place.
     pub(super) fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), RunError> {
         let (path, beside) = (self.file(name), self.file(&format!(".{name}.part")));
-        let written = (|| {
-            let mut file = File::create(&beside).map_err(io("write", &path))?;
-            file.write_all(bytes).map_err(io("write", &path))?;
-            // A rename may reach the disk before the bytes do: after a power cut the name would stand over nothing.
-            file.sync_all().map_err(io("write", &path))?;
-            std::fs::rename(&beside, &path).map_err(io("put in place", &path))
-        })();
-        if written.is_err() {
-            let _ = std::fs::remove_file(&beside);
-            return written;
-        }
-        self.settle()
+        let write = |file: &mut File| file.write_all(bytes).map_err(io("write", &path));
+        whole(&path, &beside, write, |doing, source| io(doing, &path)(source))
     }
 
     pub(super) fn forget(&self, name: &str) -> Result<(), RunError> {
         let path = self.file(name);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", &path)(error)),
-            _ => self.settle(),
+            _ => settle(&self.path).map_err(io("write", &self.path)),
         }
-    }
-
-    /// What the folder says of its files reaches the disk.
-    fn settle(&self) -> Result<(), RunError> {
-        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(io("write", &self.path))
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, RunError> {

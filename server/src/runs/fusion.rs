@@ -7,7 +7,7 @@ use crate::rank::{Judged, Utility, UtilityError};
 /// The first so many rows of a listener count.
 const FIRST: usize = 10;
 
-/// Tunes on one part and measures on another; absent for one task, and where nothing came true.
+/// Tunes on one part and measures on another; absent where nothing came true.
 ///
 /// # Errors
 /// [`RunError::Utility`].
@@ -16,9 +16,6 @@ pub(super) fn fusion(
     (validation, tuned_on): (&Columns, &[Vec<f64>]),
     (test, measured_on): (&Columns, &[Vec<f64>]),
 ) -> Result<Option<Fusion>, RunError> {
-    if tasks.len() < 2 {
-        return Ok(None);
-    }
     let values = |columns: &Columns| -> Vec<f64> {
         let of =
             |row: usize| tasks.iter().filter_map(|task| columns.task(task)).map(|t| f64::from(t.labels[row])).sum();

@@ -214,8 +214,11 @@ fn finish(
 ) -> Result<Outcome, RunError> {
     let config = &record.config.train;
     let of = |columns| scores(model, &trained.parameters, &Pool::default(), columns, config.batch);
-    let (scores, of_validation) = (of(&data.test)?, of(&data.validation)?);
-    let fusion = fusion(&config.tasks, (&data.validation, &of_validation), (&data.test, &scores))?;
+    let scores = of(&data.test)?;
+    let fusion = match config.tasks.len() {
+        0 | 1 => None,
+        _ => fusion(&config.tasks, (&data.validation, &of(&data.validation)?), (&data.test, &scores))?,
+    };
     let test = TestLine {
         seed: record.seed,
         best: trained.best,

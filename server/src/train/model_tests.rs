@@ -54,16 +54,23 @@ fn columns(rows: usize, sizes: &[u32], seed: u64, label: impl Fn(&[u32], &mut Rn
         names: vec![],
         values: lists,
     };
+    let click = TaskColumn { name: "click".into(), weights: vec![1.0; rows], labels };
+    training_part(ids.into_iter().enumerate().map(id).collect(), vec![list], vec![click])
+}
+
+/// A training part of nothing but these columns.
+pub(super) fn training_part(ids: Vec<IdColumn>, lists: Vec<ListColumn>, tasks: Vec<TaskColumn>) -> Columns {
+    let rows = tasks[0].labels.len();
     Columns {
         table: TableHash([0; 32]),
         part: Some(Part::Train),
         rows: (0..rows as u32).collect(),
         listeners: vec![0; rows],
         at: vec![0; rows],
-        ids: ids.into_iter().enumerate().map(id).collect(),
+        ids,
         dense: vec![],
-        lists: vec![list],
-        tasks: vec![TaskColumn { name: "click".into(), weights: vec![1.0; rows], labels }],
+        lists,
+        tasks,
     }
 }
 

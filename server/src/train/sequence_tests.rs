@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "tests")]
 
-use super::model_tests::{area, spec, trained};
-use crate::batches::{Columns, IdColumn, ListColumn, Part, Ragged, TableHash, TaskColumn};
+use super::model_tests::{area, spec, trained, training_part};
+use crate::batches::{Columns, IdColumn, ListColumn, Ragged, TaskColumn};
 use crate::layers::LayerError;
 use crate::rank::{BstConfig, SessionsConfig};
 use crate::registry::RankSpec;
@@ -54,17 +54,9 @@ fn world(rows: usize, seed: u64, rule: impl Fn(u32, &Past) -> bool) -> Columns {
         names: if name == "recent_behaviour" { vec!["liked".into(), "skipped".into()] } else { vec![] },
         values,
     };
-    Columns {
-        table: TableHash([0; 32]),
-        part: Some(Part::Train),
-        rows: (0..rows as u32).collect(),
-        listeners: vec![0; rows],
-        at: vec![0; rows],
-        ids: vec![IdColumn { name: "item".into(), size: ITEMS + 1, values: items }],
-        dense: vec![],
-        lists: names.into_iter().zip(sizes).zip(lists).map(list).collect(),
-        tasks: vec![TaskColumn { name: "click".into(), weights: vec![1.0; rows], labels }],
-    }
+    let item = IdColumn { name: "item".into(), size: ITEMS + 1, values: items };
+    let click = TaskColumn { name: "click".into(), weights: vec![1.0; rows], labels };
+    training_part(vec![item], names.into_iter().zip(sizes).zip(lists).map(list).collect(), vec![click])
 }
 
 fn kind(item: u32) -> u32 {
@@ -182,6 +174,10 @@ fn searching_for_all_is_not_searching() {
 #[test]
 fn what_the_columns_have_not_is_said() {
     let rows = world(4, 9, |item, _| item % 2 == 0);
+    let mut nameless = rows.clone();
+    nameless.lists[1].names.clear();
+    let many = spec("name = 'sessions'").build(&nameless, &mut Parameters::new(1)).map(drop).unwrap_err();
+    assert!(many.to_string().contains("behaviours"), "{many}");
     let refused = |spec: RankSpec| spec.build(&rows, &mut Parameters::new(1)).map(drop).unwrap_err();
     let unknown = refused(spec("name = 'din'\nhistory = 'resent'"));
     assert!(unknown.to_string().contains("\"resent\"") && unknown.to_string().contains("recent_gap"), "{unknown}");

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "tests")]
 
-use super::model_tests::spec;
+use super::model_tests::{spec, training_part};
 use super::{Balance, TrainConfig, Trainer};
-use crate::batches::{Columns, IdColumn, Part, TableHash, TaskColumn};
+use crate::batches::{Columns, IdColumn, TaskColumn};
 use sottovoce::math::Rng;
 use sottovoce_algebra::Parameters;
 
@@ -24,17 +24,8 @@ fn world(rows: usize, seed: u64, labels: impl Fn(u32, u32, &mut Rng) -> [(bool, 
     let id = |(name, values): (&str, Vec<u32>)| IdColumn { name: name.into(), size: 24, values };
     let task =
         |(name, (labels, weights)): (&str, (Vec<f32>, Vec<f32>))| TaskColumn { name: name.into(), labels, weights };
-    Columns {
-        table: TableHash([0; 32]),
-        part: Some(Part::Train),
-        rows: (0..rows as u32).collect(),
-        listeners: vec![0; rows],
-        at: vec![0; rows],
-        ids: ["a", "b"].into_iter().zip(ids).map(id).collect(),
-        dense: vec![],
-        lists: vec![],
-        tasks: ["first", "second"].into_iter().zip(tasks).map(task).collect(),
-    }
+    let ids = ["a", "b"].into_iter().zip(ids).map(id).collect();
+    training_part(ids, vec![], ["first", "second"].into_iter().zip(tasks).map(task).collect())
 }
 
 /// Areas on a test part of the tasks that are named.

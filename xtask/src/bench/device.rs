@@ -1,7 +1,7 @@
 //! The device in the page itself, headless Chromium, timed with the page's own clock: kernels beside other engines, from a skip to the
 //! new queue, private recall, cold start; and the DPP natively, beside a peer in another process.
 
-use super::line::{Measured, Peer, quantile};
+use super::line::{Measured, Peer, printed, quantile};
 use super::{Run, bars, beside, machine, peers};
 use crate::setup::Browser;
 use crate::workspace::Workspace;
@@ -40,14 +40,7 @@ pub(super) fn run(workspace: &Workspace, how: &Run) -> Result<Vec<Value>> {
     }
     run::say("bench device: the DPP natively");
     lines.extend(beside::dpp(workspace, how)?);
-    Ok(lines
-        .iter()
-        .map(|line| {
-            let mut line = line.json();
-            line["machine"] = machine.clone();
-            line
-        })
-        .collect())
+    Ok(printed(&lines, &machine))
 }
 
 /// 10,000 songs and tower weights, as the server would serve them.

@@ -37,6 +37,16 @@ pub(super) enum Bar {
     P95(f64),
 }
 
+/// All of them as they are printed, with the machine that they were taken on.
+pub(super) fn printed(lines: &[Measured], machine: &Value) -> Vec<Value> {
+    let with_machine = |line: &Measured| {
+        let mut line = line.json();
+        line["machine"] = machine.clone();
+        line
+    };
+    lines.iter().map(with_machine).collect()
+}
+
 impl Measured {
     /// `own` and `peer_value` are medians, spreads reach from the 5th to the 95th percentile, `ratio` is peer ÷ own of the medians,
     /// and its spread is that of the samples pair by pair.

@@ -2,7 +2,7 @@
 //! cohort, the same vector) and OpenSSL's AES; a device's part in a page's worker; the server over a disk. Each sample of ours stands beside
 //! one of the peer's, taken right after it.
 
-use super::line::{Measured, Peer};
+use super::line::{Measured, Peer, printed};
 use super::{Run, bars, machine, peers};
 use crate::setup::Browser;
 use crate::workspace::Workspace;
@@ -38,15 +38,7 @@ pub(super) fn run(workspace: &Workspace, how: &Run) -> Result<Vec<Value>> {
         lines.push(Measured { bar: bars::bar(op, None), ..native(workspace, "sottovoce-server", "sums", op, size)? });
     }
     lines.push(in_chromium(workspace)?);
-    let machine = machine::machine(None);
-    Ok(lines
-        .iter()
-        .map(|line| {
-            let mut line = line.json();
-            line["machine"] = machine.clone();
-            line
-        })
-        .collect())
+    Ok(printed(&lines, &machine::machine(None)))
 }
 
 /// One run of `benches/secagg.rs`.

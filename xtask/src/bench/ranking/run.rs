@@ -2,6 +2,7 @@
 
 use super::scripts::Scripts;
 use super::{ladder, models, steps};
+use crate::bench::line::printed;
 use crate::bench::{Run, machine};
 use crate::run::say;
 use crate::workspace::Workspace;
@@ -24,15 +25,7 @@ pub(in crate::bench) fn run(workspace: &Workspace, how: &Run) -> Result<Vec<Valu
     let mut lines = steps::run(workspace, how, peers.as_ref())?;
     lines.extend(models::run(workspace, how, peers.as_ref())?);
     lines.extend(ladder::run(workspace, how)?);
-    let machine = machine::machine(None);
-    Ok(lines
-        .iter()
-        .map(|line| {
-            let mut line = line.json();
-            line["machine"] = machine.clone();
-            line
-        })
-        .collect())
+    Ok(printed(&lines, &machine::machine(None)))
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
