@@ -130,11 +130,6 @@ impl Fields {
         self.embeddings
     }
 
-    /// `e`: `B × F·k`.
-    pub fn embed<A: Algebra>(&self, a: &mut A, batch: &Batch) -> A::Var {
-        self.look_up(a, self.embeddings, batch)
-    }
-
     /// `x`, where there is any.
     pub fn reals<A: Algebra>(&self, a: &mut A, batch: &Batch) -> Option<A::Var> {
         (self.dense > 0).then(|| a.input(self.dense, &batch.dense))
@@ -148,21 +143,49 @@ impl Fields {
         }
     }
 
-    /// Rows of any table of `n × c`, side by side: `B × F·c`.
-    pub fn look_up<A: Algebra>(&self, a: &mut A, table: Part, batch: &Batch) -> A::Var {
-        let table = a.parameter(table);
+    /// `w·x` over all fields: `B × 1`. Of a list every entry counts in full, as an indicator of its own.
+    pub fn first_order<A: Algebra>(&self, a: &mut A, weights: Part, batch: &Batch) -> A::Var {
+        let weights = a.parameter(weights);
+        let ids = self.ids(a, weights, batch);
+        let mut sum = ids.map(|each| a.sum_columns(each));
+        for list in &self.lists {
+            let (steps, mask, length) = list.steps(a, weights, batch);
+            let known = a.mask_rows(steps, mask);
+            let entries = a.reshape(known, length);
+            let entries = a.sum_columns(entries);
+            sum = Some(sum.map_or(entries, |sum| a.add(sum, entries)));
+        }
+        sum.unwrap_or_else(|| a.input(1, &vec![0.0; batch.len()]))
+    }
+
+    /// `e`: `B × F·k`.
+    pub fn embed<A: Algebra>(&self, a: &mut A, batch: &Batch) -> A::Var {
+        let table = a.parameter(self.embeddings);
+        let mut parts: Vec<A::Var> = self.ids(a, table, batch).into_iter().collect();
+        for list in &self.lists {
+            let (steps, mask, length) = list.steps(a, table, batch);
+            parts.push(a.mean_pool(steps, mask, length));
+        }
+        match parts[..] {
+            [] => a.input(0, &[]),
+            [only] => only,
+            _ => a.concat(&parts),
+        }
+    }
+
+    /// Rows of a table, side by side: one for each id column.
+    fn ids<A: Algebra>(&self, a: &mut A, table: A::Var, batch: &Batch) -> Option<A::Var> {
         let mut ids = Vec::with_capacity(batch.len() * self.offsets.len());
         batch.side_by_side(&self.offsets, &mut ids);
-        let mut parts = Vec::with_capacity(1 + self.lists.len());
-        if !self.offsets.is_empty() {
-            parts.push(a.gather(table, &ids, self.offsets.len()));
-        }
-        for list in &self.lists {
-            let of = &batch.lists[list.place];
-            let rows: Vec<u32> = of.ids.iter().map(|id| id + list.offset).collect();
-            let steps = a.gather(table, &rows, 1);
-            parts.push(a.mean_pool(steps, &of.mask, of.steps));
-        }
-        if parts.len() == 1 { parts[0] } else { a.concat(&parts) }
+        (!self.offsets.is_empty()).then(|| a.gather(table, &ids, self.offsets.len()))
+    }
+}
+
+impl List {
+    /// A row of a table for each of its entries; which of them are there; how many a row of the batch has.
+    fn steps<'b, A: Algebra>(&self, a: &mut A, table: A::Var, batch: &'b Batch) -> (A::Var, &'b [f32], usize) {
+        let of = &batch.lists[self.place];
+        let rows: Vec<u32> = of.ids.iter().map(|id| id + self.offset).collect();
+        (a.gather(table, &rows, 1), &of.mask, of.steps)
     }
 }

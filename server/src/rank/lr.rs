@@ -5,7 +5,7 @@
 //! | paper | here | shape | meaning |
 //! |---|---|---|---|
 //! | `w` | `weights` | n × 1 | a weight for each value of each field |
-//! | `w·x` | [`Ranker::forward`] | B × 1 | their sum, a bias, and the real features' |
+//! | `w·x` | [`Ranker::forward`] | B × 1 | their sum, a bias, and the real features'; of a list each entry counts in full |
 //!
 //! Every other model here has this sum in it.
 
@@ -61,8 +61,7 @@ impl Lr {
 
     /// `w·x + b`.
     pub(super) fn logit<A: Algebra>(&self, a: &mut A, batch: &Batch) -> A::Var {
-        let each = self.fields.look_up(a, self.weights, batch);
-        let mut sum = a.sum_columns(each);
+        let mut sum = self.fields.first_order(a, self.weights, batch);
         if let (Some(w), Some(x)) = (self.reals, self.fields.reals(a, batch)) {
             let w = a.parameter(w);
             let reals = a.linear(x, w, None);
