@@ -15,6 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   sottovoce-server train ranker --config configs/lr.toml --data ../shared/data/ml-100k
   sottovoce-server train ranker --config configs/deepfm.toml --data ../shared/data/ml-100k --seeds 5 --json
+  sottovoce-server train ranker --config configs/gbdt.toml --data ../shared/data/ml-100k            trees, grown at once
   sottovoce-server train ranker --config configs/deepfm.toml --data DIR --run runs/mine --checkpoint-every 200000
   sottovoce-server train ranker --config configs/deepfm.toml --data DIR --run runs/mine --resume    after a kill
 
@@ -75,7 +76,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         let record = RunRecord { code, data: args.data.clone(), table_hash, seed, config };
         let path = path(seed);
         let outcome = one(args, &path, &record, &data, how)?;
-        tell(args, &path, seed, &outcome)?;
+        tell(args, &path, &record, &outcome)?;
         outcomes.push(outcome);
     }
     for (place, task) in config.train.tasks.iter().enumerate() {
@@ -121,8 +122,8 @@ fn one(args: &Args, path: &std::path::Path, record: &RunRecord, data: &RunData, 
     Ok(outcome)
 }
 
-fn tell(args: &Args, path: &std::path::Path, seed: u64, outcome: &Outcome) -> anyhow::Result<()> {
-    let Outcome { test, chosen, epoch_s } = outcome;
+fn tell(args: &Args, path: &std::path::Path, record: &RunRecord, outcome: &Outcome) -> anyhow::Result<()> {
+    let (Outcome { test, chosen, epoch_s }, seed) = (outcome, record.seed);
     let all = |of: &dyn Fn(&crate::train::Figures) -> f64| -> Vec<f64> {
         test.test.iter().map(|figures| round4(of(figures))).collect()
     };
@@ -136,8 +137,10 @@ fn tell(args: &Args, path: &std::path::Path, seed: u64, outcome: &Outcome) -> an
         return say(&line.to_string());
     }
     let place = path.display();
+    let each = if record.config.model.fits_itself() { "in all" } else { "an epoch" };
+    let round = record.config.model.round();
     say(&format!(
-        "seed {seed}: AUC {areas:?}, GAUC {:?}, log loss {:?} at epoch {} of {}, {epoch_s:.2} s an epoch; see {place}/report.html",
+        "seed {seed}: AUC {areas:?}, GAUC {:?}, log loss {:?} at {round} {} of {}, {epoch_s:.2} s {each}; see {place}/report.html",
         all(&|f| f.gauc.value),
         all(&|f| f.log_loss),
         test.best,
@@ -181,6 +184,13 @@ impl Bar {
                     left(here),
                     left(here + later),
                 ));
+            }
+            Told::Fitting(progress) => {
+                bar.set_prefix(format!("seed {seed} {}", progress.step));
+                bar.set_length(progress.total);
+                bar.set_position(progress.done);
+                bar.enable_steady_tick(Duration::from_millis(200));
+                bar.set_message(clocked(bar.elapsed()));
             }
             Told::Epoch(line) => {
                 let each: Vec<String> = line.validation.iter().map(|task| format!("{:.4}", task.auc)).collect();

@@ -28,6 +28,12 @@ pub enum LayerError {
         /// What there is.
         known: String,
     },
+    /// A model that is not trained step by step.
+    #[error("{model} has no steps to be trained by; it fits itself to a training part")]
+    FitsItself {
+        /// Its name.
+        model: &'static str,
+    },
     /// A setting that means nothing.
     #[error("{setting} is {got}; it has to be {expected}")]
     Setting {

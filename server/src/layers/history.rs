@@ -135,6 +135,59 @@ impl Beside {
     }
 }
 
+/// All that lies beside a history: part of each step, with nothing of the candidate's to be compared to.
+#[derive(Clone, Debug)]
+pub struct Told {
+    beside: Vec<Beside>,
+    k: usize,
+}
+
+impl Told {
+    /// The lists of these names, each embedded in `k` numbers an entry.
+    ///
+    /// # Errors
+    /// [`LayerError::UnknownList`].
+    pub fn new(
+        columns: &Columns,
+        names: &[String],
+        k: usize,
+        parameters: &mut Parameters<f32>,
+    ) -> Result<Self, LayerError> {
+        let beside = names.iter().map(|name| Beside::new(columns, name, k, parameters)).collect::<Result<_, _>>()?;
+        Ok(Self { beside, k })
+    }
+
+    /// `c·k`: numbers a step.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.beside.len() * self.k
+    }
+
+    /// Their places among a batch's lists.
+    pub fn lists(&self) -> impl Iterator<Item = usize> {
+        self.beside.iter().map(|beside| beside.list)
+    }
+
+    /// One matrix of `k` columns for each, over the entries that `of` takes from a list of the batch.
+    pub fn each<A: Algebra>(&self, a: &mut A, batch: &Batch, of: impl Fn(&[u32]) -> Vec<u32>) -> Vec<A::Var> {
+        self.beside.iter().map(|beside| beside.embed(a, &of(&batch.lists[beside.list].ids))).collect()
+    }
+
+    /// All of them side by side, where there is any: `B·T × c·k`.
+    pub fn embed<A: Algebra>(&self, a: &mut A, batch: &Batch, of: impl Fn(&[u32]) -> Vec<u32>) -> Option<A::Var> {
+        let parts = self.each(a, batch, of);
+        (!parts.is_empty()).then(|| a.concat(&parts))
+    }
+
+    /// Steps with all of it behind: `B·T × (k + c·k)`.
+    pub fn behind<A: Algebra>(&self, a: &mut A, steps: A::Var, batch: &Batch) -> A::Var {
+        match self.embed(a, batch, <[u32]>::to_vec) {
+            Some(told) => a.concat(&[steps, told]),
+            None => steps,
+        }
+    }
+}
+
 fn unknown(columns: &Columns, list: &str) -> LayerError {
     let known = columns.lists.iter().map(|list| list.name.as_str()).collect::<Vec<_>>().join(", ");
     LayerError::UnknownList { list: list.to_owned(), known }

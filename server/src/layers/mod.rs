@@ -19,7 +19,7 @@ pub use bits::{Bits, BitsConfig};
 pub use crossing::{Cross, Crossing};
 pub use error::LayerError;
 pub use fields::{Fields, FieldsConfig, Lists};
-pub use history::{Beside, History};
+pub use history::{Beside, History, Told};
 pub use interacting::{Interacting, InteractingConfig};
 pub use mlp::{Mlp, MlpConfig, Pass};
 pub use sittings::{Cut, Sittings};

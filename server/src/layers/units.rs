@@ -46,11 +46,19 @@ impl Units {
         Self { network: Mlp::bending(name, 4 * k + c, &config, Bending::Sigmoid, Some(kinds), parameters), weights }
     }
 
-    /// `Σ_t a(e_t, v)·e_t` over the steps of the mask: `e: B·T × k`, `v: B × k`, to `B × k`.
-    pub fn attend<A: Algebra>(&self, a: &mut A, e: A::Var, v: A::Var, mask: &[f32]) -> A::Var {
+    /// `Σ_t a(e_t, v, h_t)·[e_t | h_t]` over the steps of the mask: `e: B·T × k`, `v: B × k`, `h: B·T × c` where there is any, to `B × (k + c)`.
+    pub fn attend<A: Algebra>(&self, a: &mut A, e: A::Var, v: A::Var, h: Option<A::Var>, mask: &[f32]) -> A::Var {
+        let weights = self.weigh(a, e, v, h, mask);
+        let mixed = h.map_or(e, |h| a.concat(&[e, h]));
+        a.mix(weights, mixed)
+    }
+
+    /// `a(e_t, v, h_t)`: `B × T`.
+    pub fn weigh<A: Algebra>(&self, a: &mut A, e: A::Var, v: A::Var, h: Option<A::Var>, mask: &[f32]) -> A::Var {
         let compared = a.compare(e, v);
-        let weights = self.network.forward(a, compared, Pass::Serve);
-        self.mixed(a, weights, e, v, mask)
+        let read = h.map_or(compared, |h| a.concat(&[compared, h]));
+        let weights = self.network.forward(a, read, Pass::Serve);
+        self.counted(a, weights, v, mask)
     }
 
     /// An interest for each kind, over the steps of its own mask; `h: B·T × c` is read beside, and it is what is mixed.
@@ -67,15 +75,17 @@ impl Units {
         let weights = self.network.forward(a, compared, Pass::Serve);
         let of_kind = |(kind, mask): (usize, &Vec<f32>)| {
             let own = a.slice(weights, kind, 1);
-            self.mixed(a, own, h, v, mask)
+            let own = self.counted(a, own, v, mask);
+            a.mix(own, h)
         };
         masks.iter().enumerate().map(of_kind).collect()
     }
 
-    fn mixed<A: Algebra>(&self, a: &mut A, weights: A::Var, e: A::Var, v: A::Var, mask: &[f32]) -> A::Var {
+    /// Weights as they count, in rows of an example's steps.
+    fn counted<A: Algebra>(&self, a: &mut A, weights: A::Var, v: A::Var, mask: &[f32]) -> A::Var {
         let (examples, _) = a.shape(v);
         let steps = (mask.len() / examples.max(1)).max(1);
-        let weights = match self.weights {
+        match self.weights {
             Weights::Plain => {
                 let there = a.mask_rows(weights, mask);
                 a.reshape(there, steps)
@@ -84,7 +94,6 @@ impl Units {
                 let rows = a.reshape(weights, steps);
                 a.softmax(rows, Some(mask))
             }
-        };
-        a.mix(weights, e)
+        }
     }
 }

@@ -12,8 +12,10 @@
 //! Left out: LeakyReLU in the top layers, which is relu here.
 
 use super::{Forward, Ranker};
-use crate::batches::{Batch, Columns};
-use crate::layers::{Fields, FieldsConfig, History, LayerError, Mlp, MlpConfig, Pass, Transformer, TransformerConfig};
+use crate::batches::{Batch, Columns, ListBatch};
+use crate::layers::{
+    Fields, FieldsConfig, History, LayerError, Mlp, MlpConfig, Pass, Told, Transformer, TransformerConfig,
+};
 use serde::{Deserialize, Serialize};
 use sottovoce_algebra::{Algebra, Init, Parameters, Part};
 
@@ -25,6 +27,8 @@ pub struct BstConfig {
     pub fields: FieldsConfig,
     /// Which list is the history; the first that shares a vocabulary where absent.
     pub history: Option<String>,
+    /// Lists that describe its entries, and are added to each step.
+    pub beside: Vec<String>,
     /// `n`: how many of the newest steps are read; the paper has 20.
     pub length: usize,
     /// The blocks; the paper has 1 of 8 heads.
@@ -37,7 +41,7 @@ impl Default for BstConfig {
     fn default() -> Self {
         let (fields, transformer, layers) =
             (FieldsConfig::default(), TransformerConfig::default(), MlpConfig::default());
-        Self { fields, history: None, length: 20, transformer, layers }
+        Self { fields, history: None, beside: Vec::new(), length: 20, transformer, layers }
     }
 }
 
@@ -46,6 +50,7 @@ impl Default for BstConfig {
 pub struct Bst {
     fields: Fields,
     history: History,
+    told: Told,
     length: usize,
     positions: Part,
     transformer: Transformer,
@@ -66,35 +71,46 @@ impl Bst {
             let (setting, expected) = ("model.transformer.heads", "a divisor of model.fields.dimension");
             return Err(LayerError::Setting { setting, expected, got: heads });
         }
+        let told = Told::new(columns, &config.beside, k, parameters)?;
         let positions = parameters.add("positions", steps, k, Init::Normal(0.01));
         let transformer = Transformer::new("transformer", k, config.transformer, parameters);
         let layers = Mlp::new("layers", fields.width() + steps * k, &config.layers, Some(1), parameters);
-        Ok(Self { fields, history, length: config.length, positions, transformer, layers })
+        Ok(Self { fields, history, told, length: config.length, positions, transformer, layers })
     }
 
-    /// The newest `n` steps right-aligned before the candidate, so that a place always means the same distance; and where one is.
-    fn sequence(&self, batch: &Batch) -> (Vec<u32>, Vec<f32>) {
-        let (list, candidates) = (&batch.lists[self.history.list()], self.history.candidates(batch));
+    /// The newest `n` entries of every row right-aligned, and behind them what stands for the candidate: a place always means the same distance.
+    fn newest(&self, list: &ListBatch, entries: &[u32], last: impl Fn(usize) -> u32) -> Vec<u32> {
         let n = self.length;
-        let (mut ids, mut mask) = (vec![0; batch.len() * (n + 1)], vec![0.0; batch.len() * (n + 1)]);
-        let rows = ids.chunks_exact_mut(n + 1).zip(mask.chunks_exact_mut(n + 1));
-        for (row, (ids, mask)) in rows.enumerate() {
+        let mut kept = vec![0; list.mask.len() / list.steps * (n + 1)];
+        for (row, to) in kept.chunks_exact_mut(n + 1).enumerate() {
             let own = row * list.steps..(row + 1) * list.steps;
             let there = list.mask[own.clone()].iter().filter(|m| **m > 0.0).count();
-            let newest = &list.ids[own][there.saturating_sub(n)..there];
-            ids[n - newest.len()..n].copy_from_slice(newest);
-            mask[n - newest.len()..].fill(1.0);
-            ids[n] = candidates[row];
+            let newest = &entries[own][there.saturating_sub(n)..there];
+            to[n - newest.len()..n].copy_from_slice(newest);
+            to[n] = last(row);
         }
-        (ids, mask)
+        kept
+    }
+
+    /// Where such a row has anything.
+    fn mask(&self, list: &ListBatch) -> Vec<f32> {
+        let rows = list.mask.chunks_exact(list.steps).flat_map(|mask| {
+            let there = mask.iter().filter(|m| **m > 0.0).count().min(self.length);
+            (0..=self.length).map(move |place| f32::from(u8::from(place + there >= self.length)))
+        });
+        rows.collect()
     }
 }
 
 impl<A: Algebra> Ranker<A> for Bst {
     fn forward(&self, a: &mut A, batch: &Batch, pass: Pass) -> Forward<A::Var> {
-        let (ids, mask) = self.sequence(batch);
+        let (list, candidates) = (&batch.lists[self.history.list()], self.history.candidates(batch));
         let (steps, k) = (self.length + 1, self.fields.dimension());
-        let s = self.history.embed(a, &ids);
+        let mask = self.mask(list);
+        let mut s = self.history.embed(a, &self.newest(list, &list.ids, |row| candidates[row]));
+        for told in self.told.each(a, batch, |entries| self.newest(list, entries, |_| 0)) {
+            s = a.add(s, told);
+        }
         let positions = a.parameter(self.positions);
         let s = a.add_period(s, positions);
         let f = self.transformer.forward(a, s, &mask, steps, pass);
@@ -108,7 +124,7 @@ impl<A: Algebra> Ranker<A> for Bst {
     }
 
     fn lists(&self) -> Vec<usize> {
-        self.fields.lists().into_iter().chain([self.history.list()]).collect()
+        self.fields.lists().into_iter().chain([self.history.list()]).chain(self.told.lists()).collect()
     }
 
     fn tables(&self) -> Vec<Part> {

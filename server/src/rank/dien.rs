@@ -14,7 +14,7 @@
 
 use super::{Forward, Ranker};
 use crate::batches::{Batch, Columns};
-use crate::layers::{Bending, Fields, FieldsConfig, History, LayerError, Mlp, MlpConfig, Pass};
+use crate::layers::{Bending, Fields, FieldsConfig, History, LayerError, Mlp, MlpConfig, Pass, Told, Units, Weights};
 use serde::{Deserialize, Serialize};
 use sottovoce::math::Rng;
 use sottovoce_algebra::{Algebra, GruWeights, Init, Parameters, Part};
@@ -27,6 +27,10 @@ pub struct DienConfig {
     pub fields: FieldsConfig,
     /// Which list is the history; the first that shares a vocabulary where absent.
     pub history: Option<String>,
+    /// Lists that describe its entries, and become part of each step.
+    pub beside: Vec<String>,
+    /// Hidden units of the attention's network.
+    pub units: Vec<usize>,
     /// `α` of the auxiliary loss; the paper's 1. 0 leaves it out.
     pub auxiliary: f32,
     /// The layers above.
@@ -38,7 +42,15 @@ pub struct DienConfig {
 impl Default for DienConfig {
     fn default() -> Self {
         let (fields, layers) = (FieldsConfig::default(), MlpConfig::default());
-        Self { fields, history: None, auxiliary: 1.0, layers, bending: Bending::Dice }
+        Self {
+            fields,
+            history: None,
+            beside: Vec::new(),
+            units: vec![36],
+            auxiliary: 1.0,
+            layers,
+            bending: Bending::Dice,
+        }
     }
 }
 
@@ -47,10 +59,11 @@ impl Default for DienConfig {
 pub struct Dien {
     fields: Fields,
     history: History,
+    told: Told,
     vocabulary: u32,
     auxiliary: f32,
     extractor: GruWeights<Part>,
-    attention: Part,
+    attention: Units,
     evolution: GruWeights<Part>,
     layers: Mlp,
 }
@@ -64,12 +77,14 @@ impl Dien {
         let fields = Fields::new(columns, config.fields, parameters);
         let history = History::new(columns, &fields, config.history.as_deref())?;
         let k = fields.dimension();
-        let extractor = gru("extractor", k, k, parameters);
-        let attention = parameters.add("attention W", k, k, Init::Glorot);
+        let told = Told::new(columns, &config.beside, k, parameters)?;
+        let extractor = gru("extractor", k + told.width(), k, parameters);
+        let attention = Units::of_many("attention", (k, told.width()), &config.units, Weights::Softmax, 1, parameters);
         let evolution = gru("evolution", k, k, parameters);
         let layers = Mlp::bending("layers", fields.width() + k, &config.layers, config.bending, Some(1), parameters);
         let vocabulary = columns.lists[history.list()].size;
-        Ok(Self { fields, history, vocabulary, auxiliary: config.auxiliary, extractor, attention, evolution, layers })
+        let auxiliary = config.auxiliary;
+        Ok(Self { fields, history, told, vocabulary, auxiliary, extractor, attention, evolution, layers })
     }
 
     /// Eq. (7): what a state foretells at step `t + 1`, against a behaviour drawn at random.
@@ -113,17 +128,14 @@ impl<A: Algebra> Ranker<A> for Dien {
         let list = &batch.lists[self.history.list()];
         let (b, e_a) = (self.history.steps(a, batch), self.history.candidate(a, batch));
         let extractor = read(a, self.extractor);
-        let h = a.gru(b, extractor, &list.mask, list.steps);
+        let steps = self.told.behind(a, b, batch);
+        let h = a.gru(steps, extractor, &list.mask, list.steps);
         let auxiliary = match pass {
             Pass::Train { seed } if self.auxiliary > 0.0 => self.foretell(a, batch, b, h, seed),
             _ => None,
         };
-        let w = a.parameter(self.attention);
-        let asked = a.linear(e_a, w, None);
-        let asked = a.repeat(asked, list.steps);
-        let scores = a.row_dot(h, asked);
-        let scores = a.reshape(scores, list.steps);
-        let attention = a.softmax(scores, Some(&list.mask));
+        let told = self.told.embed(a, batch, <[u32]>::to_vec);
+        let attention = self.attention.weigh(a, h, e_a, told, &list.mask);
         let evolution = read(a, self.evolution);
         let evolved = a.augru(h, attention, evolution, &list.mask, list.steps);
         let interest = a.last(evolved, list.steps);
@@ -136,7 +148,7 @@ impl<A: Algebra> Ranker<A> for Dien {
     }
 
     fn lists(&self) -> Vec<usize> {
-        self.fields.lists().into_iter().chain([self.history.list()]).collect()
+        self.fields.lists().into_iter().chain([self.history.list()]).chain(self.told.lists()).collect()
     }
 
     fn tables(&self) -> Vec<Part> {

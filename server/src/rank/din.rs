@@ -6,6 +6,7 @@
 //! | paper | here | shape | meaning |
 //! |---|---|---|---|
 //! | `e_1 … e_H` | [`History::steps`] | B·H × k | what the user met |
+//! | | [`Told`] | B·H × c·k | what came of it, how long ago: read by the attention, and part of what is summed |
 //! | `v_A` | [`History::candidate`] | B × k | the candidate |
 //! | `v_U(A) = Σ a(e_j, v_A)·e_j` | [`Units`] | B × k | eq. (3), weights not normalised |
 //! | Dice | [`Bending::Dice`] | | §5.1, between the layers |
@@ -16,7 +17,7 @@
 
 use super::{Forward, Ranker};
 use crate::batches::{Batch, Columns};
-use crate::layers::{Bending, Fields, FieldsConfig, History, LayerError, Mlp, MlpConfig, Pass, Units, Weights};
+use crate::layers::{Bending, Fields, FieldsConfig, History, LayerError, Mlp, MlpConfig, Pass, Told, Units, Weights};
 use serde::{Deserialize, Serialize};
 use sottovoce_algebra::{Algebra, Parameters, Part};
 
@@ -41,6 +42,8 @@ pub struct DinConfig {
     pub fields: FieldsConfig,
     /// Which list is the history; the first that shares a vocabulary where absent.
     pub history: Option<String>,
+    /// Lists that describe its entries, and become part of each step.
+    pub beside: Vec<String>,
     /// What becomes of it.
     pub reading: Reading,
     /// Of a longer history the steps nearest to the candidate alone are attended to, so many.
@@ -60,6 +63,7 @@ impl Default for DinConfig {
         Self {
             fields: FieldsConfig::default(),
             history: None,
+            beside: Vec::new(),
             reading: Reading::default(),
             nearest: None,
             units: vec![36],
@@ -75,6 +79,7 @@ impl Default for DinConfig {
 pub struct Din {
     fields: Fields,
     history: History,
+    told: Told,
     reading: Reading,
     nearest: Option<usize>,
     units: Units,
@@ -94,10 +99,11 @@ impl Din {
             return Err(LayerError::Setting { setting, expected, got: 0 });
         }
         let k = fields.dimension();
-        let units = Units::new("attention", k, &config.units, config.weights, parameters);
-        let input = fields.width() + if config.reading == Reading::None { 0 } else { k };
+        let told = Told::new(columns, &config.beside, k, parameters)?;
+        let units = Units::of_many("attention", (k, told.width()), &config.units, config.weights, 1, parameters);
+        let input = fields.width() + if config.reading == Reading::None { 0 } else { k + told.width() };
         let layers = Mlp::bending("layers", input, &config.layers, config.bending, Some(1), parameters);
-        Ok(Self { fields, history, reading: config.reading, nearest: config.nearest, units, layers })
+        Ok(Self { fields, history, told, reading: config.reading, nearest: config.nearest, units, layers })
     }
 
     /// `v_U(A)`.
@@ -105,21 +111,26 @@ impl Din {
         let list = &batch.lists[self.history.list()];
         if self.reading == Reading::Mean {
             let steps = self.history.steps(a, batch);
-            return a.mean_pool(steps, &list.mask, list.steps);
+            let whole = self.told.behind(a, steps, batch);
+            return a.mean_pool(whole, &list.mask, list.steps);
         }
         let candidate = self.history.candidate(a, batch);
         match self.nearest {
             Some(keep) if keep < list.steps => {
                 let (table, rows) = (a.parameter(self.history.table()), self.history.rows(&list.ids));
                 let found = a.nearest(table, &rows, &list.mask, candidate, keep);
-                let own = |(slot, place): (usize, &u32)| list.ids[slot / keep * list.steps + *place as usize];
-                let ids: Vec<u32> = found.places.iter().enumerate().map(own).collect();
-                let steps = self.history.embed(a, &ids);
-                self.units.attend(a, steps, candidate, &found.mask)
+                let of = |ids: &[u32]| -> Vec<u32> {
+                    let own = |(slot, place): (usize, &u32)| ids[slot / keep * list.steps + *place as usize];
+                    found.places.iter().enumerate().map(own).collect()
+                };
+                let steps = self.history.embed(a, &of(&list.ids));
+                let told = self.told.embed(a, batch, of);
+                self.units.attend(a, steps, candidate, told, &found.mask)
             }
             _ => {
                 let steps = self.history.steps(a, batch);
-                self.units.attend(a, steps, candidate, &list.mask)
+                let told = self.told.embed(a, batch, <[u32]>::to_vec);
+                self.units.attend(a, steps, candidate, told, &list.mask)
             }
         }
     }
@@ -139,8 +150,9 @@ impl<A: Algebra> Ranker<A> for Din {
     }
 
     fn lists(&self) -> Vec<usize> {
-        let own = (self.reading != Reading::None).then(|| self.history.list());
-        self.fields.lists().into_iter().chain(own).collect()
+        let own = std::iter::once(self.history.list()).chain(self.told.lists());
+        let read = own.filter(|_| self.reading != Reading::None);
+        self.fields.lists().into_iter().chain(read).collect()
     }
 
     fn tables(&self) -> Vec<Part> {

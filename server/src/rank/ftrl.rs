@@ -16,7 +16,7 @@
 
 use super::ftrl_rows::ColumnHasher;
 use super::{RankError, TextRows};
-use crate::batches::Columns;
+use crate::batches::{Columns, ListColumn};
 use crate::layers::Lists;
 use crate::progress::{Progress, Report};
 use serde::{Deserialize, Serialize};
@@ -262,6 +262,13 @@ impl Ftrl {
     /// Learns rows that are hashes already, in their order; `said` becomes what was said of each before.
     pub fn learn(&mut self, rows: &SparseRows, said: &mut Vec<f32>) {
         self.table.learn(rows, said);
+    }
+
+    /// Whether it reads this list: as a feature, or in a cross.
+    #[must_use]
+    pub fn reads(&self, list: &ListColumn) -> bool {
+        let crossed = self.config.crosses.iter().flatten().any(|name| *name == list.name);
+        crossed || !list.ordered || self.config.lists == Lists::All
     }
 
     /// How many weights were touched, and how many are not 0.

@@ -12,7 +12,7 @@
 
 use super::{Forward, Ranker};
 use crate::batches::{Batch, Columns};
-use crate::layers::{Fields, FieldsConfig, History, LayerError, Mlp, MlpConfig, Pass};
+use crate::layers::{Fields, FieldsConfig, History, LayerError, Mlp, MlpConfig, Pass, Told};
 use serde::{Deserialize, Serialize};
 use sottovoce_algebra::{Algebra, GruWeights, Init, LstmWeights, Parameters, Part};
 
@@ -35,6 +35,8 @@ pub struct RecurrentConfig {
     pub fields: FieldsConfig,
     /// Which list is the history; the first that shares a vocabulary where absent.
     pub history: Option<String>,
+    /// Lists that describe its entries, and become part of each step.
+    pub beside: Vec<String>,
     /// Which unit.
     pub cell: Cell,
     /// `h`.
@@ -46,7 +48,7 @@ pub struct RecurrentConfig {
 impl Default for RecurrentConfig {
     fn default() -> Self {
         let (fields, layers) = (FieldsConfig::default(), MlpConfig::default());
-        Self { fields, history: None, cell: Cell::default(), state: 32, layers }
+        Self { fields, history: None, beside: Vec::new(), cell: Cell::default(), state: 32, layers }
     }
 }
 
@@ -55,6 +57,7 @@ impl Default for RecurrentConfig {
 pub struct Recurrent {
     fields: Fields,
     history: History,
+    told: Told,
     cell: Cell,
     maps: [Part; 3],
     layers: Mlp,
@@ -73,12 +76,13 @@ impl Recurrent {
         let fields = Fields::new(columns, config.fields, parameters);
         let history = History::new(columns, &fields, config.history.as_deref())?;
         let (k, h) = (fields.dimension(), config.state);
+        let told = Told::new(columns, &config.beside, k, parameters)?;
         let gates = match config.cell {
             Cell::Gru => 3,
             Cell::Lstm => 4,
         };
         let maps = [
-            parameters.add("recurrent W", k, gates * h, Init::Glorot),
+            parameters.add("recurrent W", k + told.width(), gates * h, Init::Glorot),
             parameters.add("recurrent U", h, gates * h, Init::Glorot),
             parameters.add("recurrent b", 1, gates * h, Init::Constant(0.0)),
         ];
@@ -87,14 +91,15 @@ impl Recurrent {
             parameters.part_mut(maps[2])[h..2 * h].fill(1.0);
         }
         let layers = Mlp::new("layers", fields.width() + h, &config.layers, Some(1), parameters);
-        Ok(Self { fields, history, cell: config.cell, maps, layers })
+        Ok(Self { fields, history, told, cell: config.cell, maps, layers })
     }
 }
 
 impl<A: Algebra> Ranker<A> for Recurrent {
     fn forward(&self, a: &mut A, batch: &Batch, pass: Pass) -> Forward<A::Var> {
         let list = &batch.lists[self.history.list()];
-        let x = self.history.steps(a, batch);
+        let steps = self.history.steps(a, batch);
+        let x = self.told.behind(a, steps, batch);
         let [input, state, bias] = self.maps.map(|part| a.parameter(part));
         let h = match self.cell {
             Cell::Gru => a.gru(x, GruWeights { input, state, bias }, &list.mask, list.steps),
@@ -108,7 +113,7 @@ impl<A: Algebra> Ranker<A> for Recurrent {
     }
 
     fn lists(&self) -> Vec<usize> {
-        self.fields.lists().into_iter().chain([self.history.list()]).collect()
+        self.fields.lists().into_iter().chain([self.history.list()]).chain(self.told.lists()).collect()
     }
 
     fn tables(&self) -> Vec<Part> {

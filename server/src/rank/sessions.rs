@@ -11,7 +11,7 @@
 //! | `e_t` | item + behaviour + gap + sitting | B·S·L × k | a step, with DSIN's bias (eq. 1) |
 //! | `I_s` | `within` | B·S·L × k | steps after attention within their sitting (DSIN, eqs. 3–5) |
 //! | `H_s` | `between` | B·S × k | sittings after attention between them; DSIN has a Bi-LSTM there |
-//! | `u_d` | `interests` | B × k a behaviour | what of each behaviour speaks for or against the candidate |
+//! | `u_d` | `interests` | B × k a behaviour | what of each behaviour speaks for or against the candidate; and what of all of them together does, which knows how they stand to one another |
 //! | `f_n` | `against` | B × k | negative steps beside the positive interest (DFN, external feedback) |
 //!
 //! Kept: a domain for each behaviour, positive and negative; a candidate activates steps and sittings. Left out: DSIN's bias for the
@@ -141,10 +141,10 @@ impl Sessions {
         let read: Vec<bool> = marked(&config.leave_out)?.iter().map(|left_out| !left_out).collect();
         let within = Transformer::new("within sittings", k, config.transformer, parameters);
         let between = Transformer::new("between sittings", k, config.transformer, parameters);
-        let interests = Units::of_many("interests", (k, k), &config.units, config.weights, kinds, parameters);
+        let interests = Units::of_many("interests", (k, 4 * k), &config.units, config.weights, kinds + 1, parameters);
         let of_sittings = Units::new("of sittings", k, &config.units, config.weights, parameters);
         let against = Units::new("against", k, &config.units, config.weights, parameters);
-        let width = fields.width() + (kinds + 2) * k;
+        let width = fields.width() + ((kinds + 1) * 4 + 2) * k;
         let layers = Mlp::bending("layers", width, &config.layers, config.bending, Some(1), parameters);
         let cut = Cut { sittings: config.sittings, steps: config.steps };
         Ok(Self {
@@ -185,17 +185,20 @@ impl Sessions {
         let of = |keep: &dyn Fn(usize) -> bool| -> Vec<f32> {
             mask.iter().zip(&behaviours).map(|(m, b)| m * f32::from(u8::from(keep(*b as usize)))).collect()
         };
-        let masks: Vec<Vec<f32>> = (1..=self.behaviour.names().len()).map(|kind| of(&|b| b == kind)).collect();
-        let mut all = self.interests.attend_to_each(a, items, candidate, within, &masks);
+        let kinds = self.behaviour.names().len();
+        let mut masks: Vec<Vec<f32>> = (1..=kinds).map(|kind| of(&|b| b == kind)).collect();
+        masks.push(mask.clone());
+        let whole = a.concat(&[within, came, ago, which]);
+        let mut all = self.interests.attend_to_each(a, items, candidate, whole, &masks);
         let rows = a.mean_pool(within, &mask, steps);
         let distance = self.sitting.embed(a, &cut.distance);
         let rows = a.add(rows, distance);
         let held: Vec<f32> =
             mask.chunks_exact(steps).map(|m| f32::from(u8::from(m.iter().any(|m| *m > 0.0)))).collect();
         let rows = self.between.forward(a, rows, &held, sittings, pass);
-        all.push(self.of_sittings.attend(a, rows, candidate, &held));
+        all.push(self.of_sittings.attend(a, rows, candidate, None, &held));
         let liked = a.mean_pool(within, &of(&|b| !self.negative[b]), sittings * steps);
-        all.push(self.against.attend(a, within, liked, &of(&|b| self.negative[b])));
+        all.push(self.against.attend(a, within, liked, None, &of(&|b| self.negative[b])));
         all
     }
 }

@@ -260,6 +260,18 @@ impl Trees {
         shares
     }
 
+    /// Whether a list of this name is among what it reads.
+    #[must_use]
+    pub fn reads(&self, list: &str) -> bool {
+        self.table.reads(list)
+    }
+
+    /// Nodes of all trees.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.trees.iter().map(Vec::len).sum()
+    }
+
     /// How many trees there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -183,6 +183,15 @@ impl TreeTable {
         }
     }
 
+    /// Whether a list of this name is read.
+    pub(super) fn reads(&self, list: &str) -> bool {
+        self.columns.iter().any(|column| match column {
+            Column::Has(name, _) | Column::Length(name) => name == list,
+            Column::Pair(which) => self.pairs[*which].list == list,
+            _ => false,
+        })
+    }
+
     /// The table, column by column.
     pub(super) fn of(&self, columns: &Columns) -> Result<Vec<f64>, RankError> {
         let mut values = Vec::with_capacity(columns.len() * self.columns.len());

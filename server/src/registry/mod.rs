@@ -2,7 +2,9 @@
 //! asks here for what a configuration names; no model knows another. May be imported by `eval`, `train`, `simulate`, `http` and `cli`.
 
 mod channels;
+mod fitted;
 mod rankers;
 
 pub use channels::Channels;
+pub use fitted::{Fit, Fitted};
 pub use rankers::RankSpec;

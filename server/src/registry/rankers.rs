@@ -4,8 +4,9 @@ use crate::batches::Columns;
 use crate::layers::LayerError;
 use crate::rank::{
     AutoInt, AutoIntConfig, Bst, BstConfig, Cgc, CgcConfig, Dcn, DcnConfig, DeepFm, DeepFmConfig, DeepKfm,
-    DeepKfmConfig, Dien, DienConfig, Din, DinConfig, Esmm, EsmmConfig, Fm, FmConfig, Lr, LrConfig, Mmoe, MmoeConfig,
-    Nfm, NfmConfig, Recurrent, RecurrentConfig, Sessions, SessionsConfig, Trainable, WideDeep, WideDeepConfig,
+    DeepKfmConfig, Dien, DienConfig, Din, DinConfig, Esmm, EsmmConfig, Fm, FmConfig, FtrlConfig, Lr, LrConfig, Mmoe,
+    MmoeConfig, Nfm, NfmConfig, Recurrent, RecurrentConfig, Sessions, SessionsConfig, Trainable, TreesConfig, WideDeep,
+    WideDeepConfig,
 };
 use serde::{Deserialize, Serialize};
 use sottovoce_algebra::Parameters;
@@ -46,13 +47,17 @@ pub enum RankSpec {
     Mmoe(MmoeConfig),
     /// Customized gate control; with more levels PLE.
     Cgc(CgcConfig),
+    /// Logistic regression over hashes, by FTRL-Proximal; it fits itself.
+    Ftrl(FtrlConfig),
+    /// Gradient-boosted trees, or a random forest; they fit themselves.
+    Trees(TreesConfig),
 }
 
 impl RankSpec {
     /// The model over the columns of a training part; its weights are the last of `parameters`.
     ///
     /// # Errors
-    /// [`LayerError`]: the model asks for what the columns do not have, or a setting means nothing.
+    /// [`LayerError`]: the model asks for what the columns do not have, a setting means nothing, or the model [fits itself](Self::fits_itself).
     pub fn build(&self, columns: &Columns, parameters: &mut Parameters<f32>) -> Result<Box<Trainable>, LayerError> {
         Ok(match self {
             Self::Lr(config) => Box::new(Lr::new(columns, *config, parameters)),
@@ -71,6 +76,8 @@ impl RankSpec {
             Self::Esmm(config) => Box::new(Esmm::new(columns, config, parameters)),
             Self::Mmoe(config) => Box::new(Mmoe::new(columns, config, parameters)?),
             Self::Cgc(config) => Box::new(Cgc::new(columns, config, parameters)?),
+            Self::Ftrl(_) => return Err(LayerError::FitsItself { model: "ftrl" }),
+            Self::Trees(_) => return Err(LayerError::FitsItself { model: "trees" }),
         })
     }
 }

@@ -3,7 +3,7 @@
 use crate::batches::BatchError;
 use crate::eval::EvalError;
 use crate::layers::LayerError;
-use crate::rank::UtilityError;
+use crate::rank::{RankError, UtilityError};
 use crate::train::{SealError, TrainError};
 use std::path::PathBuf;
 
@@ -20,6 +20,9 @@ pub enum RunError {
     /// The model asks for what the table has not.
     #[error(transparent)]
     Layer(#[from] LayerError),
+    /// A model that fits itself.
+    #[error(transparent)]
+    Rank(#[from] RankError),
     /// Several tasks' scores as one.
     #[error(transparent)]
     Utility(#[from] UtilityError),

@@ -209,7 +209,7 @@ impl Serving {
     /// The raw columns that features read, each once.
     fn fields(&self) -> Vec<Field<'_>> {
         let (mut fields, mut list) = (Vec::<Field<'_>>::new(), 0);
-        let read = self.model.lists();
+        let read = &self.model.lists;
         for feature in &self.model.encoder.schema().features {
             let (holds, needed) = match feature.kind {
                 Kind::Id(_) | Kind::Hashed { .. } | Kind::Odds { .. } => (Holds::Name, true),

@@ -50,7 +50,7 @@ impl From<&Figures> for TaskLine {
 pub struct TestLine {
     /// The run's seed.
     pub seed: u64,
-    /// The epoch whose weights count.
+    /// The epoch whose weights count; of a model that fits itself the pass, or the last tree.
     pub best: u64,
     /// Of so many.
     pub epochs: u64,
@@ -61,6 +61,9 @@ pub struct TestLine {
     /// What all tasks' probabilities are worth as one score; absent for one task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fusion: Option<Fusion>,
+    /// What a model that fits itself makes its answers of, with each one's share, from the largest on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub importance: Vec<(String, f64)>,
     /// For whom it is good.
     pub segments: Vec<SegmentLine>,
 }

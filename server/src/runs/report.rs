@@ -10,11 +10,23 @@ use crate::train::Figures;
 #[must_use]
 pub fn report(record: &RunRecord, epochs: &[EpochLine], test: &TestLine, sizes: [usize; 3]) -> String {
     let model = model_name(record);
+    let round = record.config.model.round();
     let title = format!("{model} on {}, seed {}", record.config.table.name(), record.seed);
     let mut parts = vec![paragraph(&format!(
-        "Epoch {} of {} is the one that the validation part chose. Learned from {} rows, chosen on {}, measured on {}; {} weights.",
-        test.best,
+        "Of {} {}{} the validation part chose {}. Learned from {} rows, chosen on {}, measured on {}; {} weights.",
         test.epochs,
+        round,
+        if test.epochs == 1 {
+            ""
+        } else if round == "pass" {
+            "es"
+        } else {
+            "s"
+        },
+        match round {
+            "tree" => format!("the first {}", test.best),
+            _ => format!("{round} {}", test.best),
+        },
         grouped(sizes[0]),
         grouped(sizes[1]),
         grouped(sizes[2]),
@@ -22,7 +34,13 @@ pub fn report(record: &RunRecord, epochs: &[EpochLine], test: &TestLine, sizes: 
     ))];
     parts.extend(test.test.iter().map(glance));
     parts.extend(test.fusion.as_ref().map(|fusion| fused(fusion, &test.test)));
-    parts.push(row("How it learned", &curves(epochs, test)));
+    if epochs.len() > 1 {
+        parts.push(row("How it learned", &curves(epochs, test)));
+    }
+    if !test.importance.is_empty() {
+        parts.push("<h2>What its answers are made of</h2>\n".to_owned());
+        parts.push(importance(&test.importance));
+    }
     let mut calibrations: Vec<String> = test.test.iter().map(calibration).collect();
     calibrations.push(paragraph(
         "Bins of about as many rows each. On the broken line, of what is said to happen three times in ten, three in ten happen; below it too much is promised.",
@@ -30,7 +48,7 @@ pub fn report(record: &RunRecord, epochs: &[EpochLine], test: &TestLine, sizes: 
     parts.push(row("Whether its probabilities are true", &calibrations));
     parts.push("<h2>For whom it is good</h2>\n".to_owned());
     parts.push(segments(&test.segments));
-    parts.push(details("Epoch by epoch", &timings(epochs)));
+    parts.push(details(if epochs.len() > 1 { "Epoch by epoch" } else { "How long it took" }, &timings(epochs)));
     parts.push(details("Settings, as they were understood", &settings(record)));
     parts.push(paragraph(&format!("Table {}, program {}.", short(&record.table_hash), record.code)));
     page(&title, &parts)
@@ -130,6 +148,19 @@ fn segments(lines: &[SegmentLine]) -> String {
     };
     let head = ["who", "task", "rows", "AUC", "GAUC", "log loss", "predicted ÷ observed", "that is"];
     table(&head, &lines.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The first fifteen, and what the rest come to.
+fn importance(all: &[(String, f64)]) -> String {
+    const SHOWN: usize = 15;
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let mut rows: Vec<Vec<String>> =
+        all.iter().take(SHOWN).map(|(name, share)| vec![name.clone(), percent(*share)]).collect();
+    if all.len() > SHOWN {
+        let rest: f64 = all[SHOWN..].iter().map(|(_, share)| share).sum();
+        rows.push(vec![format!("{} more", all.len() - SHOWN), percent(rest)]);
+    }
+    table(&["column", "share of what its splits brought"], &rows)
 }
 
 fn timings(epochs: &[EpochLine]) -> String {

@@ -3,6 +3,7 @@
 use super::{RunError, RunFolder, RunRecord};
 use crate::batches::{Columns, DenseColumn, Encoder, IdColumn, ListColumn, Part, Ragged, TableHash, TaskColumn};
 use crate::rank::{Ranker, Trainable};
+use crate::registry::Fitted;
 use crate::train::{Fields, Named, Seal, SealError, TrainError, named, put_json, put_reals, same, scores};
 use serde::{Deserialize, Serialize};
 use sottovoce_algebra::{Parameters, Pool, Tape};
@@ -83,30 +84,56 @@ pub struct SavedModel {
     pub best: u64,
     /// From raw names to numbers.
     pub encoder: Encoder,
-    /// The weights.
-    pub parameters: Parameters<f32>,
-    model: Box<Trainable>,
+    /// Places of the lists that the model reads, among the schema's.
+    pub(super) lists: Vec<usize>,
+    weights: Weights,
+}
+
+/// What was learned.
+#[derive(Debug)]
+enum Weights {
+    /// By steps on a tape.
+    Learned { parameters: Parameters<f32>, model: Box<Trainable> },
+    /// In its own way.
+    Fitted(Box<Fitted>),
+}
+
+/// What is written of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kept<'a> {
+    Parameters(&'a Parameters<f32>),
+    Fitted(&'a Fitted),
 }
 
 impl SavedModel {
     /// As bytes.
     ///
     /// # Errors
-    /// [`RunError::Batch`], [`RunError::Train`].
+    /// [`RunError::Batch`], [`RunError::Train`], [`RunError::Rank`].
     pub(super) fn bytes(
         record: &RunRecord,
         best: u64,
         encoder: &Encoder,
         train: &Columns,
-        parameters: &Parameters<f32>,
+        kept: Kept<'_>,
     ) -> Result<Vec<u8>, RunError> {
-        let head = Head { record: record.clone(), best, shape: Shape::of(train), parts: named(parameters) };
+        let parts = match kept {
+            Kept::Parameters(parameters) => named(parameters),
+            Kept::Fitted(_) => Vec::new(),
+        };
+        let head = Head { record: record.clone(), best, shape: Shape::of(train), parts };
         let mut payload = Vec::new();
         put_json(&mut payload, &head).map_err(TrainError::from)?;
         let text = encoder.to_json()?;
-        payload.extend_from_slice(&(text.len() as u64).to_le_bytes());
-        payload.extend_from_slice(text.as_bytes());
-        put_reals(&mut payload, parameters.values());
+        let mut put = |bytes: &[u8]| {
+            payload.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+            payload.extend_from_slice(bytes);
+        };
+        put(text.as_bytes());
+        match kept {
+            Kept::Parameters(parameters) => put_reals(&mut payload, parameters.values()),
+            Kept::Fitted(model) => put(&model.to_bytes()?),
+        }
         Ok(MODEL.close(&payload))
     }
 
@@ -118,26 +145,27 @@ impl SavedModel {
         let content = |detail: String| SealError::Content { detail };
         let mut fields = Fields(MODEL.open(bytes)?);
         let head: Head = fields.json()?;
-        let length = usize::try_from(fields.u64()?).unwrap_or(usize::MAX);
-        let text = std::str::from_utf8(fields.take(length)?).map_err(|error| content(error.to_string()))?;
+        let text = std::str::from_utf8(block(&mut fields)?).map_err(|error| content(error.to_string()))?;
         let encoder = Encoder::from_json(text).map_err(|error| content(error.to_string()))?;
-        // Before anything is made of these sizes: as many numbers must be there.
-        let numbers = |part: &Named| u64::from(part.rows) * u64::from(part.columns);
-        let announced = head.parts.iter().map(numbers).fold(0, u64::saturating_add);
-        let weights = fields.reals(usize::try_from(announced).unwrap_or(usize::MAX))?;
+        let (spec, columns) = (&head.record.config.model, head.shape.columns());
+        let (lists, weights) = if spec.fits_itself() {
+            let model =
+                Fitted::from_bytes(spec, block(&mut fields)?).map(|model| model.map_err(|e| content(e.to_string())));
+            let model = model.ok_or_else(|| content("a model of another kind".to_owned()))??;
+            (model.lists(&columns), Weights::Fitted(Box::new(model)))
+        } else {
+            // Before anything is made of these sizes: as many numbers must be there.
+            let numbers = |part: &Named| u64::from(part.rows) * u64::from(part.columns);
+            let announced = head.parts.iter().map(numbers).fold(0, u64::saturating_add);
+            let values = fields.reals(usize::try_from(announced).unwrap_or(usize::MAX))?;
+            let mut parameters = Parameters::new(head.record.seed);
+            let model = spec.build(&columns, &mut parameters).map_err(|error| content(error.to_string()))?;
+            same(&head.parts, &parameters)?;
+            parameters.values_mut().copy_from_slice(&values);
+            (Ranker::<Tape<'_, f32>>::lists(&*model), Weights::Learned { parameters, model })
+        };
         fields.end()?;
-        let mut parameters = Parameters::new(head.record.seed);
-        let model = head.record.config.model.build(&head.shape.columns(), &mut parameters);
-        let model = model.map_err(|error| content(error.to_string()))?;
-        same(&head.parts, &parameters)?;
-        parameters.values_mut().copy_from_slice(&weights);
-        Ok(Self { record: head.record, best: head.best, encoder, parameters, model })
-    }
-
-    /// Places of the lists that the model reads, among the schema's.
-    #[must_use]
-    pub(super) fn lists(&self) -> Vec<usize> {
-        Ranker::<Tape<'_, f32>>::lists(&*self.model)
+        Ok(Self { record: head.record, best: head.best, encoder, lists, weights })
     }
 
     /// From a run's folder.
@@ -162,9 +190,20 @@ impl SavedModel {
     /// How probable every row is, a column for each of [`SavedModel::tasks`].
     ///
     /// # Errors
-    /// [`RunError::Train`].
+    /// [`RunError::Train`], [`RunError::Rank`].
     pub fn scores(&self, columns: &Columns) -> Result<Vec<Vec<f64>>, RunError> {
-        let size = self.record.config.train.batch;
-        Ok(scores(&*self.model, &self.parameters, &Pool::default(), columns, size)?)
+        match &self.weights {
+            Weights::Fitted(model) => Ok(vec![model.score(columns)?]),
+            Weights::Learned { parameters, model } => {
+                let size = self.record.config.train.batch;
+                Ok(scores(&**model, parameters, &Pool::default(), columns, size)?)
+            }
+        }
     }
+}
+
+/// So many bytes, after their number.
+fn block<'b>(fields: &mut Fields<'b>) -> Result<&'b [u8], SealError> {
+    let length = usize::try_from(fields.u64()?).unwrap_or(usize::MAX);
+    fields.take(length)
 }

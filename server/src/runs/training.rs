@@ -3,11 +3,16 @@
 use super::folder::{Begin, Left, RunFolder};
 use super::fusion::fusion;
 use super::metrics::{EpochLine, TaskLine, TestLine};
-use super::{RunData, RunError, RunRecord, SavedModel, report, segment_lines};
-use crate::rank::Trainable;
-use crate::train::{Epoch, Moment, TrainError, Trained, Trainer, figures, scores};
+use super::saved::Kept;
+use super::{RunConfig, RunData, RunError, RunRecord, SavedModel, report, segment_lines};
+use crate::batches::Columns;
+use crate::layers::LayerError;
+use crate::progress::Progress;
+use crate::registry::Fit;
+use crate::train::{Epoch, Moment, TrainError, Trainer, figures, places, scores};
 use sottovoce_algebra::{Parameters, Pool};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// What the clocks say.
@@ -46,7 +51,9 @@ pub enum Told<'a> {
         /// Rows a second since the epoch began, or went on.
         examples_per_s: f64,
     },
-    /// An epoch is over.
+    /// A model that fits itself is so far.
+    Fitting(Progress),
+    /// An epoch is over, or a model has fitted itself.
     Epoch(&'a EpochLine),
 }
 
@@ -57,7 +64,7 @@ pub struct Outcome {
     pub test: TestLine,
     /// The validation area that its epoch was chosen by.
     pub chosen: Option<f64>,
-    /// Mean seconds of an epoch.
+    /// Mean seconds of an epoch; of a model that fits itself, of all of it.
     pub epoch_s: f64,
 }
 
@@ -74,6 +81,9 @@ pub fn train(
     clock: &Clock<'_>,
     tell: &mut (dyn FnMut(Told<'_>) -> Result<(), TrainError> + Send),
 ) -> Result<Outcome, RunError> {
+    if record.config.model.fits_itself() {
+        return fit(path, record, data, how, clock, tell);
+    }
     let config = &record.config.train;
     let mut parameters = Parameters::new(record.seed);
     let model = record.config.model.build(&data.train, &mut parameters)?;
@@ -102,7 +112,66 @@ pub fn train(
         (Err(_), Some(error)) => return Err(error),
         (watched, _) => watched?,
     };
-    finish(&folder, record, data, &*model, &trained, log)
+    let learned = Learned {
+        scores: &|columns| Ok(scores(&*model, &trained.parameters, &Pool::default(), columns, config.batch)?),
+        kept: Kept::Parameters(&trained.parameters),
+        best: trained.best,
+        epochs: trained.epochs.len() as u64,
+        weights: trained.parameters.len(),
+        importance: Vec::new(),
+        chosen: trained.epochs.iter().find(|epoch| epoch.epoch == trained.best).map(Epoch::figure),
+    };
+    finish(&folder, record, data, learned, log)
+}
+
+/// The same for a model that fits itself: no checkpoint, one line for all of it.
+fn fit(
+    path: &Path,
+    record: &RunRecord,
+    data: &RunData,
+    how: Begin,
+    clock: &Clock<'_>,
+    tell: &mut (dyn FnMut(Told<'_>) -> Result<(), TrainError> + Send),
+) -> Result<Outcome, RunError> {
+    let RunConfig { model: spec, train: config, .. } = &record.config;
+    let [task] = &config.tasks[..] else {
+        let got = format!("{:?}", config.tasks);
+        return Err(RunError::Setting {
+            setting: "train.tasks",
+            expected: "one task for a model that fits itself",
+            got,
+        });
+    };
+    places(&config.tasks, &data.train)?;
+    RunFolder::would(path, how)?;
+    let began = clock();
+    // Reports come from any thread, and who is told may be slow: the newest one is enough.
+    let (tell, stopped) = (Mutex::new(tell), Mutex::new(None));
+    let report = |progress| {
+        if let Ok(mut tell) = tell.try_lock()
+            && let Err(error) = tell(Told::Fitting(progress))
+        {
+            *stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        }
+    };
+    let fitted = spec.fit([&data.train, &data.validation], task, record.seed, &report);
+    let Fit { model, best, rounds, weights } = fitted.ok_or(LayerError::FitsItself { model: spec.round() })??;
+    let tell = tell.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(error) = stopped.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error.into());
+    }
+    // What is refused makes no folder, and most of it is refused by fitting.
+    let (folder, _) = RunFolder::begin(path, record, how)?;
+    let mut log = Log::new(&folder, record, Vec::new(), 0, clock);
+    (log.began, log.learned) = ((began, 0), (clock(), data.train.len() as u64));
+    let of = |columns: &Columns| Ok::<_, RunError>(vec![model.score(columns)?]);
+    let figures_of = |columns| Ok::<_, RunError>(figures(&of(columns)?, columns, &config.tasks)?);
+    let loss = figures_of(&data.train)?.first().map_or(0.0, |figures| figures.log_loss);
+    let epoch = Epoch { epoch: 1, loss, validation: figures_of(&data.validation)? };
+    log.take(Moment::Epoch(&epoch), tell)?;
+    let (importance, kept) = (model.importance(), Kept::Fitted(&model));
+    let chosen = Some(epoch.figure());
+    finish(&folder, record, data, Learned { scores: &of, kept, best, epochs: rounds, weights, importance, chosen }, log)
 }
 
 /// The trainer where the folder left it, with the lines of the epochs that are over.
@@ -203,17 +272,27 @@ fn json<T: serde::Serialize>(line: &T) -> Result<String, RunError> {
     serde_json::to_string(line).map_err(unfit)
 }
 
+/// A model that is ready to be measured and kept.
+struct Learned<'a> {
+    scores: &'a dyn Fn(&Columns) -> Result<Vec<Vec<f64>>, RunError>,
+    kept: Kept<'a>,
+    best: u64,
+    epochs: u64,
+    weights: usize,
+    importance: Vec<(String, f64)>,
+    chosen: Option<f64>,
+}
+
 /// The test part, the page, the model, in this order; then the checkpoint may go.
 fn finish(
     folder: &RunFolder,
     record: &RunRecord,
     data: &RunData,
-    model: &Trainable,
-    trained: &Trained,
+    learned: Learned<'_>,
     mut log: Log<'_>,
 ) -> Result<Outcome, RunError> {
     let config = &record.config.train;
-    let of = |columns| scores(model, &trained.parameters, &Pool::default(), columns, config.batch);
+    let Learned { scores: of, kept, best, epochs, weights, importance, chosen } = learned;
     let scores = of(&data.test)?;
     let fusion = match config.tasks.len() {
         0 | 1 => None,
@@ -221,23 +300,22 @@ fn finish(
     };
     let test = TestLine {
         seed: record.seed,
-        best: trained.best,
-        epochs: trained.epochs.len() as u64,
-        weights: trained.parameters.len(),
+        best,
+        epochs,
+        weights,
         test: figures(&scores, &data.test, &config.tasks)?,
         fusion,
+        importance,
         segments: segment_lines(record.config.table, data, &config.tasks, &scores)?,
     };
-    let epochs: Vec<EpochLine> = log.lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let lines: Vec<EpochLine> = log.lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
     log.lines.push(json(&test)?);
     log.write()?;
     let sizes = [data.train.len(), data.validation.len(), data.test.len()];
-    folder.keep(RunFolder::REPORT, report(record, &epochs, &test, sizes).as_bytes())?;
-    let bytes = SavedModel::bytes(record, trained.best, &data.encoder, &data.train, &trained.parameters)?;
-    folder.keep(RunFolder::MODEL, &bytes)?;
+    folder.keep(RunFolder::REPORT, report(record, &lines, &test, sizes).as_bytes())?;
+    folder.keep(RunFolder::MODEL, &SavedModel::bytes(record, best, &data.encoder, &data.train, kept)?)?;
     folder.forget(RunFolder::CHECKPOINT)?;
-    let chosen = trained.epochs.iter().find(|epoch| epoch.epoch == trained.best).map(Epoch::figure);
     #[allow(clippy::cast_precision_loss, reason = "a handful of epochs")]
-    let epoch_s = epochs.iter().map(|line| line.wall_s).sum::<f64>() / epochs.len().max(1) as f64;
+    let epoch_s = lines.iter().map(|line| line.wall_s).sum::<f64>() / lines.len().max(1) as f64;
     Ok(Outcome { test, chosen, epoch_s })
 }

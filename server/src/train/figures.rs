@@ -118,7 +118,10 @@ pub fn figures(scores: &[Vec<f64>], columns: &Columns, tasks: &[String]) -> Resu
 }
 
 /// Where the settings' tasks stand among those of the columns.
-pub(super) fn places(tasks: &[String], columns: &Columns) -> Result<Vec<usize>, TrainError> {
+///
+/// # Errors
+/// [`TrainError::Task`].
+pub fn places(tasks: &[String], columns: &Columns) -> Result<Vec<usize>, TrainError> {
     let place = |task: &String| {
         let found = columns.tasks.iter().position(|column| column.name == *task);
         found.ok_or_else(|| unknown(task, columns))

@@ -26,6 +26,6 @@ pub use balance::{Balance, Balanced};
 pub use checkpoint::{Named, named, same};
 pub use config::TrainConfig;
 pub use error::TrainError;
-pub use figures::{Figures, figures, predictions, scores};
+pub use figures::{Figures, figures, places, predictions, scores};
 pub use sealed::{Fields, Seal, SealError, put_json, put_reals};
 pub use trainer::{Epoch, Moment, Trained, Trainer, Watch};

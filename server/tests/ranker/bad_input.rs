@@ -33,6 +33,15 @@ fn settings_that_are_none() {
     has(&with("batch = 64", "batch = 0"), &["train.batch", "at least 1", "not 0"]);
     has(&with("learning_rate = 0.01", "learning_rate = nan"), &["train.learning_rate", "NaN"]);
     has(&with("[train]", "[train"), &["settings.toml", "line"]);
+    let fits = |model: &str, tasks: &str| {
+        refused(&world, &format!("table = \"mlc\"\n[model]\n{model}\n[train]\ntasks = {tasks}\n"))
+    };
+    has(&fits("name = \"trees\"", "[\"click\", \"conv\"]"), &["train.tasks", "one task", "conv"]);
+    has(&fits("name = \"trees\"", "[\"clack\"]"), &["no task \"clack\"", "click, conv"]);
+    has(&fits("name = \"trees\"\nleaves = 1", "[\"click\"]"), &["leaves is 1", "at least 2"]);
+    has(&fits("name = \"trees\"\nleafs = 9", "[\"click\"]"), &["unknown field `leafs`", "leaves"]);
+    has(&fits("name = \"ftrl\"\nbits = 99", "[\"click\"]"), &["bits", "99"]);
+    has(&fits("name = \"ftrl\"\ncrosses = [[\"user\", \"singer\"]]", "[\"click\"]"), &["singer", "occupation"]);
     let overflow = format!(
         "{SETTINGS}[schema]\nname = \"s\"\ntasks = [\"click\"]\n[[schema.features]]\nname = \"item\"\nkind = \"id\"\nlimit = 3\n"
     );

@@ -50,6 +50,41 @@ fn a_run_leaves_all_it_takes_to_read_and_repeat_it() {
     assert!(!page.contains("NaN"));
 }
 
+/// Trees and hashes have no steps; what they leave is read, compared and taken apart like any other run.
+#[test]
+fn models_that_fit_themselves_leave_the_same() {
+    // Some songs are liked by most, some by few: what a tree finds, and a weight.
+    let world = World::rated(30, |rng, _, item| if rng.below(30) < item { 4 + rng.below(2) } else { 2 });
+    let trees = "name = \"trees\"\ntrees = 40\nleaves = 8\nleaf_rows = 5.0\n";
+    let ftrl = "name = \"ftrl\"\nbits = 12\nl1 = 0.1\npasses = 5\ncrosses = [[\"user\", \"item\"]]\n";
+    for (name, model, more) in [("trees", trees, "What its answers are made of"), ("ftrl", ftrl, "How long it took")] {
+        world.settings("settings.toml", &format!("table = \"mlc\"\n[model]\n{model}[train]\ntasks = [\"click\"]\n"));
+        let run = format!("runs/{name}");
+        let said = lines(&world.train(&run, &["--json"]));
+        let [fit, seed, _] = &said[..] else { panic!("{said:?}") };
+        assert!(fit["validation"][0]["auc"].is_f64() && fit["wall_s"].as_f64().unwrap() > 0.0, "{fit}");
+        let auc = seed["test_auc"][0].as_f64().unwrap();
+        assert!(
+            auc > 0.55 && seed["weights"].as_u64().unwrap() > 0 && seed["best"].as_u64() <= seed["epochs"].as_u64()
+        );
+        let names: Vec<String> = content(&world.path(&run)).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["metrics.jsonl", "model.bin", "report.html", "run.toml"]);
+        let page = std::fs::read_to_string(world.path(&format!("{run}/report.html"))).unwrap();
+        assert!(page.contains(more) && page.contains("items, tail") && !page.contains("NaN"), "{page}");
+        // What the file says is what was measured.
+        let asked =
+            lines(&world.type_in(&["eval", "run", "--run", &run, "--against", &run, "--draws", "10", "--json"]));
+        assert_eq!(asked[0]["of_run"]["value"], auc);
+        let parts = lines(&world.type_in(&["explain", "--run", &run, "--row", "0", "--json"]));
+        let probability = parts[0]["probability"].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&probability) && parts[0]["parts"][0]["part"].as_f64() != Some(0.0), "{parts:?}");
+    }
+    // Of the same seed the same model.
+    let before = std::fs::read(world.path("runs/ftrl/model.bin")).unwrap();
+    assert!(world.train("runs/ftrl", &["--again"]).status.success());
+    assert_eq!(std::fs::read(world.path("runs/ftrl/model.bin")).unwrap(), before);
+}
+
 #[test]
 fn a_run_is_not_lost_by_accident() {
     let world = World::mlc(12);
