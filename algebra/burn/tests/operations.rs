@@ -135,6 +135,11 @@ operations! {
         let y = a.kernel_fm(p[0], 4, p[1]);
         weigh(a, y)
     }
+    kernels_of_one_field: [(5, 3), (3, 0)], |a, p| {
+        let y = a.kernel_fm(p[0], 1, p[1]);
+        let (y, own) = (weigh(a, y), weigh(a, p[0]));
+        a.add(y, own)
+    }
     attention_plain: [(6, 4), (8, 4), (8, 6)], |a, p| {
         let y = a.attention(p[0], p[1], p[2], Attention { keys: 4, ..Attention::over(3, 2) });
         weigh(a, y)
@@ -192,6 +197,11 @@ operations! {
         let y = a.interpolate(q, p[1]);
         weigh(a, y)
     }
+    interpolate_beyond_the_ends: [(3, 4), (3, 5)], |a, p| {
+        let q = a.affine(p[0], 3.0, 0.0);
+        let y = a.interpolate(q, p[1]);
+        weigh(a, y)
+    }
     capsules: [(12, 3)], |a, p| {
         let y = a.capsules(p[0], &numbers(24, 5), &MASK, 4, 3);
         weigh(a, y)
@@ -211,7 +221,7 @@ operations! {
         a.joint_cross_entropy(steep, p[1], &[1.0, 0.0, 0.0, 1.0], Some(&[1.0, 2.0, 0.5, 1.0]))
     }
     squared_error: [(3, 2)], |a, p| {
-        a.squared_error(p[0], &numbers(6, 4), Some(&[1., 0., 2., 1., 1., 1.]))
+        a.squared_error(p[0], &numbers(6, 40), Some(&[1., 0., 2., 1., 1., 1.]))
     }
     softmax_cross_entropy: [(5, 3), (7, 3)], |a, p| {
         let one = a.softmax_cross_entropy(p[0], p[1], &[0, 6, 2, 2, 5], Some(&[1.0, 0.0, 2.0, 1.0, 0.5]));

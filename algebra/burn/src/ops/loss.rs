@@ -44,7 +44,9 @@ pub(crate) fn log_sum(x: Matrix) -> Matrix {
 
 /// `−T² Σ softmax(t/T) ln softmax(s/T)`, or `σ` for rows of one.
 pub(crate) fn distilled(student: Matrix, teacher: Matrix, temperature: f64) -> Matrix {
-    let (s, t) = (student / temperature, teacher / temperature);
+    // Times 1/T: the derivative that burn has of a division by a number is rounded to f32 whatever it computes in.
+    let cool = 1.0 / temperature;
+    let (s, t) = (student * cool, teacher * cool);
     let loss = match s.dims()[1] {
         1 => logistic(s, sigmoid(t)),
         _ => (shares(t, None) * log_softmax(s, 1)).sum_dim(1).neg(),

@@ -91,6 +91,8 @@ pub fn distance(a: &Outcome, b: &Outcome) -> f64 {
 #[track_caller]
 pub fn near(tape: &Outcome, burn: &Outcome, within: f64) {
     let apart = distance(tape, burn);
+    // `cargo test -- --nocapture` says how far they are.
+    println!("{apart:.1e} apart, {within:.0e} allowed");
     assert!(apart < within, "{apart:e} apart: tape {tape:?}\nburn {burn:?}");
     assert!(tape.0.is_finite() && tape.1.iter().any(|g| g.abs() > 1e-9), "nothing flows back: {tape:?}");
 }
