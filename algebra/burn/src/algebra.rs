@@ -1,9 +1,10 @@
 //! The graph as an [`Algebra`]: what burn has a word for is here, the rest in `ops`.
 
 use crate::gradients::Gradients;
-use crate::graph::{Graph, Matrix, Var};
+use crate::graph::{Graph, Var};
 use crate::number::Number;
-use crate::ops::{activation, attention, capsule, interaction, loss, norm, recurrent, softmax};
+use crate::ops::{activation, attention, capsule, interaction, loss, norm, recurrent, search};
+use crate::weights::down;
 use burn::tensor::activation::{relu, sigmoid, tanh};
 use burn::tensor::{Bool, Tensor};
 use sottovoce_algebra::{
@@ -27,23 +28,6 @@ fn sequences(x: Var, steps: usize, mask: &[f32]) -> usize {
 }
 
 impl<R: Number> Graph<'_, R> {
-    fn weighted(
-        &mut self,
-        inputs: &[Var],
-        count: usize,
-        weights: Option<&[f32]>,
-        losses: impl Fn(&[Matrix]) -> Matrix + 'static,
-    ) -> Var {
-        let fractions = self.data(count, 1, loss::fractions(count, weights));
-        self.record(inputs, move |m| loss::mean(losses(m), &fractions))
-    }
-
-    /// Labels beside logits.
-    fn labels(&self, logits: &[Var], labels: &[f32]) -> Matrix {
-        assert!(logits.iter().all(|z| z.shape() == (labels.len(), 1)), "not a logit a label");
-        self.data(labels.len(), 1, labels.to_vec())
-    }
-
     fn gated(&mut self, x: Var, w: GruWeights<Var>, a: Option<Var>, mask: &[f32], steps: usize) -> Var {
         let examples = sequences(x, steps, mask);
         assert!(a.is_none_or(|a| a.len() == x.rows), "not an attention a step");
@@ -57,42 +41,6 @@ impl<R: Number> Graph<'_, R> {
             };
             recurrent::gru(m[0].clone(), m[1].clone(), share)
         })
-    }
-
-    fn chosen(
-        &mut self,
-        [x, items]: [Var; 2],
-        targets: &[u32],
-        samples: Option<Samples<'_>>,
-        weights: Option<&[f32]>,
-    ) -> Var {
-        assert_eq!((x.columns, x.rows), (items.columns, targets.len()), "rows differ in length, or not a target each");
-        assert!(weights.is_none_or(|w| w.len() == targets.len()), "not a weight an example");
-        let counts = |i: &u32| weights.is_none_or(|w| w[*i as usize] > 0.0);
-        let examples: Vec<u32> = (0u32..).take(targets.len()).filter(counts).collect();
-        if examples.is_empty() {
-            return self.record(&[x], |m| m[0].clone().sum().reshape([1, 1]) * 0.0);
-        }
-        let targets: Vec<u32> = examples.iter().map(|i| targets[*i as usize]).collect();
-        assert!(targets.iter().all(|t| (*t as usize) < items.rows), "an item beyond the {} there are", items.rows);
-        let kept: Option<Vec<f32>> = weights.map(|w| examples.iter().map(|i| w[*i as usize]).collect());
-        let fractions = loss::fractions(examples.len(), kept.as_deref());
-        let drawn = samples.map(|Samples { log_q, ids, .. }| {
-            assert_eq!((log_q.len(), ids.len()), (items.rows, items.rows), "not a candidate each");
-            let again = |target: &u32| {
-                let target = *target as usize;
-                (0..ids.len()).map(move |j| ids[j] == ids[target] && j != target)
-            };
-            let hits = targets.iter().flat_map(again).collect();
-            (self.data(1, items.rows, log_q.to_vec()), self.barred(targets.len(), items.rows, hits))
-        });
-        let chosen = softmax::Chosen {
-            examples: self.places(&examples),
-            targets: self.places(&targets).reshape([targets.len(), 1]),
-            fractions: self.data(targets.len(), 1, fractions),
-            drawn,
-        };
-        self.record(&[x, items], move |m| chosen.cross_entropy(m[0].clone(), m[1].clone()))
     }
 }
 
@@ -401,27 +349,13 @@ impl<R: Number> Algebra for Graph<'_, R> {
         let (examples, k) = query.shape();
         assert!(examples > 0 && rows.len().is_multiple_of(examples), "{} rows for {examples}", rows.len());
         let steps = rows.len() / examples;
-        let (mut places, mut kept) = (vec![0; examples * keep], vec![0.0; examples * keep]);
         if rows.is_empty() {
-            return Nearest { places, mask: kept };
+            return search::nearest(&[], mask, steps, keep, examples);
         }
         let met = self.matrix(table).without_autodiff().select(0, self.places(rows)).reshape([examples, steps, k]);
         let query = self.matrix(query).without_autodiff().reshape([examples, k, 1]);
-        let scores: Vec<f32> = crate::weights::down(met.matmul(query).reshape([rows.len(), 1]));
-        for example in 0..examples {
-            let first = example * steps;
-            let scored = (0u32..).zip(&scores[first..first + steps]).zip(&mask[first..]);
-            let mut scored: Vec<(u32, f32)> =
-                scored.filter(|(_, mask)| **mask > 0.0).map(|((t, score), _)| (t, *score)).collect();
-            // Nearest first; of equals the later step, which is the newer one.
-            scored.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
-            scored.truncate(keep);
-            scored.sort_by_key(|(t, _)| *t);
-            for (i, (t, _)) in scored.iter().enumerate() {
-                (places[example * keep + i], kept[example * keep + i]) = (*t, 1.0);
-            }
-        }
-        Nearest { places, mask: kept }
+        let scores: Vec<f32> = down(met.matmul(query).reshape([rows.len(), 1]));
+        search::nearest(&scores, mask, steps, keep, examples)
     }
 
     fn capsules(&mut self, x: Var, start: &[f32], mask: &[f32], steps: usize, iterations: usize) -> Var {

@@ -35,12 +35,15 @@ impl Var {
     }
 }
 
+/// An operation: matrices in, a matrix out.
+type Run = dyn Fn(&[Matrix]) -> Matrix;
+
 /// Where a matrix came from.
 enum Origin {
     Data,
     Leaf,
     Part(Part),
-    Operation { inputs: Vec<Var>, run: Box<dyn Fn(&[Matrix]) -> Matrix> },
+    Operation { inputs: Vec<Var>, run: Box<Run> },
 }
 
 struct Node {

@@ -33,6 +33,7 @@
 mod algebra;
 mod gradients;
 mod graph;
+mod losses;
 mod number;
 mod ops;
 mod optim;

@@ -69,7 +69,7 @@ fn rows() -> Columns {
 #[test]
 fn first_order_and_pairs() {
     hold(&rows(), |columns, p| Lr::new(columns, LrConfig::default(), p));
-    hold(&rows(), |columns, p| Fm::new(columns, FmConfig { fields: fields(), ..Default::default() }, p));
+    hold(&rows(), |columns, p| Fm::new(columns, FmConfig { fields: fields() }, p));
     hold(&rows(), |columns, p| Nfm::new(columns, &NfmConfig { fields: fields(), ..Default::default() }, p));
 }
 
@@ -78,7 +78,7 @@ fn a_deep_half() {
     let (fields, layers) = (fields(), layers(&[8, 4]));
     let config = DeepFmConfig { fields, layers: layers.clone() };
     hold(&rows(), |columns, p| DeepFm::new(columns, &config, p));
-    let config = WideDeepConfig { fields, layers: layers.clone(), ..Default::default() };
+    let config = WideDeepConfig { fields, layers: layers.clone() };
     hold(&rows(), |columns, p| WideDeep::new(columns, &config, p));
     for crossing in [Crossing::Vector, Crossing::Matrix] {
         let config = DcnConfig { fields, crossing, depth: 3, layers: layers.clone() };

@@ -8,4 +8,5 @@ pub(crate) mod interaction;
 pub(crate) mod loss;
 pub(crate) mod norm;
 pub(crate) mod recurrent;
+pub(crate) mod search;
 pub(crate) mod softmax;

@@ -18,7 +18,7 @@ fn part(ids: Vec<IdColumn>, lists: Vec<ListColumn>, tasks: Vec<TaskColumn>) -> C
 fn task(name: &str, rows: usize, rng: &mut Rng) -> TaskColumn {
     let labels = (0..rows).map(|_| (rng.below(2)) as f32).collect();
     // A third of the rows has no label.
-    let weights = (0..rows).map(|_| if rng.below(3) == 0 { 0.0 } else { 1.0 + rng.uniform() as f32 }).collect();
+    let weights = (0..rows).map(|_| if rng.below(3) == 0 { 0.0 } else { 1.0 + rng.uniform() }).collect();
     TaskColumn { name: name.into(), labels, weights }
 }
 
