@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Element};
 use sottovoce_algebra::Real;
 
-/// A number that both burn and the tape know. Not every device has `f64`: processors and CUDA do, Vulkan and Metal do not.
+/// A number that both burn and the tape know. Not every device has `f64`: processors do, WGSL does not.
 pub trait Number: Real + Element {
     /// What burn calls it.
     const DTYPE: DType;
