@@ -297,8 +297,8 @@ pub trait Algebra {
     ///
     /// Source: He & Chua, *Neural Factorization Machines*, SIGIR 2017, eq. 4.
     fn bi_interaction(&mut self, v: Self::Var, fields: usize) -> Self::Var;
-    /// `Σ_{i<j} xᵢᵀ φᵢⱼ xⱼ` with a matrix `φᵢⱼ` (`k × k`) for each pair of the `F` fields: `B × 1`. `phi` is `F(F−1)/2·k × k`, pairs in
-    /// the order (0,1), (0,2), …, (1,2), ….
+    /// `Σ_{i<j} xᵢᵀ φᵢⱼ xⱼ` with a matrix `φᵢⱼ` (`k × k`) for each pair of the `F` fields: `B × 1`. `phi` is `k × F(F−1)/2·k`, pairs side by
+    /// side in the order (0,1), (0,2), …, (1,2), ….
     ///
     /// Source: Sun et al., *FM²: Field-matrixed Factorization Machines*, WWW 2021, eq. 4.
     fn kernel_fm(&mut self, x: Self::Var, fields: usize, phi: Self::Var) -> Self::Var;

@@ -169,6 +169,11 @@ gradients! {
         let y = a.interpolate(q, p[1]);
         weigh(a, y)
     }
+    interpolate_beyond_the_ends: [(3, 4), (3, 5)], |a, p| {
+        let q = a.affine(p[0], 3.0, 0.0);
+        let y = a.interpolate(q, p[1]);
+        weigh(a, y)
+    }
     capsules: [(12, 3)], |a, p| {
         let y = a.capsules(p[0], &numbers(24, 5), &MASK, 4, 3);
         weigh(a, y)

@@ -53,8 +53,11 @@ impl<R: Real> Operation<R> for Interpolate {
                 for (row, dq) in dq.chunks_exact_mut(m).enumerate() {
                     let (from, known) = ((first + row) * m, &known[(first + row) * points..][..points]);
                     for (j, dq) in dq.iter_mut().enumerate() {
-                        let (below, _) = place(at[from + j], points);
-                        *dq += dy[from + j] * steep * (known[below + 1] - known[below]);
+                        // Beyond the ends it is the end's, however far: no slope there.
+                        if at[from + j].abs() <= R::ONE {
+                            let (below, _) = place(at[from + j], points);
+                            *dq += dy[from + j] * steep * (known[below + 1] - known[below]);
+                        }
                     }
                 }
             });

@@ -8,7 +8,7 @@ use std::fmt;
 
 /// The fingerprint of a table: row numbers mean something in this table only.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct TableHash(pub(crate) [u8; 32]);
+pub struct TableHash(pub [u8; 32]);
 
 impl fmt::Display for TableHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
