@@ -6,7 +6,7 @@
 //! | task `conv` | the rating is 5 |
 //! | `user`, `age`, `gender`, `occupation` | of the user |
 //! | `item`, `year`, `genres` | of the item; a year that is not known is 0 |
-//! | `history` | up to 50 items that the user rated 4 or 5 before, in the user's own order, oldest first |
+//! | `history` | up to 1,000 items that the user rated 4 or 5 before, in the user's own order, oldest first; the schema keeps the newest 50, as the peers have it |
 //! | `recent`, `recent_behaviour`, `recent_gap`, `recent_sitting` | the newest 50 items rated before, whatever the rating, in the same order; `5`, `4`, `3` or `low`; how long ago; how many sittings ago |
 //! | `rating` | known only afterwards |
 //!
@@ -22,8 +22,10 @@ use super::{BatchError, Dictionary, LogTable, Ragged, RawColumn, RawTask, Schema
 use crate::data::Style;
 use std::path::Path;
 
-/// So many items of a history are kept.
-const HISTORY: usize = 50;
+/// So many items of a history are kept; a schema that asks for fewer gets the newest.
+const HISTORY: usize = 1000;
+/// The same of what was met whatever came of it, which is four lists.
+const RECENT: usize = 50;
 
 struct Rated {
     user: u32,
@@ -93,7 +95,7 @@ pub fn mlc(folder: &Path) -> Result<Prepared, BatchError> {
         .push(RawColumn::known_before("history", Values::Lists { names: items.clone(), codes: history, latest: None }));
     let met =
         |r: &Rated| Met { listener: r.user, item: r.item, behaviour: 5 - u32::from(r.stars.max(2)), at: r.at * 1000 };
-    columns.extend(recent(&rated.iter().map(met).collect::<Vec<_>>(), HISTORY, &items, &["5", "4", "3", "low"]));
+    columns.extend(recent(&rated.iter().map(met).collect::<Vec<_>>(), RECENT, &items, &["5", "4", "3", "low"]));
     columns.push(RawColumn::known_before("item", Values::Names { names: items, codes: item_codes }));
     columns.push(RawColumn::known_before("user", Values::Names { names: users, codes: user_codes.clone() }));
     columns.push(RawColumn::known_after("rating", Values::Numbers(rated.iter().map(|r| f64::from(r.stars)).collect())));

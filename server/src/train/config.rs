@@ -15,7 +15,9 @@ pub struct TrainConfig {
     pub epochs: u64,
     /// So many epochs without a better figure on the validation part end it.
     pub patience: u64,
-    /// Adam's step size.
+    /// What moves weights along their gradient.
+    pub optimiser: Steps,
+    /// Its step size.
     pub learning_rate: f32,
     /// `λ` of `λ‖V‖²` over embeddings and first order, which a step adds to its loss.
     pub shrink: f32,
@@ -27,6 +29,17 @@ pub struct TrainConfig {
     pub seed: u64,
 }
 
+/// What moves weights along their gradient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Steps {
+    /// Adam.
+    #[default]
+    Adam,
+    /// Plain steps: those that a method which bends gradients is made for.
+    Sgd,
+}
+
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
@@ -34,6 +47,7 @@ impl Default for TrainConfig {
             batch: 1024,
             epochs: 15,
             patience: 2,
+            optimiser: Steps::default(),
             learning_rate: 1e-3,
             shrink: 1e-5,
             scales: vec![],

@@ -24,7 +24,7 @@ mod task_tests;
 
 pub use balance::{Balance, Balanced};
 pub use checkpoint::{Named, named, same};
-pub use config::TrainConfig;
+pub use config::{Steps, TrainConfig};
 pub use error::TrainError;
 pub use figures::{Figures, figures, places, predictions, scores};
 pub use sealed::{Fields, Seal, SealError, put_json, put_reals};

@@ -1,12 +1,12 @@
 //! One step: losses of a batch, their gradients, balanced, and what moves weights.
 
 use super::balance::{Balance, project};
-use super::{TrainError, Trainer};
+use super::{Steps, TrainError, Trainer};
 use crate::batches::Batch;
 use crate::layers::Pass;
 use crate::rank::{Answer, Forward};
 use sottovoce::math::Rng;
-use sottovoce_algebra::{Algebra, Gradients, Optimiser as _, Tape, Var};
+use sottovoce_algebra::{Algebra, Gradients, Optimiser as _, Sgd, Tape, Var};
 
 /// How much of its running moments a step keeps.
 const MOMENTUM: f32 = 0.99;
@@ -58,7 +58,10 @@ impl Trainer<'_> {
                 g.iter_mut().zip(self.parameters.part(part)).for_each(|(g, w)| *g += twice * w);
             }
         }
-        self.adam.step(&mut self.parameters, &gradients);
+        match self.config.optimiser {
+            Steps::Adam => self.adam.step(&mut self.parameters, &gradients),
+            Steps::Sgd => Sgd { rate: self.config.learning_rate }.step(&mut self.parameters, &gradients),
+        }
         for (part, seen) in moments {
             let kept = self.parameters.part_mut(part);
             kept.iter_mut().zip(seen).for_each(|(kept, seen)| *kept = MOMENTUM * *kept + (1.0 - MOMENTUM) * seen);
