@@ -13,9 +13,11 @@
 //! A slot that a row meets twice has the sum of its values: `x` is a vector. The bias has a slot of its own, without `λ₁`.
 //! Rows are learnt strictly in their order on one thread: one stream gives one set of bits.
 
+use crate::embedding::huge::Huge;
 use crate::embedding::{SparseRows, TableError};
 use crate::parallel;
 use crate::real::Real;
+use bytemuck::Pod;
 use prefetch_index::prefetch_index;
 
 /// Features are asked for so far ahead of being needed: memory answers some twenty at a time.
@@ -150,11 +152,11 @@ impl HashedFtrl {
         let core = &self.core;
         let weight =
             |(slot, [z, n]): (u32, &[f32; 2])| Some((slot, core.weight(*z, n.sqrt()))).filter(|(_, w)| *w != 0.0);
-        ((0u32..).zip(&core.slots).filter_map(weight).collect(), core.of_bias())
+        ((0u32..).zip(&*core.slots).filter_map(weight).collect(), core.of_bias())
     }
 
     pub(super) fn state(&self) -> impl Iterator<Item = (u32, [f32; 2])> + '_ {
-        (0u32..).zip(&self.core.slots).filter(|(_, slot)| met_by(slot)).map(|(i, slot)| (i, *slot))
+        (0u32..).zip(&*self.core.slots).filter(|(_, slot)| met_by(slot)).map(|(i, slot)| (i, *slot))
     }
 
     pub(super) fn bias(&self) -> [f32; 2] {
@@ -182,13 +184,13 @@ fn met_by([z, n]: &[f32; 2]) -> bool {
 
 /// Everything in one type of number: f32 learns, f64 is held against a reference.
 #[derive(Clone, Debug)]
-struct Core<R> {
+struct Core<R: Pod> {
     alpha: R,
     beta: R,
     l1: R,
     l2: R,
     mask: u32,
-    slots: Vec<[R; 2]>,
+    slots: Huge<[R; 2]>,
     bias: [R; 2],
     rows: u64,
     room: Room<R>,
@@ -270,10 +272,10 @@ impl<R: Real> Room<R> {
     }
 }
 
-impl<R: Real> Core<R> {
+impl<R: Real + Pod> Core<R> {
     fn new(config: &HashedFtrlConfig) -> Self {
         let [alpha, beta, l1, l2] = [config.alpha, config.beta, config.l1, config.l2].map(R::from_f32);
-        let slots = vec![[R::ZERO; 2]; 1 << config.bits];
+        let slots = Huge::zeroed(1 << config.bits);
         let mask = (1 << config.bits) - 1;
         Self { alpha, beta, l1, l2, mask, slots, bias: [R::ZERO; 2], rows: 0, room: Room::new() }
     }
@@ -295,37 +297,40 @@ impl<R: Real> Core<R> {
     fn learn(&mut self, rows: &SparseRows, predictions: &mut Vec<R>) {
         predictions.clear();
         let mut room = core::mem::replace(&mut self.room, Room::new());
+        let mut huge = core::mem::replace(&mut self.slots, Huge::none());
+        let slots = &mut huge[..];
         parallel::vectorize!(|| {
-            self.ask(rows, 0..AHEAD);
+            self.ask(slots, rows, 0..AHEAD);
             let mut begin = 0;
             for (i, end) in rows.ends.iter().enumerate() {
-                self.ask(rows, begin + AHEAD..*end + AHEAD);
+                self.ask(slots, rows, begin + AHEAD..*end + AHEAD);
                 room.take(&rows.hashes[begin..*end], rows.values(begin, *end), self.mask);
-                predictions.push(self.one(&mut room, R::from_f32(rows.labels[i]), R::from_f32(rows.weights[i])));
+                let (label, weight) = (R::from_f32(rows.labels[i]), R::from_f32(rows.weights[i]));
+                predictions.push(self.one(slots, &mut room, label, weight));
                 begin = *end;
             }
         });
         self.rows += rows.len() as u64;
-        self.room = room;
+        (self.room, self.slots) = (room, huge);
     }
 
     /// Tells memory which slots will be needed: they come from anywhere, and each takes longer than a row's arithmetic.
     #[inline(always)]
-    fn ask(&self, rows: &SparseRows, features: core::ops::Range<usize>) {
+    fn ask(&self, slots: &[[R; 2]], rows: &SparseRows, features: core::ops::Range<usize>) {
         let (from, to) = (features.start.min(rows.hashes.len()), features.end.min(rows.hashes.len()));
         for hash in &rows.hashes[from..to] {
-            prefetch_index(&self.slots, (hash & self.mask) as usize);
+            prefetch_index(slots, (hash & self.mask) as usize);
         }
     }
 
     #[inline(always)]
-    fn one(&mut self, room: &mut Room<R>, y: R, weight: R) -> R {
+    fn one(&mut self, slots: &mut [[R; 2]], room: &mut Room<R>, y: R, weight: R) -> R {
         let len = room.x.len();
         let x = &room.x[..len];
         let (z, n, root, w) = (&mut room.z[..len], &mut room.n[..len], &mut room.root[..len], &mut room.w[..len]);
         let k = room.slots.len();
         for (slot, (z, n)) in room.slots.iter().zip(z.iter_mut().zip(n.iter_mut())) {
-            [*z, *n] = self.slots[*slot as usize];
+            [*z, *n] = slots[*slot as usize];
         }
         z[k..].fill(R::ZERO);
         n[k..].fill(R::ZERO);
@@ -342,7 +347,7 @@ impl<R: Real> Core<R> {
             z[i] += g - (n[i].sqrt() - root[i]) / self.alpha * w[i];
         }
         for (slot, (z, n)) in room.slots.iter().zip(z.iter().zip(n.iter())) {
-            self.slots[*slot as usize] = [*z, *n];
+            slots[*slot as usize] = [*z, *n];
         }
         let [z, n] = self.bias;
         let grown = n + slope * slope;
@@ -351,17 +356,17 @@ impl<R: Real> Core<R> {
     }
 
     fn score(&self, rows: &SparseRows) -> Vec<R> {
-        let mut scores = Vec::with_capacity(rows.len());
+        let (mut scores, slots) = (Vec::with_capacity(rows.len()), &self.slots[..]);
         parallel::vectorize!(|| {
-            self.ask(rows, 0..AHEAD);
+            self.ask(slots, rows, 0..AHEAD);
             let bias = self.of_bias();
             for row in 0..rows.len() {
                 let (begin, end) = (rows.begin(row), rows.ends[row]);
-                self.ask(rows, begin + AHEAD..end + AHEAD);
+                self.ask(slots, rows, begin + AHEAD..end + AHEAD);
                 let values = rows.values(begin, end);
                 let mut sum = bias;
                 for (i, hash) in rows.hashes[begin..end].iter().enumerate() {
-                    let [z, n] = self.slots[(hash & self.mask) as usize];
+                    let [z, n] = slots[(hash & self.mask) as usize];
                     sum += self.weight(z, n.sqrt()) * values.get(i).map_or(R::ONE, |value| R::from_f32(*value));
                 }
                 scores.push(sum.sigmoid());

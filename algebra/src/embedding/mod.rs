@@ -7,6 +7,7 @@ mod bytes;
 mod error;
 mod hashed;
 mod hashed_snapshot;
+mod huge;
 mod optimiser;
 mod row_file;
 mod server;

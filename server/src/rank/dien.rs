@@ -31,6 +31,8 @@ pub struct DienConfig {
     pub beside: Vec<String>,
     /// Hidden units of the attention's network.
     pub units: Vec<usize>,
+    /// Numbers of the evolved interest; the extractor's states are as wide as an embedding, which they foretell.
+    pub state: usize,
     /// `α` of the auxiliary loss; the paper's 1. 0 leaves it out.
     pub auxiliary: f32,
     /// The layers above.
@@ -47,6 +49,7 @@ impl Default for DienConfig {
             history: None,
             beside: Vec::new(),
             units: vec![36],
+            state: 32,
             auxiliary: 1.0,
             layers,
             bending: Bending::Dice,
@@ -80,8 +83,9 @@ impl Dien {
         let told = Told::new(columns, &config.beside, k, parameters)?;
         let extractor = gru("extractor", k + told.width(), k, parameters);
         let attention = Units::of_many("attention", (k, told.width()), &config.units, Weights::Softmax, 1, parameters);
-        let evolution = gru("evolution", k, k, parameters);
-        let layers = Mlp::bending("layers", fields.width() + k, &config.layers, config.bending, Some(1), parameters);
+        let evolution = gru("evolution", k, config.state, parameters);
+        let layers =
+            Mlp::bending("layers", fields.width() + config.state, &config.layers, config.bending, Some(1), parameters);
         let vocabulary = columns.lists[history.list()].size;
         let auxiliary = config.auxiliary;
         Ok(Self { fields, history, told, vocabulary, auxiliary, extractor, attention, evolution, layers })

@@ -13,13 +13,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The first seed; the others follow.
-const SEED: u64 = 2020;
+pub(super) const SEED: u64 = 2020;
 /// Below the peer's mean by no more than this is equal.
 const EQUAL: f64 = 0.001;
 
 /// A model of `configs`, and the model of `ctr.py` that it stands beside.
 struct Model {
     op: &'static str,
+    /// Its settings' file.
+    config: &'static str,
     peer: (&'static str, &'static str),
     what: What,
     /// The peer's names for the areas, in the order of our tasks.
@@ -40,16 +42,20 @@ const MODELS: [Model; 8] = [
     deepctr("din", "DIN", &["test_auc"]),
     deepctr("esmm", "ESMM", &["ctr_auc", "ctcvr_auc"]),
     deepctr("mmoe", "MMOE", &["ctr_auc", "ctcvr_auc"]),
-    Model { op: "lr", peer: ("sklearn", "LR"), what: What::Fit, areas: &["test_auc"] },
-    Model { op: "trees", peer: ("lightgbm", "LGB"), what: What::Fit, areas: &["test_auc"] },
+    Model { op: "lr", config: "lr", peer: ("sklearn", "LR"), what: What::Fit, areas: &["test_auc"] },
+    Model { op: "trees", config: "gbdt", peer: ("lightgbm", "LGB"), what: What::Fit, areas: &["test_auc"] },
 ];
-/// Ours on KuaiRand, task by task: no peer's script reads it.
-const KUAIRAND: [&str; 3] = ["click", "long_view", "complete"];
+/// Ours on KuaiRand.
+const KUAIRAND: [&str; 5] = ["esmm", "mmoe", "cgc", "ple", "shared_bottom"];
+/// What smoothed log-odds come to there, and how far above that a model has to be.
+const FLOOR: [(&str, f64); 3] = [("click", 0.7244), ("long_view", 0.7183), ("complete", 0.7907)];
+const ABOVE: f64 = 0.01;
+pub(super) const AREA: &str = "AUC on the test part";
 /// With `--quick`.
 const QUICK: [&str; 2] = ["deepfm", "lr"];
 
 const fn deepctr(op: &'static str, model: &'static str, areas: &'static [&'static str]) -> Model {
-    Model { op, peer: ("deepctr-torch", model), what: What::Epoch, areas }
+    Model { op, config: op, peer: ("deepctr-torch", model), what: What::Epoch, areas }
 }
 
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
@@ -66,8 +72,8 @@ pub(super) fn run(workspace: &Workspace, how: &Run, peers: Option<&Scripts>) -> 
     let trainer = Trainer::ready(workspace)?;
     let mut lines = Vec::new();
     for model in chosen {
-        lines.push(match trainer.config(model.op)? {
-            None => missing(model.op, model.unit(), &format!("configs/{}.toml", model.op)),
+        lines.push(match trainer.config(model.config)? {
+            None => missing(model.op, model.unit(), &format!("configs/{}.toml", model.config)),
             Some(config) => beside(&trainer, model, &config, how.seeds(), peers)?,
         });
     }
@@ -157,36 +163,36 @@ fn theirs_of(peers: &Scripts, model: &Model, seed: u64) -> Result<(Seed, Option<
     Ok((Seed { areas, epoch_cpu_s, epochs, peak_mb: number(&clock["peak_rss_mb"])? }, version))
 }
 
-/// Several tasks of one table: areas alone.
+/// Models of several tasks on a table that no peer's script reads: each task's areas beside what smoothed log-odds of listener, video and tab
+/// come to.
 fn on_kuairand(trainer: &Trainer, seeds: u64) -> Result<Vec<Measured>> {
     let mut lines = Vec::new();
-    let Some(mut config) = trainer.config("deepfm")? else { return Ok(lines) };
-    config.insert("table".to_owned(), "kuairand".into());
-    for task in KUAIRAND {
-        let op = format!("kuairand_{task}");
+    for model in KUAIRAND {
+        let name = format!("kuairand_{model}");
+        let Some(config) = trainer.config(&name)? else {
+            lines.push(missing(&name, AREA, &format!("configs/{name}.toml")));
+            continue;
+        };
+        let tasks: Vec<String> = config["train"]["tasks"].clone().try_into()?;
         let mut own = Vec::new();
-        if let Some(train) = config.get_mut("train").and_then(toml::Value::as_table_mut) {
-            train.insert("tasks".to_owned(), vec![task].into());
-        }
         for seed in SEED..SEED + seeds {
-            say(&format!("bench ranking: {op}, seed {seed}"));
-            own.push(trainer.one(&op, &config, seed)?);
+            own.push(trainer.one(&name, &config, seed)?);
         }
-        let areas = at(&own, 0);
-        let more = Map::from_iter([
-            ("model".to_owned(), json!("deepfm")),
-            ("auc".to_owned(), sample::of(&areas)),
-            ("epochs".to_owned(), sample::of(&own.iter().map(|seed| seed.epochs).collect::<Vec<_>>())),
-            ("peak_rss_mb".to_owned(), json!(peak(&own))),
-        ]);
-        lines.push(Measured {
-            bench: BENCH,
-            op,
-            unit: "AUC on the test part".to_owned(),
-            own: areas,
-            more,
-            ..Measured::default()
-        });
+        for (place, task) in tasks.iter().enumerate() {
+            let areas = at(&own, place);
+            let mut more = Map::from_iter([("auc".to_owned(), sample::of(&areas))]);
+            if let (Some((_, floor)), Some((mean, _))) =
+                (FLOOR.iter().find(|(known, _)| known == task), sample::moments(&areas))
+            {
+                more.insert("floor".to_owned(), json!(floor));
+                more.insert("above".to_owned(), json!(sample::round(mean - floor)));
+                more.insert("holds".to_owned(), json!(mean - floor >= ABOVE));
+            }
+            more.insert("epochs".to_owned(), sample::of(&own.iter().map(|seed| seed.epochs).collect::<Vec<_>>()));
+            more.insert("peak_rss_mb".to_owned(), json!(peak(&own)));
+            let (op, unit) = (format!("{name} {task}"), AREA.to_owned());
+            lines.push(Measured { bench: BENCH, op, unit, own: areas, more, ..Measured::default() });
+        }
     }
     Ok(lines)
 }
@@ -258,12 +264,24 @@ impl Trainer {
     fn seed(&self, op: &str, config: &toml::Table, seed: u64) -> Result<Seed> {
         let whole = self.one(op, config, seed)?;
         let mut short = config.clone();
+        if config["model"]["name"].as_str() == Some("trees") {
+            return self.fit(op, short, whole, seed);
+        }
         train_of(&mut short).insert("epochs".to_owned(), 1.into());
         let once = self.one(op, &short, seed)?;
         let further = whole.epochs - once.epochs;
         let epoch_cpu_s = (whole.epoch_cpu_s - once.epoch_cpu_s) / further;
         anyhow::ensure!(further > 0.0 && epoch_cpu_s > 0.0, "{op}: {further} epochs took {epoch_cpu_s} s each");
         Ok(Seed { epoch_cpu_s, ..whole })
+    }
+
+    /// The same for trees: beside a run that grows one.
+    fn fit(&self, op: &str, mut short: toml::Table, whole: Seed, seed: u64) -> Result<Seed> {
+        if let Some(model) = short.get_mut("model").and_then(toml::Value::as_table_mut) {
+            model.insert("trees".to_owned(), 1.into());
+        }
+        let once = self.one(op, &short, seed)?;
+        Ok(Seed { epoch_cpu_s: whole.epoch_cpu_s - once.epoch_cpu_s, epochs: 1.0, ..whole })
     }
 
     /// One run; `epoch_cpu_s` is all that it took.
@@ -274,17 +292,22 @@ impl Trainer {
             Some("kuairand") => "kuairand-pure-late",
             _ => "ml-100k",
         };
+        let run = self.scratch.join(format!("{op}-{seed}"));
         let file = self.scratch.join(format!("{op}.toml"));
         std::fs::write(&file, config.to_string()).with_context(|| format!("cannot write {}", file.display()))?;
         let mut command = Command::new(&self.program);
-        command.args(["train", "ranker", "--json", "--config"]).arg(&file).arg("--data").arg(self.folder(folder)?);
+        command.args(["train", "ranker", "--json", "--again", "--run"]).arg(&run).arg("--config").arg(&file);
+        command.arg("--data").arg(self.folder(folder)?);
         let spent = child::run(command.env("RAYON_NUM_THREADS", "1"))?;
         let line = spent
             .said
             .lines()
-            .find_map(|line| serde_json::from_str::<Value>(line).ok().filter(|line| line["seed"].is_number()));
+            .find_map(|line| serde_json::from_str::<Value>(line).ok().filter(|line| line["best"].is_number()));
         let line = line.with_context(|| format!("no seed in {}", spent.said))?;
-        let areas = line["test_auc"].as_array().context("no areas")?.iter().filter_map(Value::as_f64).collect();
+        let areas: Vec<f64> =
+            line["test_auc"].as_array().context("no areas")?.iter().filter_map(Value::as_f64).collect();
+        // Seen at once, and not only when all is over.
+        say(&format!("bench ranking: {op}, seed {seed}: AUC {areas:?}, {:.1} s of processor", spent.cpu_s));
         let epochs = line["epochs"].as_f64().unwrap_or(1.0);
         Ok(Seed { areas, epoch_cpu_s: spent.cpu_s, epochs, peak_mb: spent.peak_mb })
     }

@@ -29,5 +29,5 @@ pub(in crate::bench) fn run(workspace: &Workspace, how: &Run) -> Result<Vec<Valu
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
-    steps::names().chain(models::names()).chain([ladder::NAME])
+    steps::names().chain(models::names()).chain(ladder::names())
 }
