@@ -21,13 +21,15 @@ pub struct TransformerConfig {
     pub heads: usize,
     /// Units of the two layers' inner one, in multiples of a step's numbers.
     pub inner: usize,
+    /// Whether a step sees only those before it, and itself.
+    pub causal: bool,
     /// Share left out after attention and after the layers.
     pub dropout: f32,
 }
 
 impl Default for TransformerConfig {
     fn default() -> Self {
-        Self { blocks: 1, heads: 2, inner: 2, dropout: 0.1 }
+        Self { blocks: 1, heads: 2, inner: 2, causal: false, dropout: 0.1 }
     }
 }
 
@@ -92,7 +94,8 @@ impl Transformer {
                 let map = a.parameter(map);
                 a.linear(seen, map, None)
             });
-            let with = Attention { mask: Some(mask), ..Attention::over(steps, self.config.heads) };
+            let with =
+                Attention { mask: Some(mask), causal: self.config.causal, ..Attention::over(steps, self.config.heads) };
             let mixed = a.attention(q, k, v, with);
             let out = a.parameter(block.out);
             let mixed = a.linear(mixed, out, None);

@@ -14,9 +14,10 @@
 
 use super::{Forward, Ranker};
 use crate::batches::{Batch, Columns};
-use crate::layers::{Bending, Fields, FieldsConfig, History, LayerError, Mlp, MlpConfig, Pass, Told, Units, Weights};
+use crate::layers::{
+    Bending, Fields, FieldsConfig, Foretell, History, LayerError, Mlp, MlpConfig, Pass, Sequences, Told, Units, Weights,
+};
 use serde::{Deserialize, Serialize};
-use sottovoce::math::Rng;
 use sottovoce_algebra::{Algebra, GruWeights, Init, Parameters, Part};
 
 /// Fields, history and layers.
@@ -63,8 +64,7 @@ pub struct Dien {
     fields: Fields,
     history: History,
     told: Told,
-    vocabulary: u32,
-    auxiliary: f32,
+    foretell: Foretell,
     extractor: GruWeights<Part>,
     attention: Units,
     evolution: GruWeights<Part>,
@@ -86,30 +86,8 @@ impl Dien {
         let evolution = gru("evolution", k, config.state, parameters);
         let layers =
             Mlp::bending("layers", fields.width() + config.state, &config.layers, config.bending, Some(1), parameters);
-        let vocabulary = columns.lists[history.list()].size;
-        let auxiliary = config.auxiliary;
-        Ok(Self { fields, history, told, vocabulary, auxiliary, extractor, attention, evolution, layers })
-    }
-
-    /// Eq. (7): what a state foretells at step `t + 1`, against a behaviour drawn at random.
-    fn foretell<A: Algebra>(&self, a: &mut A, batch: &Batch, b: A::Var, h: A::Var, seed: u64) -> Option<A::Var> {
-        let list = &batch.lists[self.history.list()];
-        let (steps, k) = (list.steps, self.fields.dimension());
-        if steps < 2 || self.vocabulary < 2 {
-            return None;
-        }
-        let (states, next) = (a.reshape(h, steps * k), a.reshape(b, steps * k));
-        let (states, next) = (a.slice(states, 0, (steps - 1) * k), a.slice(next, k, (steps - 1) * k));
-        let (states, next) = (a.reshape(states, k), a.reshape(next, k));
-        let there: Vec<f32> = list.mask.chunks_exact(steps).flat_map(|mask| &mask[1..]).copied().collect();
-        let mut rng = Rng::new(seed).split("negatives");
-        let drawn: Vec<u32> = there.iter().map(|_| 1 + rng.below(self.vocabulary - 1)).collect();
-        let other = self.history.embed(a, &drawn);
-        let (right, wrong) = (a.row_dot(states, next), a.row_dot(states, other));
-        let right = a.binary_cross_entropy(right, &vec![1.0; there.len()], Some(&there));
-        let wrong = a.binary_cross_entropy(wrong, &vec![0.0; there.len()], Some(&there));
-        let both = a.add(right, wrong);
-        Some(a.affine(both, self.auxiliary, 0.0))
+        let foretell = Foretell { weight: config.auxiliary, vocabulary: columns.lists[history.list()].size };
+        Ok(Self { fields, history, told, foretell, extractor, attention, evolution, layers })
     }
 }
 
@@ -135,8 +113,11 @@ impl<A: Algebra> Ranker<A> for Dien {
         let steps = self.told.behind(a, b, batch);
         let h = a.gru(steps, extractor, &list.mask, list.steps);
         let auxiliary = match pass {
-            Pass::Train { seed } if self.auxiliary > 0.0 => self.foretell(a, batch, b, h, seed),
-            _ => None,
+            Pass::Train { seed } => {
+                let of = Sequences { steps: list.steps, mask: &list.mask };
+                self.foretell.loss(a, &self.history, (h, b), of, seed)
+            }
+            Pass::Serve => None,
         };
         let told = self.told.embed(a, batch, <[u32]>::to_vec);
         let attention = self.attention.weigh(a, h, e_a, told, &list.mask);

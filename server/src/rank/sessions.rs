@@ -20,8 +20,8 @@
 use super::{Forward, Ranker};
 use crate::batches::{Batch, Columns};
 use crate::layers::{
-    Bending, Beside, Cut, Fields, FieldsConfig, History, LayerError, Mlp, MlpConfig, Pass, Sittings, Transformer,
-    TransformerConfig, Units, Weights,
+    Bending, Beside, Cut, Fields, FieldsConfig, Foretell, History, LayerError, Mlp, MlpConfig, Pass, Sequences,
+    Sittings, Transformer, TransformerConfig, Units, Weights,
 };
 use serde::{Deserialize, Serialize};
 use sottovoce_algebra::{Algebra, Parameters, Part};
@@ -42,7 +42,9 @@ pub struct SessionsConfig {
     pub sittings: usize,
     /// `L`.
     pub steps: usize,
-    /// Within and between sittings.
+    /// Weight of the loss by which a step foretells the next of its sitting; 0 leaves it out.
+    pub auxiliary: f32,
+    /// Within and between sittings; within them a step sees those before it.
     pub transformer: TransformerConfig,
     /// Hidden units of the attention's network.
     pub units: Vec<usize>,
@@ -63,6 +65,7 @@ impl Default for SessionsConfig {
             leave_out: Vec::new(),
             sittings: 3,
             steps: 16,
+            auxiliary: 1.0,
             transformer: TransformerConfig::default(),
             units: vec![36],
             weights: Weights::default(),
@@ -84,6 +87,7 @@ pub struct Sessions {
     read: Vec<bool>,
     negative: Vec<bool>,
     cut: Cut,
+    foretell: Foretell,
     within: Transformer,
     between: Transformer,
     interests: Units,
@@ -139,13 +143,19 @@ impl Sessions {
         };
         let negative = marked(&config.negative)?;
         let read: Vec<bool> = marked(&config.leave_out)?.iter().map(|left_out| !left_out).collect();
-        let within = Transformer::new("within sittings", k, config.transformer, parameters);
+        let within = Transformer::new(
+            "within sittings",
+            k,
+            TransformerConfig { causal: true, ..config.transformer },
+            parameters,
+        );
         let between = Transformer::new("between sittings", k, config.transformer, parameters);
         let interests = Units::of_many("interests", (k, 4 * k), &config.units, config.weights, kinds + 1, parameters);
         let of_sittings = Units::new("of sittings", k, &config.units, config.weights, parameters);
         let against = Units::new("against", k, &config.units, config.weights, parameters);
         let width = fields.width() + ((kinds + 1) * 4 + 2) * k;
         let layers = Mlp::bending("layers", width, &config.layers, config.bending, Some(1), parameters);
+        let foretell = Foretell { weight: config.auxiliary, vocabulary: columns.lists[past.list()].size };
         let cut = Cut { sittings: config.sittings, steps: config.steps };
         Ok(Self {
             fields,
@@ -156,6 +166,7 @@ impl Sessions {
             read,
             negative,
             cut,
+            foretell,
             within,
             between,
             interests,
@@ -166,7 +177,7 @@ impl Sessions {
     }
 
     /// Every behaviour's interest, that of the sittings, and what was passed over beside what was liked.
-    fn past<A: Algebra>(&self, a: &mut A, batch: &Batch, pass: Pass) -> Vec<A::Var> {
+    fn past<A: Algebra>(&self, a: &mut A, batch: &Batch, pass: Pass) -> (Vec<A::Var>, Option<A::Var>) {
         let Cut { sittings, steps } = self.cut;
         let cut = Sittings::new(batch, self.sitting.list, self.cut);
         let behaviours = cut.entries(&batch.lists[self.behaviour.list]);
@@ -181,6 +192,12 @@ impl Sessions {
         let e = a.add(e, ago);
         let e = a.add(e, which);
         let within = self.within.forward(a, e, &mask, steps, pass);
+        let auxiliary = match pass {
+            Pass::Train { seed } => {
+                self.foretell.loss(a, &self.past, (within, items), Sequences { steps, mask: &mask }, seed)
+            }
+            Pass::Serve => None,
+        };
         let candidate = self.past.candidate(a, batch);
         let of = |keep: &dyn Fn(usize) -> bool| -> Vec<f32> {
             mask.iter().zip(&behaviours).map(|(m, b)| m * f32::from(u8::from(keep(*b as usize)))).collect()
@@ -199,7 +216,7 @@ impl Sessions {
         all.push(self.of_sittings.attend(a, rows, candidate, None, &held));
         let liked = a.mean_pool(within, &of(&|b| !self.negative[b]), sittings * steps);
         all.push(self.against.attend(a, within, liked, None, &of(&|b| self.negative[b])));
-        all
+        (all, auxiliary)
     }
 }
 
@@ -208,11 +225,12 @@ impl<A: Algebra> Ranker<A> for Sessions {
         let e = self.fields.embed(a, batch);
         let x = self.fields.with_reals(a, e, batch);
         let mut all = vec![x];
-        all.extend(self.past(a, batch, pass));
+        let (past, auxiliary) = self.past(a, batch, pass);
+        all.extend(past);
         let x = a.concat(&all);
         let mut watched = Vec::new();
         let logit = self.layers.watching(a, x, pass, &mut watched);
-        Forward { watched, ..Forward::of(logit) }
+        Forward { auxiliary, watched, ..Forward::of(logit) }
     }
 
     fn lists(&self) -> Vec<usize> {
