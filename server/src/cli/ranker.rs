@@ -137,7 +137,7 @@ fn tell(args: &Args, path: &std::path::Path, record: &RunRecord, outcome: &Outco
         return say(&line.to_string());
     }
     let place = path.display();
-    let each = if record.config.model.fits_itself() { "in all" } else { "an epoch" };
+    let each = if record.config.model.fits_itself().is_some() { "in all" } else { "an epoch" };
     let round = record.config.model.round();
     say(&format!(
         "seed {seed}: AUC {areas:?}, GAUC {:?}, log loss {:?} at {round} {} of {}, {epoch_s:.2} s {each}; see {place}/report.html",

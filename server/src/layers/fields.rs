@@ -159,6 +159,9 @@ impl Fields {
     }
 
     /// `e`: `B × F·k`.
+    ///
+    /// # Panics
+    /// Where there is no field; a run refuses such columns.
     pub fn embed<A: Algebra>(&self, a: &mut A, batch: &Batch) -> A::Var {
         let table = a.parameter(self.embeddings);
         let mut parts: Vec<A::Var> = self.ids(a, table, batch).into_iter().collect();
@@ -166,11 +169,7 @@ impl Fields {
             let (steps, mask, length) = list.steps(a, table, batch);
             parts.push(a.mean_pool(steps, mask, length));
         }
-        match parts[..] {
-            [] => a.input(0, &[]),
-            [only] => only,
-            _ => a.concat(&parts),
-        }
+        if parts.len() == 1 { parts[0] } else { a.concat(&parts) }
     }
 
     /// Rows of a table, side by side: one for each id column.

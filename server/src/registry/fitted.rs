@@ -27,11 +27,24 @@ pub struct Fit {
     pub weights: usize,
 }
 
+/// The settings of a model that fits itself, and for one task alone.
+#[derive(Clone, Copy, Debug)]
+pub enum FitsItself<'s> {
+    /// Logistic regression over hashes.
+    Ftrl(&'s FtrlConfig),
+    /// Trees, boosted or a forest.
+    Trees(&'s TreesConfig),
+}
+
 impl RankSpec {
-    /// Whether this model fits itself, and for one task alone.
+    /// The settings, if this model fits itself; [`RankSpec::build`] has the others.
     #[must_use]
-    pub fn fits_itself(&self) -> bool {
-        matches!(self, Self::Ftrl(_) | Self::Trees(_))
+    pub fn fits_itself(&self) -> Option<FitsItself<'_>> {
+        match self {
+            Self::Ftrl(config) => Some(FitsItself::Ftrl(config)),
+            Self::Trees(config) => Some(FitsItself::Trees(config)),
+            _ => None,
+        }
     }
 
     /// What its learning goes by: `epoch`, `pass`, `tree`.
@@ -43,38 +56,52 @@ impl RankSpec {
             _ => "epoch",
         }
     }
+}
 
-    /// Fits it, if that is its way. Everything random follows from `seed`, in place of the settings' own.
+impl FitsItself<'_> {
+    /// Fits it. Everything random follows from `seed`, in place of the settings' own.
     ///
     /// # Errors
     /// [`RankError`].
     pub fn fit(
-        &self,
+        self,
         [train, validation]: [&Columns; 2],
         task: &str,
         seed: u64,
         report: Report<'_>,
-    ) -> Option<Result<Fit, RankError>> {
+    ) -> Result<Fit, RankError> {
         match self {
             Self::Ftrl(config) => {
                 let config = FtrlConfig { seed, ..config.clone() };
-                Some(Ftrl::fit(train, validation, task, config, report).map(|(model, fit)| Fit {
+                let (model, fit) = Ftrl::fit(train, validation, task, config, report)?;
+                Ok(Fit {
                     weights: usize::try_from(model.used().weighted).unwrap_or(usize::MAX),
                     model: Fitted::Ftrl(model),
                     best: fit.best,
                     rounds: fit.validation_loss.len() as u64,
-                }))
+                })
             }
             Self::Trees(config) => {
                 let config = TreesConfig { seed, ..config.clone() };
-                Some(Trees::fit(train, validation, task, &config, report).map(|(model, fit)| Fit {
+                let (model, fit) = Trees::fit(train, validation, task, &config, report)?;
+                Ok(Fit {
                     weights: model.nodes(),
                     model: Fitted::Trees(model),
                     best: fit.trees as u64,
                     rounds: fit.grown as u64,
-                }))
+                })
             }
-            _ => None,
+        }
+    }
+
+    /// The model of these settings that [`Fitted::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// [`RankError`], for bytes that are none.
+    pub fn read(self, bytes: &[u8]) -> Result<Fitted, RankError> {
+        match self {
+            Self::Ftrl(_) => Ftrl::restore(bytes).map(Fitted::Ftrl),
+            Self::Trees(_) => Trees::from_json(&String::from_utf8_lossy(bytes)).map(Fitted::Trees),
         }
     }
 }
@@ -118,18 +145,6 @@ impl Fitted {
         match self {
             Self::Ftrl(model) => model.save(),
             Self::Trees(model) => Ok(model.to_json()?.into_bytes()),
-        }
-    }
-
-    /// From bytes of a model of these settings.
-    ///
-    /// # Errors
-    /// [`RankError`], for bytes that are none.
-    pub fn from_bytes(spec: &RankSpec, bytes: &[u8]) -> Option<Result<Self, RankError>> {
-        match spec {
-            RankSpec::Ftrl(_) => Some(Ftrl::restore(bytes).map(Self::Ftrl)),
-            RankSpec::Trees(_) => Some(Trees::from_json(&String::from_utf8_lossy(bytes)).map(Self::Trees)),
-            _ => None,
         }
     }
 }

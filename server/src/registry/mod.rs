@@ -6,5 +6,5 @@ mod fitted;
 mod rankers;
 
 pub use channels::Channels;
-pub use fitted::{Fit, Fitted};
+pub use fitted::{Fit, FitsItself, Fitted};
 pub use rankers::RankSpec;

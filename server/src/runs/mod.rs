@@ -34,4 +34,4 @@ pub use report::report;
 pub use saved::SavedModel;
 pub use segments::{SegmentLine, segment_lines};
 pub use settings::{RunConfig, TableName};
-pub use training::{Clock, Outcome, Times, Told, train};
+pub use training::{Clock, Outcome, Tell, Times, Told, train};

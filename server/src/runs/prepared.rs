@@ -25,12 +25,22 @@ impl RunData {
     /// Reads the table that settings name, and encodes it.
     ///
     /// # Errors
-    /// [`RunError::NoData`], [`RunError::Batch`].
+    /// [`RunError::NoData`], [`RunError::Batch`]; [`RunError::Setting`] for features of which the model can make nothing.
     pub fn prepare(config: &RunConfig, folder: &Path) -> Result<Self, RunError> {
         let Prepared { table, schema, split } = config.table.prepare(folder)?;
         let schema = config.schema.clone().unwrap_or(schema);
         let encoder = Encoder::fit(schema, split.training(&table)?)?;
-        Self::encoded(table, split, encoder)
+        let data = Self::encoded(table, split, encoder)?;
+        let train = &data.train;
+        let fields = !train.ids.is_empty() || train.lists.iter().any(|list| !list.ordered);
+        // Whoever has steps embeds fields, and real numbers are none.
+        if !fields && config.model.fits_itself().is_none() {
+            let features = &data.encoder.schema().features;
+            let got = features.iter().map(|feature| feature.name.as_str()).collect::<Vec<_>>().join(", ");
+            let expected = "features with one field among them (id, hashed, bucketised, cross or multi)";
+            return Err(RunError::Setting { setting: "schema.features", expected, got });
+        }
+        Ok(data)
     }
 
     /// The same with what a run has learned already of the training part.
@@ -49,13 +59,6 @@ impl RunData {
     fn encoded(table: LogTable, split: Split, encoder: Encoder) -> Result<Self, RunError> {
         let part = |part| encoder.encode(&table, &split, part);
         let (train, validation, test) = (part(Part::Train)?, part(Part::Valid)?, part(Part::Test)?);
-        // Every model embeds fields, and real numbers are none.
-        if train.ids.is_empty() && train.lists.iter().all(|list| list.ordered) {
-            let features = &encoder.schema().features;
-            let got = features.iter().map(|feature| feature.name.as_str()).collect::<Vec<_>>().join(", ");
-            let expected = "features with one field among them (id, hashed, bucketised, cross or multi)";
-            return Err(RunError::Setting { setting: "schema.features", expected, got });
-        }
         Ok(Self { table, split, encoder, train, validation, test })
     }
 }

@@ -13,7 +13,7 @@ pub fn report(record: &RunRecord, epochs: &[EpochLine], test: &TestLine, sizes: 
     let round = record.config.model.round();
     let title = format!("{model} on {}, seed {}", record.config.table.name(), record.seed);
     let mut parts = vec![paragraph(&format!(
-        "Of {} {}{} the validation part chose {}. Learned from {} rows, chosen on {}, measured on {}; {} weights.",
+        "Of {} {}{} the validation part chose {}. Learned from {} rows, chosen on {}, measured on {}; {} {}.",
         test.epochs,
         round,
         if test.epochs == 1 {
@@ -31,6 +31,7 @@ pub fn report(record: &RunRecord, epochs: &[EpochLine], test: &TestLine, sizes: 
         grouped(sizes[1]),
         grouped(sizes[2]),
         grouped(test.weights),
+        if round == "tree" { "nodes" } else { "weights" },
     ))];
     parts.extend(test.test.iter().map(glance));
     parts.extend(test.fusion.as_ref().map(|fusion| fused(fusion, &test.test)));
@@ -39,6 +40,7 @@ pub fn report(record: &RunRecord, epochs: &[EpochLine], test: &TestLine, sizes: 
     }
     if !test.importance.is_empty() {
         parts.push("<h2>What its answers are made of</h2>\n".to_owned());
+        parts.push(paragraph("Each column's share of what all splits brought."));
         parts.push(importance(&test.importance));
     }
     let mut calibrations: Vec<String> = test.test.iter().map(calibration).collect();
@@ -160,7 +162,7 @@ fn importance(all: &[(String, f64)]) -> String {
         let rest: f64 = all[SHOWN..].iter().map(|(_, share)| share).sum();
         rows.push(vec![format!("{} more", all.len() - SHOWN), percent(rest)]);
     }
-    table(&["column", "share of what its splits brought"], &rows)
+    table(&["column", "share"], &rows)
 }
 
 fn timings(epochs: &[EpochLine]) -> String {

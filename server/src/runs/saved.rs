@@ -148,10 +148,8 @@ impl SavedModel {
         let text = std::str::from_utf8(block(&mut fields)?).map_err(|error| content(error.to_string()))?;
         let encoder = Encoder::from_json(text).map_err(|error| content(error.to_string()))?;
         let (spec, columns) = (&head.record.config.model, head.shape.columns());
-        let (lists, weights) = if spec.fits_itself() {
-            let model =
-                Fitted::from_bytes(spec, block(&mut fields)?).map(|model| model.map_err(|e| content(e.to_string())));
-            let model = model.ok_or_else(|| content("a model of another kind".to_owned()))??;
+        let (lists, weights) = if let Some(own) = spec.fits_itself() {
+            let model = own.read(block(&mut fields)?).map_err(|error| content(error.to_string()))?;
             (model.lists(&columns), Weights::Fitted(Box::new(model)))
         } else {
             // Before anything is made of these sizes: as many numbers must be there.

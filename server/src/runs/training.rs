@@ -4,11 +4,10 @@ use super::folder::{Begin, Left, RunFolder};
 use super::fusion::fusion;
 use super::metrics::{EpochLine, TaskLine, TestLine};
 use super::saved::Kept;
-use super::{RunConfig, RunData, RunError, RunRecord, SavedModel, report, segment_lines};
+use super::{RunData, RunError, RunRecord, SavedModel, report, segment_lines};
 use crate::batches::Columns;
-use crate::layers::LayerError;
 use crate::progress::Progress;
-use crate::registry::Fit;
+use crate::registry::{Fit, FitsItself};
 use crate::train::{Epoch, Moment, TrainError, Trainer, figures, places, scores};
 use sottovoce_algebra::{Parameters, Pool};
 use std::path::Path;
@@ -57,6 +56,9 @@ pub enum Told<'a> {
     Epoch(&'a EpochLine),
 }
 
+/// Takes what is told; an error ends the run.
+pub type Tell<'t> = dyn FnMut(Told<'_>) -> Result<(), TrainError> + Send + 't;
+
 /// What a run came to.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -79,10 +81,10 @@ pub fn train(
     data: &RunData,
     (how, every): (Begin, u64),
     clock: &Clock<'_>,
-    tell: &mut (dyn FnMut(Told<'_>) -> Result<(), TrainError> + Send),
+    tell: &mut Tell<'_>,
 ) -> Result<Outcome, RunError> {
-    if record.config.model.fits_itself() {
-        return fit(path, record, data, how, clock, tell);
+    if let Some(own) = record.config.model.fits_itself() {
+        return fit(own, path, record, data, how, clock, tell);
     }
     let config = &record.config.train;
     let mut parameters = Parameters::new(record.seed);
@@ -126,14 +128,15 @@ pub fn train(
 
 /// The same for a model that fits itself: no checkpoint, one line for all of it.
 fn fit(
+    own: FitsItself<'_>,
     path: &Path,
     record: &RunRecord,
     data: &RunData,
     how: Begin,
     clock: &Clock<'_>,
-    tell: &mut (dyn FnMut(Told<'_>) -> Result<(), TrainError> + Send),
+    tell: &mut Tell<'_>,
 ) -> Result<Outcome, RunError> {
-    let RunConfig { model: spec, train: config, .. } = &record.config;
+    let config = &record.config.train;
     let [task] = &config.tasks[..] else {
         let got = format!("{:?}", config.tasks);
         return Err(RunError::Setting {
@@ -154,8 +157,7 @@ fn fit(
             *stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         }
     };
-    let fitted = spec.fit([&data.train, &data.validation], task, record.seed, &report);
-    let Fit { model, best, rounds, weights } = fitted.ok_or(LayerError::FitsItself { model: spec.round() })??;
+    let Fit { model, best, rounds, weights } = own.fit([&data.train, &data.validation], task, record.seed, &report)?;
     let tell = tell.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(error) = stopped.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error.into());
@@ -214,11 +216,7 @@ impl<'a> Log<'a> {
         Self { folder, clock, seed: record.seed, lines, began: (now, rows), learned: (now, rows) }
     }
 
-    fn take(
-        &mut self,
-        moment: Moment<'_>,
-        tell: &mut (dyn FnMut(Told<'_>) -> Result<(), TrainError> + Send),
-    ) -> Result<(), RunError> {
+    fn take(&mut self, moment: Moment<'_>, tell: &mut Tell<'_>) -> Result<(), RunError> {
         match moment {
             Moment::Step { epoch, rows, of, loss } => {
                 self.learned = ((self.clock)(), rows);
