@@ -18,6 +18,8 @@ pub struct Sittings {
     places: Vec<u32>,
     /// `B·S·L`: 1 where a step is.
     pub mask: Vec<f32>,
+    /// `B·S·L`: how many steps of its sitting came after it.
+    pub behind: Vec<u32>,
     /// `B·S`: 1 where a sitting is.
     pub held: Vec<f32>,
     /// `B·S`: its entry in the list of sittings.
@@ -32,6 +34,7 @@ impl Sittings {
         let mut own = Self {
             places: vec![0; rows * sittings * steps],
             mask: vec![0.0; rows * sittings * steps],
+            behind: vec![0; rows * sittings * steps],
             held: vec![0.0; rows * sittings],
             distance: vec![0; rows * sittings],
         };
@@ -46,6 +49,7 @@ impl Sittings {
                 (own.held[place], own.distance[place]) = (1.0, which[last]);
                 for (slot, t) in (place * steps..).zip(kept) {
                     (own.places[slot], own.mask[slot]) = (u32::try_from(t).unwrap_or(0), 1.0);
+                    own.behind[slot] = u32::try_from(last - t).unwrap_or(0);
                 }
                 end = start;
             }
@@ -86,6 +90,7 @@ mod tests {
         let cut = Sittings::new(&batch, 1, Cut { sittings: 2, steps: 2 });
         // The newest sitting has one step; of the three before it the newest two are kept; the oldest sitting is not read.
         assert_eq!(cut.entries(&batch.lists[0]), [15, 0, 13, 14, 0, 0, 0, 0, 20, 0, 0, 0]);
+        assert_eq!(cut.behind, [0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(cut.held, [1.0, 1.0, 0.0, 0.0, 1.0, 0.0]);
         assert_eq!(cut.distance, [1, 3, 0, 0, 5, 0]);
     }

@@ -24,7 +24,7 @@ use crate::layers::{
     Sittings, Transformer, TransformerConfig, Units, Weights,
 };
 use serde::{Deserialize, Serialize};
-use sottovoce_algebra::{Algebra, Parameters, Part};
+use sottovoce_algebra::{Algebra, Init, Parameters, Part};
 
 /// Fields, past and layers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,6 +83,8 @@ pub struct Sessions {
     behaviour: Beside,
     gap: Beside,
     sitting: Beside,
+    /// `L × k`: how many steps of the same sitting came after.
+    place: Part,
     /// For each behaviour's number whether it is read, and whether it speaks against.
     read: Vec<bool>,
     negative: Vec<bool>,
@@ -126,6 +128,7 @@ impl Sessions {
         }
         let mut beside = |what| Beside::new(columns, &format!("{}_{what}", config.past), k, parameters);
         let (behaviour, gap, sitting) = (beside("behaviour")?, beside("gap")?, beside("sitting")?);
+        let place = parameters.add("place", config.steps, k, Init::Normal(0.01));
         let kinds = behaviour.names().len();
         if kinds == 0 {
             let (setting, expected) = (
@@ -163,6 +166,7 @@ impl Sessions {
             behaviour,
             gap,
             sitting,
+            place,
             read,
             negative,
             cut,
@@ -188,9 +192,12 @@ impl Sessions {
         let came = self.behaviour.embed(a, &behaviours);
         let ago = self.gap.embed(a, &cut.entries(&batch.lists[self.gap.list]));
         let which = self.sitting.embed(a, &cut.entries(&batch.lists[self.sitting.list]));
-        let e = a.add(items, came);
-        let e = a.add(e, ago);
-        let e = a.add(e, which);
+        let place = a.parameter(self.place);
+        let place = a.gather(place, &cut.behind, 1);
+        let mut e = items;
+        for told in [came, ago, which, place] {
+            e = a.add(e, told);
+        }
         let within = self.within.forward(a, e, &mask, steps, pass);
         let auxiliary = match pass {
             Pass::Train { seed } => {
@@ -205,7 +212,7 @@ impl Sessions {
         let kinds = self.behaviour.names().len();
         let mut masks: Vec<Vec<f32>> = (1..=kinds).map(|kind| of(&|b| b == kind)).collect();
         masks.push(mask.clone());
-        let whole = a.concat(&[within, came, ago, which]);
+        let whole = a.concat(&[within, came, ago, place]);
         let mut all = self.interests.attend_to_each(a, items, candidate, whole, &masks);
         let rows = a.mean_pool(within, &mask, steps);
         let distance = self.sitting.embed(a, &cut.distance);

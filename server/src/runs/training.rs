@@ -270,9 +270,12 @@ fn json<T: serde::Serialize>(line: &T) -> Result<String, RunError> {
     serde_json::to_string(line).map_err(unfit)
 }
 
+/// How probable every row of columns is, a column a task.
+type Score<'a> = dyn Fn(&Columns) -> Result<Vec<Vec<f64>>, RunError> + 'a;
+
 /// A model that is ready to be measured and kept.
 struct Learned<'a> {
-    scores: &'a dyn Fn(&Columns) -> Result<Vec<Vec<f64>>, RunError>,
+    scores: &'a Score<'a>,
     kept: Kept<'a>,
     best: u64,
     epochs: u64,
