@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `ids` | B × F | one number a field and row |
 //! | `V` | n × k | embeddings of all fields' numbers, each field's behind one another's |
-//! | `e = [v_1 │ … │ v_F]` | B × F·k | the row's fields; of a list the mean of its entries |
+//! | `e = [v_1 │ … │ v_F]` | B × F·k | the row's fields; of a list the mean of its entries, of a history their sum where that is asked for |
 //! | `x` | B × D | real features, where there are any |
 
 use crate::batches::{Batch, Columns};
@@ -22,6 +22,17 @@ pub enum Lists {
     All,
 }
 
+/// What becomes of a history's entries where histories are fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// Their mean: what was met.
+    #[default]
+    Mean,
+    /// Their sum: what was met, and how much of it.
+    Sum,
+}
+
 /// How fields are embedded.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -32,11 +43,13 @@ pub struct FieldsConfig {
     pub deviation: f32,
     /// Which lists are fields.
     pub lists: Lists,
+    /// What becomes of histories among them.
+    pub pooling: Pooling,
 }
 
 impl Default for FieldsConfig {
     fn default() -> Self {
-        Self { dimension: 16, deviation: 0.01, lists: Lists::default() }
+        Self { dimension: 16, deviation: 0.01, lists: Lists::default(), pooling: Pooling::default() }
     }
 }
 
@@ -47,6 +60,7 @@ struct List {
     place: usize,
     /// Where its numbers begin in the table.
     offset: u32,
+    pooling: Pooling,
 }
 
 /// The fields of a table, with where their embeddings lie.
@@ -75,7 +89,8 @@ impl Fields {
             if shared.is_none() {
                 rows += list.size;
             }
-            lists.push(List { place, offset });
+            let pooling = if list.ordered { config.pooling } else { Pooling::Mean };
+            lists.push(List { place, offset, pooling });
         }
         let (rows, k) = (rows as usize, config.dimension);
         Self {
@@ -167,7 +182,14 @@ impl Fields {
         let mut parts: Vec<A::Var> = self.ids(a, table, batch).into_iter().collect();
         for list in &self.lists {
             let (steps, mask, length) = list.steps(a, table, batch);
-            parts.push(a.mean_pool(steps, mask, length));
+            parts.push(match list.pooling {
+                Pooling::Mean => a.mean_pool(steps, mask, length),
+                Pooling::Sum => {
+                    let there = a.mask_rows(steps, mask);
+                    let rows = a.reshape(there, length * self.config.dimension);
+                    a.sum_fields(rows, length)
+                }
+            });
         }
         if parts.len() == 1 { parts[0] } else { a.concat(&parts) }
     }

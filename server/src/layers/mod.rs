@@ -19,7 +19,7 @@ pub use bend::{Bending, Watched};
 pub use bits::{Bits, BitsConfig};
 pub use crossing::{Cross, Crossing};
 pub use error::LayerError;
-pub use fields::{Fields, FieldsConfig, Lists};
+pub use fields::{Fields, FieldsConfig, Lists, Pooling};
 pub use foretell::{Foretell, Sequences};
 pub use history::{Beside, History, Told};
 pub use interacting::{Interacting, InteractingConfig};
