@@ -6,9 +6,9 @@
 //! |---|---|---|---|
 //! | `b_1 … b_T` | [`History::steps`] | B·T × k | behaviours |
 //! | `h_t` | `Algebra::gru` | B·T × k | interest states, eqs. (2)–(5) |
-//! | `L_aux` | `auxiliary` | 1 × 1 | each state foretells the next behaviour against one drawn at random, eq. (7) |
-//! | `a_t = softmax(h_t W e_a)` | `attention` | B × T | eq. (12) |
-//! | `h'_T` | `Algebra::augru` | B × k | eqs. (14)–(15): the interest as it evolved towards the candidate |
+//! | `L_aux` | [`Foretell`] | 1 × 1 | each state foretells the next behaviour against one drawn at random, eq. (7) |
+//! | `a_t = softmax(a(h_t, e_a))` | [`Units`] | B × T | eq. (12), with DIN's network in place of `h_t W e_a`, as the authors' own code has it |
+//! | `h'_T` | `Algebra::augru` | B × `state` | eqs. (14)–(15): the interest as it evolved towards the candidate |
 //!
 //! Kept: the extractor's states are as long as embeddings, so that `L_aux` needs no map.
 

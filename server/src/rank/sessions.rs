@@ -8,14 +8,15 @@
 //! | papers | here | shape | meaning |
 //! |---|---|---|---|
 //! | `Q_s` | [`Sittings`] | B·S·L | the newest `S` sittings, `L` steps of each |
-//! | `e_t` | item + behaviour + gap + sitting | B·S·L × k | a step, with DSIN's bias (eq. 1) |
-//! | `I_s` | `within` | B·S·L × k | steps after attention within their sitting (DSIN, eqs. 3–5) |
+//! | `e_t` | item + behaviour + gap + sitting + place | B·S·L × k | a step, with DSIN's bias (eq. 1) |
+//! | `I_s` | `within` | B·S·L × k | steps after attention to those before them in their sitting (DSIN, eqs. 3–5) |
+//! | `L_aux` | [`Foretell`] | 1 × 1 | each of them foretells the next of its sitting (DIEN, eq. 7) |
 //! | `H_s` | `between` | B·S × k | sittings after attention between them; DSIN has a Bi-LSTM there |
 //! | `u_d` | `interests` | B × k a behaviour | what of each behaviour speaks for or against the candidate; and what of all of them together does, which knows how they stand to one another |
 //! | `f_n` | `against` | B × k | negative steps beside the positive interest (DFN, external feedback) |
 //!
-//! Kept: a domain for each behaviour, positive and negative; a candidate activates steps and sittings. Left out: DSIN's bias for the
-//! place within a sitting, which the gap in time tells; DFN's own wide and FM halves.
+//! Kept: a domain for each behaviour, positive and negative; a candidate activates steps and sittings. Left out: DFN's own wide and
+//! FM halves.
 
 use super::{Forward, Ranker};
 use crate::batches::{Batch, Columns};

@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "tests")]
 
 use super::model_tests::{area, spec, trained, training_part};
-use crate::batches::{Columns, IdColumn, ListColumn, Ragged, TaskColumn};
-use crate::layers::LayerError;
+use crate::batches::{Batch, Batches, Columns, IdColumn, ListColumn, Ragged, TaskColumn};
+use crate::layers::{Fields, FieldsConfig, LayerError, Lists, Pooling};
 use crate::rank::{BstConfig, SessionsConfig};
 use crate::registry::RankSpec;
 use sottovoce::math::Rng;
-use sottovoce_algebra::Parameters;
+use sottovoce_algebra::{Algebra as _, Parameters, Pool, Tape};
 
 const ITEMS: u32 = 40;
 const KINDS: u32 = 5;
@@ -75,6 +75,33 @@ fn attention_to_the_candidate_finds_what_a_mean_blurs() {
     let specs = ["name = 'din'\nreading = 'none'", "name = 'din'\nreading = 'mean'", "name = 'din'"];
     let [none, mean, din] = areas(specs, |item, past| past.items.iter().any(|met| kind(*met) == kind(item)));
     assert!(none < 0.55 && mean > none + 0.05 && din > mean + 0.02 && din > 0.8, "{none} {mean} {din}");
+}
+
+/// The sum of a history's entries is their mean as often as there are entries: what a sum knows besides is how many.
+#[test]
+fn a_sum_of_a_history_knows_how_long_it_is() {
+    let rows = world(64, 3, |_, _| true);
+    let mut batch = Batch::default();
+    Batches::in_order(&rows, 64).unwrap().next_into(&mut batch);
+    let embedded = |pooling| {
+        let config = FieldsConfig { dimension: 4, deviation: 1.0, lists: Lists::All, pooling };
+        let mut parameters = Parameters::<f32>::new(9);
+        let fields = Fields::new(&rows, config, &mut parameters);
+        let pool = Pool::default();
+        let mut tape = Tape::new(&parameters, &pool);
+        let e = fields.embed(&mut tape, &batch);
+        assert_eq!(tape.shape(e), (64, fields.width()));
+        tape.values(e)
+    };
+    let (mean, sum) = (embedded(Pooling::Mean), embedded(Pooling::Sum));
+    for (row, (mean, sum)) in mean.chunks_exact(20).zip(sum.chunks_exact(20)).enumerate() {
+        let entries = rows.lists[0].values.get(row).len() as f32;
+        for (place, (mean, sum)) in mean.iter().zip(sum).enumerate() {
+            // One id of four numbers, then four lists of as many.
+            let times = if place < 4 { 1.0 } else { entries };
+            assert!((mean * times - sum).abs() < 1e-4, "row {row}, place {place}: {mean} {sum}, {entries} entries");
+        }
+    }
 }
 
 /// Liked is what is of the kind that was met last.
