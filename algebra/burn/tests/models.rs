@@ -10,7 +10,7 @@ use sottovoce_algebra::{Algebra, Parameters, Tape, noise};
 use sottovoce_burn::Graph;
 use sottovoce_server::batches::{Batch, Columns, TaskBatch};
 use sottovoce_server::layers::{
-    Bending, BitsConfig, Crossing, FieldsConfig, InteractingConfig, Lists, MlpConfig, Pass, Weights,
+    Bending, BitsConfig, Crossing, FieldsConfig, InteractingConfig, MlpConfig, Pass, Weights,
 };
 use sottovoce_server::rank::{
     Answer, AutoInt, AutoIntConfig, Bst, BstConfig, Cell, Cgc, CgcConfig, Dcn, DcnConfig, DeepFm, DeepFmConfig,
@@ -55,7 +55,7 @@ where
 }
 
 fn fields() -> FieldsConfig {
-    FieldsConfig { dimension: 4, deviation: 0.2, lists: Lists::default() }
+    FieldsConfig { dimension: 4, deviation: 0.2, ..FieldsConfig::default() }
 }
 
 fn layers(hidden: &[usize]) -> MlpConfig {
