@@ -6,6 +6,7 @@
 mod bytes;
 mod error;
 mod hashed;
+mod hashed_room;
 mod hashed_snapshot;
 mod huge;
 mod optimiser;

@@ -181,10 +181,9 @@ impl Told {
 
     /// Steps with all of it behind: `B·T × (k + c·k)`.
     pub fn behind<A: Algebra>(&self, a: &mut A, steps: A::Var, batch: &Batch) -> A::Var {
-        match self.embed(a, batch, <[u32]>::to_vec) {
-            Some(told) => a.concat(&[steps, told]),
-            None => steps,
-        }
+        let mut parts = vec![steps];
+        parts.extend(self.each(a, batch, <[u32]>::to_vec));
+        if parts.len() == 1 { steps } else { a.concat(&parts) }
     }
 }
 

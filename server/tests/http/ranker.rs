@@ -53,9 +53,13 @@ fn data() -> RunData {
 
 /// Trains a model of this seed into the folder, over the one that is there.
 fn run(folder: &Path, data: &RunData, seed: u64) {
-    let text = "table = \"mlc\"\n[model]\nname = \"deep_fm\"\n[model.fields]\ndimension = 4\n[model.layers]\nhidden = [8]\n\
-         [train]\ntasks = [\"done\"]\nbatch = 64\nepochs = 2\nlearning_rate = 0.02";
-    let mut config = RunConfig::from_toml(text, "text".as_ref()).unwrap();
+    run_of("name = \"deep_fm\"\n[model.fields]\ndimension = 4\n[model.layers]\nhidden = [8]", folder, data, seed);
+}
+
+fn run_of(model: &str, folder: &Path, data: &RunData, seed: u64) {
+    let train_settings = "[train]\ntasks = [\"done\"]\nbatch = 64\nepochs = 2\nlearning_rate = 0.02";
+    let text = format!("table = \"mlc\"\n[model]\n{model}\n{train_settings}");
+    let mut config = RunConfig::from_toml(&text, "text".as_ref()).unwrap();
     config.train.seed = seed;
     let (code, table_hash) = ("test".to_owned(), data.table.hash().to_string());
     let record = RunRecord { code, data: "none".into(), table_hash, seed, config };
@@ -208,9 +212,17 @@ async fn a_model_takes_anothers_place_and_nobody_notices() {
 /// What is served scores as what was measured: the test part's rows, asked by their names.
 #[test]
 fn serving_and_measuring_agree_to_the_bit() {
+    let trees = "name = \"trees\"\ntrees = 20\nleaves = 8\nleaf_rows = 3.0\nstatistics = { of = [\"song\", \"who\"] }";
+    let ftrl = "name = \"ftrl\"\nbits = 10\nl1 = 0.1\ncrosses = [[\"who\", \"tags\"]]";
+    for model in ["name = \"deep_fm\"\n[model.fields]\ndimension = 4", trees, ftrl] {
+        served_as_measured(model);
+    }
+}
+
+fn served_as_measured(model: &str) {
     let folder = tempfile::tempdir().unwrap();
     let data = data();
-    run(folder.path(), &data, 3);
+    run_of(model, folder.path(), &data, 3);
     let measured = SavedModel::load(folder.path()).unwrap().scores(&data.test).unwrap();
     let text = |column: &str, row: u32| match &data.table.column(column).unwrap().values {
         Values::Names { names, codes } => json!(names[codes[row as usize] as usize]),
@@ -223,5 +235,5 @@ fn serving_and_measuring_agree_to_the_bit() {
     let question = json!({ "rows": data.test.rows.iter().map(row).collect::<Vec<_>>() });
     let served = LiveRanker::open(folder.path()).unwrap().serving().score(question.to_string().as_bytes()).unwrap();
     let column: Vec<f64> = served.rows.iter().map(|row| row[0]).collect();
-    assert_eq!(column, measured[0]);
+    assert_eq!(column, measured[0], "{model}");
 }
