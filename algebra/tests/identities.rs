@@ -294,3 +294,12 @@ fn the_nearest_steps_are_those_of_a_full_sort_in_their_order() {
         assert!(places.is_sorted() && places.iter().all(|t| dot(*t) >= worst.unwrap() - 1e-5), "{places:?} {best:?}");
     }
 }
+
+/// What went in comes out, row by row, in f32 whatever it is reckoned in.
+#[test]
+fn numbers_come_out_as_they_went_in() {
+    over(|t| {
+        let x = t.input(3, &numbers(6, 2));
+        assert_eq!((t.shape(x), t.values(x)), ((2, 3), numbers(6, 2)));
+    });
+}

@@ -4,7 +4,8 @@
 
 mod beside;
 
-use beside::{Outcome, by_burn, by_tape, distance, near, numbers, random, weigh};
+use beside::operations::{numbers, random, weigh};
+use beside::{Outcome, by_burn, by_tape, distance, near};
 use burn::tensor::Device;
 use sottovoce_algebra::{Activation, Algebra, Attention, GruWeights, LstmWeights, Parameters, Pool, Samples, Tape};
 use sottovoce_burn::{Graph, Weights};
@@ -183,4 +184,15 @@ fn what_is_nearest() {
         let chosen = tape.nearest(table, &rows, &mask, query, keep);
         assert_eq!(chosen, graph.nearest(stored, &rows, &mask, asked, keep), "{keep}");
     }
+}
+
+/// A teacher that could learn learns nothing.
+#[test]
+fn nothing_flows_into_a_teacher() {
+    fn model<A: Algebra>(a: &mut A, p: &[A::Var]) -> A::Var {
+        a.distillation(p[0], p[1], 2.0)
+    }
+    let (tape, burn) = both!(&random(&[(4, 3), (4, 3)], 1), model);
+    near(&tape, &burn, 1e-12);
+    assert!(tape.1[12..].iter().all(|slope| *slope == 0.0), "{tape:?}");
 }

@@ -1,30 +1,9 @@
 //! What gradients are held against: central differences in f64, and the fast f32 kernels against the slow f64 loops.
 
-use sottovoce_algebra::{Algebra, Init, Parameters, noise};
+use sottovoce_algebra::Parameters;
 
 /// Loss and its derivatives with respect to all parameters, behind one another.
 pub type Outcome = (f64, Vec<f64>);
-
-/// Matrices of these shapes, uniform within (−1, 1).
-pub fn random(shapes: &[(usize, usize)], seed: u64) -> Parameters<f64> {
-    let mut parameters = Parameters::new(seed);
-    for (i, (rows, columns)) in shapes.iter().enumerate() {
-        parameters.add(&i.to_string(), *rows, *columns, Init::Constant(0.0));
-    }
-    for (place, value) in (0u64..).zip(parameters.values_mut()) {
-        *value = 2.0 * f64::from(noise::uniform(seed, place)) - 1.0;
-    }
-    parameters
-}
-
-/// One number out of any matrix, with another slope for each of its numbers.
-pub fn weigh<A: Algebra>(a: &mut A, x: A::Var) -> A::Var {
-    let (rows, columns) = a.shape(x);
-    let slopes: Vec<f32> = (0u64..).take(rows * columns).map(|i| noise::uniform(99, i) - 0.4).collect();
-    let slopes = a.input(columns, &slopes);
-    let product = a.multiply(x, slopes);
-    a.sum(product)
-}
 
 /// Holds the tape's derivatives against central differences, and those of f32 against those of f64.
 pub fn hold(
@@ -86,7 +65,7 @@ macro_rules! gradients {
                 (tape.value(loss)[0].to_f64(), flat)
             }
             proptest::proptest!(proptest::prelude::ProptestConfig::with_cases(12), |(seed in proptest::prelude::any::<u64>())| {
-                oracle::hold(&oracle::random(&$shapes, seed), &run::<f64>, &run::<f32>);
+                oracle::hold(&operations::random(&$shapes, seed), &run::<f64>, &run::<f32>);
             });
         }
     )*};

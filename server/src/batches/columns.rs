@@ -2,7 +2,6 @@
 
 use super::hash::Ink;
 use super::{BatchError, Part, Ragged, TableHash};
-use serde::{Deserialize, Serialize};
 
 /// A number a row, below `size`; 0 stands for what the vocabulary has not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,39 +216,5 @@ impl Columns {
             fits(&task.name, "weights", rows, task.weights.len())?;
         }
         Ok(())
-    }
-}
-
-/// A list's name, size, bound, order, whose vocabulary it shares, and what its entries are called.
-type Listed = (String, u32, u32, bool, Option<String>, Vec<String>);
-
-/// What a file says of its columns beside their values.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Header {
-    pub(super) table: TableHash,
-    pub(super) part: Option<Part>,
-    pub(super) rows: usize,
-    /// (name, size).
-    pub(super) ids: Vec<(String, u32)>,
-    pub(super) dense: Vec<String>,
-    pub(super) lists: Vec<Listed>,
-    pub(super) tasks: Vec<String>,
-    pub(super) hash: [u8; 32],
-}
-
-impl Header {
-    pub(super) fn of(columns: &Columns) -> Self {
-        let list = |c: &ListColumn| (c.name.clone(), c.size, c.bound, c.ordered, c.shares.clone(), c.names.clone());
-        Self {
-            table: columns.table,
-            part: columns.part,
-            rows: columns.len(),
-            ids: columns.ids.iter().map(|c| (c.name.clone(), c.size)).collect(),
-            dense: columns.dense.iter().map(|c| c.name.clone()).collect(),
-            lists: columns.lists.iter().map(list).collect(),
-            tasks: columns.tasks.iter().map(|c| c.name.clone()).collect(),
-            hash: columns.hash(),
-        }
     }
 }

@@ -4,8 +4,9 @@
 //! alone do not say (sizes of vocabularies, bounds, the table's hash) stands as JSON under the key `sottovoce.columns` of the file's
 //! metadata, with the hash of everything, so that a file that was changed is noticed even where Parquet reads it without complaint.
 
-use super::columns::{Columns, DenseColumn, Header, IdColumn, ListColumn, TaskColumn};
-use super::{BatchError, Ragged, whole};
+use super::{
+    BatchError, Columns, DenseColumn, IdColumn, ListColumn, Part, Ragged, Shape, TableHash, TaskColumn, whole,
+};
 use parquet::basic::{Compression, ConvertedType, Repetition, Type as Physical, ZstdLevel};
 use parquet::column::reader::get_typed_column_reader;
 use parquet::data_type::{DataType, FloatType, Int32Type, Int64Type};
@@ -15,6 +16,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,6 +55,24 @@ impl Columns {
 fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{}.part", std::process::id()))
+}
+
+/// What a file says of its columns beside their values.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    table: TableHash,
+    part: Option<Part>,
+    rows: usize,
+    shape: Shape,
+    hash: [u8; 32],
+}
+
+impl Header {
+    fn of(columns: &Columns) -> Self {
+        let Columns { table, part, .. } = *columns;
+        Self { table, part, rows: columns.len(), shape: Shape::of(columns), hash: columns.hash() }
+    }
 }
 
 fn plain(name: &str, physical: Physical, converted: ConvertedType) -> Result<Arc<Type>, ParquetError> {
@@ -219,16 +239,16 @@ fn read(file: File) -> Result<Columns, String> {
     let (rows, listeners) = (reading.whole()?, reading.whole()?);
     let at = reading.take::<Int64Type>(None)?.into_iter().map(i64::cast_unsigned).collect();
     let (mut ids, mut dense, mut lists, mut tasks) = (vec![], vec![], vec![], vec![]);
-    for (name, size) in header.ids {
+    for (name, size) in header.shape.ids {
         ids.push(IdColumn { name, size, values: reading.whole()? });
     }
-    for name in header.dense {
+    for name in header.shape.dense {
         dense.push(DenseColumn { name, values: reading.take::<FloatType>(None)? });
     }
-    for (name, size, bound, ordered, shares, names) in header.lists {
+    for (name, size, bound, ordered, shares, names) in header.shape.lists {
         lists.push(ListColumn { name, size, bound, ordered, shares, names, values: reading.lists()? });
     }
-    for name in header.tasks {
+    for name in header.shape.tasks {
         let labels = reading.take::<FloatType>(None)?;
         tasks.push(TaskColumn { name, labels, weights: reading.take::<FloatType>(None)? });
     }

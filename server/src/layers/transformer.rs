@@ -21,15 +21,13 @@ pub struct TransformerConfig {
     pub heads: usize,
     /// Units of the two layers' inner one, in multiples of a step's numbers.
     pub inner: usize,
-    /// Whether a step sees only those before it, and itself.
-    pub causal: bool,
     /// Share left out after attention and after the layers.
     pub dropout: f32,
 }
 
 impl Default for TransformerConfig {
     fn default() -> Self {
-        Self { blocks: 1, heads: 2, inner: 2, causal: false, dropout: 0.1 }
+        Self { blocks: 1, heads: 2, inner: 2, dropout: 0.1 }
     }
 }
 
@@ -53,11 +51,13 @@ struct Block {
 #[derive(Clone, Debug)]
 pub struct Transformer {
     config: TransformerConfig,
+    /// Whether a step sees only those before it, and itself.
+    causal: bool,
     blocks: Vec<Block>,
 }
 
 impl Transformer {
-    /// Over steps of `k` numbers.
+    /// Over steps of `k` numbers, each of which sees all.
     #[must_use]
     pub fn new(name: &str, k: usize, config: TransformerConfig, parameters: &mut Parameters<f32>) -> Self {
         let wide = config.inner * k;
@@ -82,7 +82,13 @@ impl Transformer {
                 name: of_name.wrapping_add(2 * b as u64),
             }
         };
-        Self { config, blocks: (1..=config.blocks).map(block).collect() }
+        Self { config, causal: false, blocks: (1..=config.blocks).map(block).collect() }
+    }
+
+    /// The same, where a step sees only those before it, and itself.
+    #[must_use]
+    pub fn causal(self) -> Self {
+        Self { causal: true, ..self }
     }
 
     /// `x: B·T × k` to the same; steps of mask 0 (`B·T`) are seen by none.
@@ -94,8 +100,7 @@ impl Transformer {
                 let map = a.parameter(map);
                 a.linear(seen, map, None)
             });
-            let with =
-                Attention { mask: Some(mask), causal: self.config.causal, ..Attention::over(steps, self.config.heads) };
+            let with = Attention { mask: Some(mask), causal: self.causal, ..Attention::over(steps, self.config.heads) };
             let mixed = a.attention(q, k, v, with);
             let out = a.parameter(block.out);
             let mixed = a.linear(mixed, out, None);

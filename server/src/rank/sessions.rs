@@ -147,12 +147,7 @@ impl Sessions {
         };
         let negative = marked(&config.negative)?;
         let read: Vec<bool> = marked(&config.leave_out)?.iter().map(|left_out| !left_out).collect();
-        let within = Transformer::new(
-            "within sittings",
-            k,
-            TransformerConfig { causal: true, ..config.transformer },
-            parameters,
-        );
+        let within = Transformer::new("within sittings", k, config.transformer, parameters).causal();
         let between = Transformer::new("between sittings", k, config.transformer, parameters);
         let interests = Units::of_many("interests", (k, 4 * k), &config.units, config.weights, kinds + 1, parameters);
         let of_sittings = Units::new("of sittings", k, &config.units, config.weights, parameters);

@@ -1,7 +1,7 @@
 //! A model with all that it needs to be asked: settings, encoder, shapes, weights. One file.
 
 use super::{RunError, RunFolder, RunRecord};
-use crate::batches::{Columns, DenseColumn, Encoder, IdColumn, ListColumn, Part, Ragged, TableHash, TaskColumn};
+use crate::batches::{Columns, Encoder, Shape};
 use crate::rank::{Ranker, Trainable};
 use crate::registry::Fitted;
 use crate::train::{Fields, Named, Seal, SealError, TrainError, named, put_json, put_reals, same, scores};
@@ -12,59 +12,6 @@ use std::path::Path;
 
 const MODEL: Seal = Seal { name: "model", magic: *b"sv-model", version: 1 };
 const NEXT: &str = "train it again with --again";
-
-/// A list's name, size, bound, order, whose vocabulary it shares, and what its entries are called.
-type Listed = (String, u32, u32, bool, Option<String>, Vec<String>);
-
-/// What a model has to know of columns: all but the rows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Shape {
-    /// (name, size).
-    ids: Vec<(String, u32)>,
-    dense: Vec<String>,
-    lists: Vec<Listed>,
-    tasks: Vec<String>,
-}
-
-impl Shape {
-    fn of(columns: &Columns) -> Self {
-        let list = |c: &ListColumn| (c.name.clone(), c.size, c.bound, c.ordered, c.shares.clone(), c.names.clone());
-        Self {
-            ids: columns.ids.iter().map(|c| (c.name.clone(), c.size)).collect(),
-            dense: columns.dense.iter().map(|c| c.name.clone()).collect(),
-            lists: columns.lists.iter().map(list).collect(),
-            tasks: columns.tasks.iter().map(|c| c.name.clone()).collect(),
-        }
-    }
-
-    /// Columns of this shape without a row.
-    fn columns(&self) -> Columns {
-        let id = |(name, size): &(String, u32)| IdColumn { name: name.clone(), size: *size, values: vec![] };
-        let list = |(name, size, bound, ordered, shares, names): &Listed| ListColumn {
-            name: name.clone(),
-            size: *size,
-            bound: *bound,
-            ordered: *ordered,
-            shares: shares.clone(),
-            names: names.clone(),
-            values: Ragged::default(),
-        };
-        Columns {
-            table: TableHash([0; 32]),
-            part: Some(Part::Train),
-            rows: vec![],
-            listeners: vec![],
-            at: vec![],
-            ids: self.ids.iter().map(id).collect(),
-            dense: self.dense.iter().map(|name| DenseColumn { name: name.clone(), values: vec![] }).collect(),
-            lists: self.lists.iter().map(list).collect(),
-            tasks: (self.tasks.iter())
-                .map(|name| TaskColumn { name: name.clone(), labels: vec![], weights: vec![] })
-                .collect(),
-        }
-    }
-}
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

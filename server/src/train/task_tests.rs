@@ -94,10 +94,16 @@ fn experts_of_its_own_keep_a_task_from_paying_for_another() {
     let alone = narrow("name = 'mmoe'\nexperts = 1\ntasks = 1", 4, 8);
     let single = ["first", "second"].map(|task| areas(&alone, &config(&[task], Balance::Equal), parts)[0]);
     let shared = areas(&narrow("name = 'mmoe'\nexperts = 1", 4, 8), &both, parts);
-    let cgc = areas(&narrow("name = 'cgc'", 4, 8), &both, parts);
     assert!(shared[1] < single[1] - 0.05, "alone {single:?}, shared bottom {shared:?}");
-    for (single, cgc) in single.iter().zip(&cgc) {
-        assert!(*cgc > single - 0.001, "alone {single}, CGC {cgc}, shared bottom {shared:?}");
+    // CGC, and PLE.
+    for levels in 1..=2 {
+        let own = areas(&narrow(&format!("name = 'cgc'\nlevels = {levels}"), 4, 8), &both, parts);
+        for (alone, own) in single.iter().zip(&own) {
+            assert!(
+                *own > alone - 0.001,
+                "{levels} levels: alone {alone}, with another {own}, shared bottom {shared:?}"
+            );
+        }
     }
 }
 

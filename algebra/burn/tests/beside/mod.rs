@@ -2,37 +2,15 @@
 
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
+#[path = "../../../tests/operations/mod.rs"]
+pub mod operations;
+
 use burn::tensor::Device;
-use sottovoce_algebra::{Algebra, Gradients, Init, Parameters, Pool, Tape, Var, noise};
+use sottovoce_algebra::{Algebra, Gradients, Parameters, Pool, Tape, Var};
 use sottovoce_burn::{Graph, Number, Weights};
 
 /// A number, its derivatives with respect to all parameters, behind one another, and whatever else a model has to say.
 pub type Outcome = (f64, Vec<f64>);
-
-/// Matrices of these shapes, uniform within (−1, 1).
-pub fn random(shapes: &[(usize, usize)], seed: u64) -> Parameters<f64> {
-    let mut parameters = Parameters::new(seed);
-    for (i, (rows, columns)) in shapes.iter().enumerate() {
-        parameters.add(&i.to_string(), *rows, *columns, Init::Constant(0.0));
-    }
-    for (place, value) in (0u64..).zip(parameters.values_mut()) {
-        *value = 2.0 * f64::from(noise::uniform(seed, place)) - 1.0;
-    }
-    parameters
-}
-
-pub fn numbers(n: usize, seed: u64) -> Vec<f32> {
-    (0u64..).take(n).map(|i| 2.0 * noise::uniform(seed, i) - 1.0).collect()
-}
-
-/// One number out of any matrix, with another slope for each of its numbers.
-pub fn weigh<A: Algebra>(a: &mut A, x: A::Var) -> A::Var {
-    let (rows, columns) = a.shape(x);
-    let slopes: Vec<f32> = (0u64..).take(rows * columns).map(|i| noise::uniform(99, i) - 0.4).collect();
-    let slopes = a.input(columns, &slopes);
-    let product = a.multiply(x, slopes);
-    a.sum(product)
-}
 
 /// Every parameter, in order.
 pub fn parameters_of<A: Algebra, R: Number>(a: &mut A, parameters: &Parameters<R>) -> Vec<A::Var> {
