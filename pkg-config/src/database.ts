@@ -54,3 +54,14 @@ export function committed(transaction: IDBTransaction): Promise<void> {
     transaction.onabort = () => reject(transaction.error);
   });
 }
+
+/**
+ * Has the browser begin a new file of its log, by a database that is made and deleted again.
+ *
+ * Chromium's LevelDB goes on writing behind a record that a killed browser left half written, takes the two for one when it next reads
+ * them, finds them corrupt, and deletes every database of the page. A log that begins anew has no such record. @internal
+ */
+export async function newLog(name: string): Promise<void> {
+  (await openDb(name, 1, [])).close();
+  await answer(indexedDB.deleteDatabase(name));
+}

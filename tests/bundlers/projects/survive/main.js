@@ -4,6 +4,8 @@ import { Sottovoce, songId } from "/node_modules/sottovoce/dist/index.js";
 const engine = await Sottovoce.open();
 const before = engine.seen;
 if (location.search === "?write") {
+  // The note behind the last event may have been lost with the page before this one.
+  engine.keep("count", before);
   await fetch("/acknowledged/open");
   for (let n = before; ; n++) {
     // The song says which event it was.
