@@ -72,7 +72,7 @@ p{max-width:46rem;margin:.6rem 0}p,summary{overflow-wrap:anywhere}\
 svg{max-width:100%;height:auto}\
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.87rem}\
 td,th{padding:.28rem .75rem;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}th{color:var(--soft);font-weight:600}\
-td:first-child,th:first-child{text-align:left;padding-left:0}\
+.words,td:first-child,th:first-child{text-align:left}td:first-child,th:first-child{padding-left:0}\
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.6rem,1fr));gap:.7rem}\
 .tile{background:var(--card);border-radius:.6rem;padding:.7rem .9rem}.tile b{display:block;font-size:1.55rem;line-height:1.3;font-variant-numeric:tabular-nums}\
 .tile span{color:var(--soft);font-size:.84rem;display:block}\
@@ -152,17 +152,22 @@ pub fn paragraph(text: &str) -> String {
     format!("<p>{}</p>\n", escaped(text))
 }
 
-/// A table; the first column is text, the others are numbers or text as they come.
+/// A table; columns of words begin at the left, numbers end at the right.
 #[must_use]
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let words = |column: usize| {
+        let word = |row: &Vec<String>| row.get(column).is_some_and(|cell| cell.starts_with(char::is_alphabetic));
+        if rows.iter().any(word) { " class=\"words\"" } else { "" }
+    };
+    let words: Vec<&str> = (0..head.len()).map(words).collect();
     let mut html = String::from("<div class=\"wide\"><table>\n<tr>");
-    for cell in head {
-        let _ = write!(html, "<th>{}</th>", escaped(cell));
+    for (cell, words) in head.iter().zip(&words) {
+        let _ = write!(html, "<th{words}>{}</th>", escaped(cell));
     }
     for row in rows {
         html.push_str("</tr>\n<tr>");
-        for cell in row {
-            let _ = write!(html, "<td>{}</td>", escaped(cell));
+        for (cell, words) in row.iter().zip(&words) {
+            let _ = write!(html, "<td{words}>{}</td>", escaped(cell));
         }
     }
     html.push_str("</tr>\n</table></div>\n");

@@ -141,7 +141,7 @@ fn absolute(op: &str, unit: &str, own: Vec<f64>, line: &Value, keep: &[&str]) ->
     Measured { bench: BENCH, op, unit, own, bar, more, ..Measured::default() }
 }
 
-fn cargo_bench(workspace: &Workspace, package: &str, bench: &str) -> Command {
+pub(super) fn cargo_bench(workspace: &Workspace, package: &str, bench: &str) -> Command {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(&workspace.root).args(["bench", "--quiet", "--package", package, "--bench", bench, "--"]);
     cargo
