@@ -1,13 +1,18 @@
 //! What papers prove, held true of the operations: fast forms equal slow ones, special cases equal general ones.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests over small numbers")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    unreachable_pub,
+    reason = "tests over small numbers"
+)]
 
+mod operations;
+
+use operations::numbers;
 use proptest::prelude::*;
 use sottovoce_algebra::{Algebra, Attention, GruWeights, Init, Parameters, Pool, Samples, Tape, Var, noise};
-
-fn numbers(n: usize, seed: u64) -> Vec<f32> {
-    (0u64..).take(n).map(|i| 2.0 * noise::uniform(seed, i) - 1.0).collect()
-}
 
 /// A tape in f64 over no parameters.
 fn over<T>(work: impl FnOnce(&mut Tape<'_, f64>) -> T) -> T {

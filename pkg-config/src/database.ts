@@ -2,8 +2,8 @@
 
 import { SottovoceError } from "./errors.js";
 
-/** Why a browser keeps nothing, by name. @internal */
-export function named(cause: unknown): SottovoceError {
+/** Why a browser keeps nothing, by name. */
+function named(cause: unknown): SottovoceError {
   const { name } = (cause ?? {}) as Partial<DOMException>;
   if (name === "VersionError") return new SottovoceError("store/newer", "A newer version of this player keeps the history.", "Reload the page.", { cause });
   return name === "QuotaExceededError"
@@ -47,21 +47,57 @@ export function answer<T>(request: IDBRequest<T>): Promise<T> {
   });
 }
 
-/** Resolved once a transaction is over, and durable where that was asked for. @internal */
-export function committed(transaction: IDBTransaction): Promise<void> {
+/** Resolved once a transaction is over, and durable where that was asked for. */
+function committed(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
     transaction.onabort = () => reject(transaction.error);
   });
 }
 
+const LOG = "sottovoce:log";
+let begun: Promise<unknown> | undefined;
+
 /**
- * Has the browser begin a new file of its log, by a database that is made and deleted again.
+ * Has the browser begin a new file of its log, once a page, by a database that is made and deleted again; some five milliseconds. Never
+ * fails: where it does, things are as they were.
  *
  * Chromium's LevelDB goes on writing behind a record that a killed browser left half written, takes the two for one when it next reads
- * them, finds them corrupt, and deletes every database of the page. A log that begins anew has no such record. @internal
+ * them, finds them corrupt, and deletes every database of the page. A log that begins anew has no such record.
  */
-export async function newLog(name: string): Promise<void> {
-  (await openDb(name, 1, [])).close();
-  await answer(indexedDB.deleteDatabase(name));
+function newLog(): Promise<unknown> {
+  return (begun ??= openDb(LOG, 1, []).then((db) => {
+    db.close();
+    return answer(indexedDB.deleteDatabase(LOG));
+  }).catch(() => {}));
+}
+
+/** A transaction's work, over the stores in the order in which they were named. @internal */
+export type Commit = <T>(mode: IDBTransactionMode, work: (...stores: IDBObjectStore[]) => T) => Promise<T>;
+
+/**
+ * Runs transactions on these stores: resolved once one is durable, or rejected with a named error, and then nothing of it happened. Nothing
+ * is written, and so nothing said to be kept, in a log that may be torn. @internal
+ */
+export function commits(db: IDBDatabase, stores: readonly string[]): Commit {
+  const log = newLog();
+  return async (mode, work) => {
+    if (mode === "readwrite") await log;
+    try {
+      const transaction = db.transaction(stores as string[], mode, { durability: "strict" });
+      const done = committed(transaction);
+      try {
+        const answer = work(...stores.map((store) => transaction.objectStore(store)));
+        await done;
+        return answer;
+      } catch (error) {
+        done.catch(() => {});
+        // Over already, where it was the transaction that failed.
+        if (mode === "readwrite") await Promise.resolve().then(() => transaction.abort()).catch(() => {});
+        throw error;
+      }
+    } catch (cause) {
+      throw named(cause);
+    }
+  };
 }

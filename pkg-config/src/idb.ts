@@ -3,7 +3,7 @@
 // A commit is one transaction, and durable ("strict") before it is told. The journal is cut only up to the OLDER slot, so that
 // with a broken newer slot the older one and the whole journal still give the same state.
 
-import { answer, committed, named, newLog, openDb } from "./database.js";
+import { answer, commits, openDb } from "./database.js";
 import { SottovoceError } from "./errors.js";
 import type { Saved, Store } from "./store.js";
 
@@ -73,34 +73,13 @@ const VERSION = 2;
 /** See `indexedDbStore`. @internal */
 export async function openStore(name: string): Promise<Store> {
   const db = await openDb(name, VERSION, [SLOTS, JOURNAL]);
-  // Nothing is written, and so nothing said to be kept, before. Where it fails, things are as they were.
-  const begun = newLog(`${name}:log`).catch(() => {});
+  const commit = commits(db, [SLOTS, JOURNAL]);
   let sequence = 0;
   /** The last line in the journal, and the one up to which the newest slot stands for it. */
   let last = 0;
   let folded = 0;
   /** Whether there are lines behind a broken one: they must not follow the next. */
   let stale = false;
-  /** Runs one transaction; resolved once it is durable, or rejected with a named error, and then nothing of it happened. */
-  const commit = async <T>(mode: IDBTransactionMode, work: (slots: IDBObjectStore, journal: IDBObjectStore) => T): Promise<T> => {
-    if (mode === "readwrite") await begun;
-    try {
-      const transaction = db.transaction([SLOTS, JOURNAL], mode, { durability: "strict" });
-      const done = committed(transaction);
-      try {
-        const answer = work(transaction.objectStore(SLOTS), transaction.objectStore(JOURNAL));
-        await done;
-        return answer;
-      } catch (error) {
-        done.catch(() => {});
-        // Over already, where it was the transaction that failed.
-        if (mode === "readwrite") await Promise.resolve().then(() => transaction.abort()).catch(() => {});
-        throw error;
-      }
-    } catch (cause) {
-      throw named(cause);
-    }
-  };
   const write = (journal: IDBObjectStore, lines: readonly string[]) => {
     if (stale) journal.delete(IDBKeyRange.lowerBound(last, true));
     lines.forEach((text, i) => {

@@ -3,7 +3,7 @@
 // What a page keeps here no other device may have: seeds that hide a report, keys of a committee's member, the account of what was spent.
 // One record and no older one beside it, as the history has: an older account would be a budget spent twice.
 
-import { answer, committed, named, openDb } from "../database.js";
+import { answer, commits, openDb } from "../database.js";
 import { SottovoceError } from "../errors.js";
 import type { Vault } from "./types.js";
 
@@ -24,20 +24,9 @@ export async function openVault(name: string): Promise<Vault & { close(): void }
     throw new SottovoceError("round/unavailable", "This browser cannot keep secrets for this page.", "Serve the page over https to take part in rounds.");
   }
   const db = await openDb(name, VERSION, [STORE]);
+  const commit = commits(db, [STORE]);
   const about = new TextEncoder().encode(`sottovoce vault ${VERSION} ${name}`);
   let held: CryptoKey | undefined;
-
-  const commit = async <T>(mode: IDBTransactionMode, work: (store: IDBObjectStore) => T): Promise<T> => {
-    try {
-      const transaction = db.transaction(STORE, mode, { durability: "strict" });
-      const done = committed(transaction);
-      const given = work(transaction.objectStore(STORE));
-      await done;
-      return given;
-    } catch (cause) {
-      throw named(cause);
-    }
-  };
 
   const load = async () => {
     const found = await commit("readonly", (store) => [answer<unknown>(store.get(KEY)), answer<unknown>(store.get(SEALED))] as const);

@@ -120,7 +120,7 @@ fn updates(workspace: &Workspace, samples: usize) -> Result<Measured> {
     Ok(absolute(EMBEDDING, "rows of 16 a CPU-second", own, &line, &["rows", "threads", "peak_rss_mb"]))
 }
 
-/// Rows of hashed features that FTRL learns a second of processor time: a line for every shape, since four features a row are ten times as fast
+/// Rows of hashed features that FTRL learns a second of processor time: a line for every shape, since four features a row are four times as fast
 /// as thirty-nine.
 fn ftrl(workspace: &Workspace) -> Result<Vec<Measured>> {
     const KEEP: [&str; 8] = ["features", "bits", "l1", "warm", "from_text", "rows", "sparsity", "auc"];
